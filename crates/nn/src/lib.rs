@@ -1,0 +1,1 @@
+//! Parameters, layers, losses, optimisers and checkpoints over unrolled-autograd.

@@ -1,0 +1,1 @@
+//! The LSTM translator of "Sequence to Sequence Learning with Neural Networks".

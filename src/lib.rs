@@ -1,0 +1,1 @@
+//! Tensors, reverse-mode autodiff, and the LSTM translator of 2014.
