@@ -6,13 +6,15 @@ usage: python benches/pytorch_translator.py --size s [--threads 2] [--steps N] [
 Prints one JSON object: {"size", "threads", "step_s", "words_per_s", "tgt_words_per_s", "params", "peak_mb"}, the same
 keys as `unrolled bench train-step --json`, and after them what else was measured or chosen. A step is embedding ->
 LSTM -> LSTM -> softmax over the whole vocabulary, backward, the gradient divided by the sentences, clipped at 5, and
-SGD at 0.7 in place. Every sentence of a batch has full length, so nothing is packed and no padding is computed; ids are random,
-with a fixed seed. Words are positions of both languages. `step_s` is the median after a warm-up; peak_mb is the peak of
-the whole process, of which import_mb was there before the model (PyTorch's own libraries).
+SGD at 0.7 in place. Every sentence of a batch has full length, so nothing is packed and no padding is computed; ids are
+random, with a fixed seed. Words are positions of both languages. `step_s` is the median after a warm-up; peak_mb is the
+peak of the whole process, of which import_mb was there before the model (PyTorch's own libraries).
 
 Fair means: PyTorch's fused nn.LSTM (oneDNN on the CPU); one bias a layer is trained, the second held at zero, so that
 the parameters are the paper's; clipping costs no pass of its own (it scales the learning rate of the update); gradients
-are released, not zeroed. The faster choice is the default where there is one (see --help).
+are released, not zeroed; embedding gradients are sparse, a little faster than dense. The loss is plain by default, as
+most programs write it; --loss fused (linear_cross_entropy, PyTorch 2.13 and later) was faster at size s on one thread
+in each of three trials, and took more memory: measure it as well.
 """
 
 import argparse

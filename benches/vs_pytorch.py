@@ -8,7 +8,8 @@ Needs a built command (`cargo build --release`). PyTorch is taken from --python,
 file, else from a virtual environment under the target folder, which is made on first use (several GB; --no-install says
 no). Each round starts one process of each side; who goes first changes every round, so that a machine that slows
 down or speeds up favours nobody. The ratio of a round is unrolled's words/s over PyTorch's: 2 means twice as fast;
-shown are the median over rounds and the range. Memory is the peak of the process, for PyTorch also without its libraries.
+shown are the median over rounds and the range. Memory is the peak of the process, for PyTorch also without its
+libraries.
 --loss, --embeddings and --precision choose PyTorch's variant (see pytorch_translator.py).
 Exit status: 0 measured, 1 a side failed, 2 something needed is missing.
 """
@@ -125,8 +126,9 @@ def compare(commands, rounds):
 
 def show(answers, ratios):
     first, torch = answers["unrolled"][0], answers["PyTorch"][0]
-    print(f"size {first['size']}, {first['threads']} threads, {first['params']:,} parameters, {len(answers['unrolled'])} "
-          f"rounds; PyTorch {torch['torch']}, {torch['precision']}, {torch['loss']} loss, {torch['embeddings']} embeddings")
+    rounds = len(answers["unrolled"])
+    print(f"size {first['size']}, {first['threads']} threads, {first['params']:,} parameters, {rounds} rounds; "
+          f"PyTorch {torch['torch']}: {torch['precision']}, {torch['loss']} loss, {torch['embeddings']} embeddings")
     for side, given in answers.items():
         step, words, peak = (statistics.median(a[key] for a in given) for key in ("step_s", "words_per_s", "peak_mb"))
         print(f"{side:9} {step:8.4f} s/step  {words:10,.0f} words/s  {peak:8,.0f} MiB peak")
