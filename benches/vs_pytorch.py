@@ -1,0 +1,178 @@
+"""Runs the same training step in unrolled and in PyTorch, alternately, and prints the ratio with its spread.
+
+usage: python benches/vs_pytorch.py [--size s|m|l] [--threads 2] [--rounds 5] [--json]
+           [--binary PATH] [--python PATH] [--no-install] [--loss plain|fused] [--embeddings sparse|dense]
+           [--precision f32|bf16]
+
+Needs a built command (`cargo build --release`). PyTorch is taken from --python, else from the Python that runs this
+file, else from a virtual environment under the target folder, which is made on first use (several GB; --no-install says
+no). Each round starts one process of each side; who goes first changes every round, so that a machine that slows
+down or speeds up favours nobody. The ratio of a round is unrolled's words/s over PyTorch's: 2 means twice as fast;
+shown are the median over rounds and the range. Memory is the peak of the process, for PyTorch also without its
+libraries.
+--loss, --embeddings and --precision choose PyTorch's variant (see pytorch_translator.py).
+Exit status: 0 measured, 1 a side failed, 2 something needed is missing.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import venv
+
+HERE = pathlib.Path(__file__).resolve().parent
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target"))
+KEYS = {"size", "threads", "step_s", "words_per_s", "tgt_words_per_s", "params", "peak_mb"}
+
+
+class Missing(Exception):
+    """Something that the comparison needs is not there."""
+
+
+class Failed(Exception):
+    """A side ran and gave no usable answer."""
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def find_binary(given):
+    """The `unrolled` command, checked to have `bench train-step`."""
+    suffix = ".exe" if os.name == "nt" else ""
+    binary = pathlib.Path(given) if given else TARGET / "release" / f"unrolled{suffix}"
+    if not binary.is_file():
+        raise Missing(f"no command at {binary}: run `cargo build --release` first, or name it with --binary")
+    probe = subprocess.run([binary, "bench", "train-step", "--help"], capture_output=True, text=True)
+    if probe.returncode != 0:
+        raise Missing(f"{binary} has no `bench train-step`: build a version that has it, or name one with --binary")
+    return binary
+
+
+def has_torch(python):
+    return subprocess.run([python, "-c", "import torch"], capture_output=True).returncode == 0
+
+
+def find_python(given, install):
+    """A Python that has PyTorch."""
+    if given:
+        if not has_torch(given):
+            raise Missing(f"{given} cannot import torch: install it there (`{given} -m pip install torch numpy`)")
+        return given
+    if has_torch(sys.executable):
+        return sys.executable
+    folder = TARGET / "pytorch"
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if python.is_file() and has_torch(python):
+        return python
+    if not install:
+        raise Missing("PyTorch was not found: name a Python that has it with --python, or leave out --no-install")
+    say(f"installing PyTorch into {folder} (once; several GB) ...")
+    venv.create(folder, with_pip=True)
+    if subprocess.run([python, "-m", "pip", "install", "torch", "numpy"], stdout=sys.stderr).returncode != 0:
+        raise Missing(f"PyTorch could not be installed into {folder}: install it yourself and use --python")
+    return python
+
+
+def ask(side, command):
+    """Runs one side and reads the JSON object on its last line."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failed(f"{side} failed with status {done.returncode}: {done.stderr.strip()[-2000:]}")
+    try:
+        answer = json.loads(done.stdout.strip().splitlines()[-1])
+    except (IndexError, ValueError):
+        raise Failed(f"{side} did not end with a JSON object: {done.stdout[-500:]!r}") from None
+    if lacking := KEYS - set(answer):
+        raise Failed(f"{side} did not report {', '.join(sorted(lacking))}")
+    return answer
+
+
+def same_work(ours, theirs):
+    """Both sides must have trained the same model on as many words."""
+    for key in ("size", "threads", "params"):
+        if ours[key] != theirs[key]:
+            raise Failed(f"not the same work: {key} is {ours[key]} in unrolled and {theirs[key]} in PyTorch")
+    words = [answer["words_per_s"] * answer["step_s"] for answer in (ours, theirs)]
+    if abs(words[0] - words[1]) > 0.01 * words[1]:
+        raise Failed(f"not the same work: {words[0]:.0f} words a step in unrolled and {words[1]:.0f} in PyTorch")
+
+
+def spread(values):
+    return {"median": round(statistics.median(values), 4), "min": round(min(values), 4), "max": round(max(values), 4)}
+
+
+def compare(commands, rounds):
+    """Runs both sides alternately; gives every answer and the ratios."""
+    answers = {side: [] for side in commands}
+    for number in range(rounds):
+        order = list(commands) if number % 2 == 0 else list(commands)[::-1]
+        for side in order:
+            answers[side].append(ask(side, commands[side]))
+            say(f"round {number + 1}/{rounds}: {side} {answers[side][-1]['words_per_s']:.0f} words/s")
+        same_work(answers["unrolled"][-1], answers["PyTorch"][-1])
+    pairs = list(zip(answers["unrolled"], answers["PyTorch"]))
+    libraries = [theirs.get("import_mb", 0.0) for theirs in answers["PyTorch"]]
+    return answers, {
+        "speed": spread([ours["words_per_s"] / theirs["words_per_s"] for ours, theirs in pairs]),
+        "memory": spread([ours["peak_mb"] / theirs["peak_mb"] for ours, theirs in pairs]),
+        "memory_without_libraries": spread(
+            [ours["peak_mb"] / (theirs["peak_mb"] - mb) for (ours, theirs), mb in zip(pairs, libraries)]),
+    }
+
+
+def show(answers, ratios):
+    first, torch = answers["unrolled"][0], answers["PyTorch"][0]
+    rounds = len(answers["unrolled"])
+    print(f"size {first['size']}, {first['threads']} threads, {first['params']:,} parameters, {rounds} rounds; "
+          f"PyTorch {torch['torch']}: {torch['precision']}, {torch['loss']} loss, {torch['embeddings']} embeddings")
+    for side, given in answers.items():
+        step, words, peak = (statistics.median(a[key] for a in given) for key in ("step_s", "words_per_s", "peak_mb"))
+        print(f"{side:9} {step:8.4f} s/step  {words:10,.0f} words/s  {peak:8,.0f} MiB peak")
+    for name, ratio in ratios.items():
+        title = name.replace("_", " ")
+        print(f"{title}: {ratio['median']:.2f}x of PyTorch's (from {ratio['min']:.2f} to {ratio['max']:.2f})")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", choices=("s", "m", "l"), default="s")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true", help="print every answer and the ratios as one JSON object")
+    parser.add_argument("--binary", help="the `unrolled` command; else target/release/unrolled")
+    parser.add_argument("--python", help="a Python that has PyTorch")
+    parser.add_argument("--no-install", action="store_true", help="do not install PyTorch where it is missing")
+    parser.add_argument("--loss", choices=("plain", "fused"), default="plain")
+    parser.add_argument("--embeddings", choices=("sparse", "dense"), default="sparse")
+    parser.add_argument("--precision", choices=("f32", "bf16"), default="f32")
+    a = parser.parse_args()
+    if a.rounds < 1 or a.threads < 1:
+        parser.error("--rounds and --threads must be at least 1")
+    work = ["--size", a.size, "--threads", str(a.threads)]
+    variant = ["--loss", a.loss, "--embeddings", a.embeddings, "--precision", a.precision]
+    try:
+        binary, python = find_binary(a.binary), find_python(a.python, not a.no_install)
+        commands = {
+            "unrolled": [binary, "bench", "train-step", *work, "--json"],
+            "PyTorch": [python, HERE / "pytorch_translator.py", *work, *variant],
+        }
+        answers, ratios = compare(commands, a.rounds)
+    except Missing as missing:
+        say(f"vs_pytorch: {missing}")
+        return 2
+    except Failed as failed:
+        say(f"vs_pytorch: {failed}")
+        return 1
+    if a.json:
+        print(json.dumps({"ratios": ratios, "answers": answers}))
+    else:
+        show(answers, ratios)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
