@@ -1,0 +1,223 @@
+//! The operation table: every differentiable operation, what its rule needs, and its rule.
+
+use std::fmt;
+use std::sync::Arc;
+
+use unrolled_tensor::ops::{Binary, Unary};
+use unrolled_tensor::{Dims, Tensor};
+
+use crate::Var;
+use crate::backward::Gradient;
+use crate::function::Function;
+use crate::rules::{self, Context};
+
+/// A differentiable operation with its constants. A closed set, plus [`Op::Custom`].
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Op {
+    /// A variable that gradients are asked for; nothing comes before it.
+    Leaf,
+    /// A function of one element.
+    Unary(Unary),
+    /// A function of two elements, broadcast.
+    Binary(Binary),
+    /// One of two operands by a condition (bool).
+    Select(Tensor),
+    /// Another dtype.
+    Cast,
+    /// The sum over axes (ascending), which are kept with length 1 or not.
+    Sum {
+        /// The axes.
+        axes: Dims,
+        /// Whether they are kept.
+        keep: bool,
+    },
+    /// The largest (or smallest) over axes; equals share the gradient.
+    Extreme {
+        /// The axes.
+        axes: Dims,
+        /// Whether they are kept.
+        keep: bool,
+    },
+    /// Running sums along an axis.
+    CumulativeSum(usize),
+    /// Softmax along an axis.
+    Softmax(usize),
+    /// Logarithm of the softmax along an axis.
+    LogSoftmax(usize),
+    /// Matrix product of the last two axes, leading axes broadcast.
+    Matmul,
+    /// Another shape of the same elements.
+    Reshape,
+    /// The axes in another order.
+    Permute(Dims),
+    /// Part of an axis.
+    Narrow {
+        /// The axis.
+        axis: usize,
+        /// Its first index.
+        start: usize,
+    },
+    /// Every n-th index of an axis.
+    StepBy {
+        /// The axis.
+        axis: usize,
+        /// n
+        step: usize,
+    },
+    /// An axis in the opposite order.
+    Flip(usize),
+    /// Repeated by NumPy's rules.
+    BroadcastTo,
+    /// Operands one after another along an axis.
+    Concat(usize),
+    /// Elements at an index along an axis.
+    Gather {
+        /// The axis.
+        axis: usize,
+        /// u32, the shape of the result
+        index: Tensor,
+    },
+    /// The first operand with the second added at an index along an axis.
+    ScatterAdd {
+        /// The axis.
+        axis: usize,
+        /// u32, the shape of the second operand
+        index: Tensor,
+    },
+    /// Rows of a table `[V, D]`; the gradient is sparse ([`Gradient::Rows`]).
+    Embedding(
+        /// u32 `[n]`
+        Tensor,
+    ),
+    /// One LSTM layer over a range of time steps.
+    Lstm {
+        /// u32 `[B]`
+        lengths: Option<Tensor>,
+        /// Where the range begins.
+        start: usize,
+    },
+    /// The sum of the losses of a linear layer under softmax and cross-entropy.
+    LinearCrossEntropy,
+    /// A user's own function.
+    Custom(Arc<dyn Function>),
+}
+
+/// Which values a rule asks for.
+#[derive(Clone, Copy)]
+pub(crate) struct Needs {
+    inputs: u32,
+    pub output: bool,
+}
+
+impl Needs {
+    const NOTHING: Needs = Needs { inputs: 0, output: false };
+    const OUTPUT: Needs = Needs { inputs: 0, output: true };
+
+    const fn inputs(mask: u32) -> Needs {
+        Needs { inputs: mask, output: false }
+    }
+
+    pub fn input(self, i: usize) -> bool {
+        i >= 32 || self.inputs >> i & 1 == 1
+    }
+}
+
+impl Op {
+    /// The operation's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Op::Leaf => "leaf",
+            Op::Unary(op) => op.name(),
+            Op::Binary(op) => op.name(),
+            Op::Select(_) => "select",
+            Op::Cast => "cast",
+            Op::Sum { .. } => "sum",
+            Op::Extreme { .. } => "extreme",
+            Op::CumulativeSum(_) => "cumsum",
+            Op::Softmax(_) => "softmax",
+            Op::LogSoftmax(_) => "log_softmax",
+            Op::Matmul => "matmul",
+            Op::Reshape => "reshape",
+            Op::Permute(_) => "permute",
+            Op::Narrow { .. } => "narrow",
+            Op::StepBy { .. } => "step_by",
+            Op::Flip(_) => "flip",
+            Op::BroadcastTo => "broadcast_to",
+            Op::Concat(_) => "concat",
+            Op::Gather { .. } => "gather",
+            Op::ScatterAdd { .. } => "scatter_add",
+            Op::Embedding(_) => "embedding",
+            Op::Lstm { .. } => "lstm_sequence",
+            Op::LinearCrossEntropy => "linear_cross_entropy",
+            Op::Custom(function) => function.name(),
+        }
+    }
+
+    pub(crate) fn needs(&self) -> Needs {
+        match self {
+            Op::Unary(op) => rules::elementwise::unary_needs(*op),
+            Op::Binary(Binary::Add | Binary::Sub) => Needs::NOTHING,
+            Op::Binary(_) => Needs { inputs: 0b11, output: true },
+            Op::Extreme { .. } => Needs { inputs: 1, output: true },
+            Op::Softmax(_) | Op::LogSoftmax(_) => Needs::OUTPUT,
+            Op::Matmul => Needs::inputs(0b11),
+            Op::Lstm { .. } => Needs::inputs(u32::MAX),
+            Op::Custom(_) => Needs { inputs: u32::MAX, output: true },
+            _ => Needs::NOTHING,
+        }
+    }
+
+    /// The gradients of the inputs, one for each, from those of the outputs.
+    pub(crate) fn vjp(&self, context: &Context<'_>, gradients: &[Option<Var>]) -> Vec<Option<Gradient>> {
+        use rules::{elementwise, indexing, lstm, products, reductions, views};
+        if let Op::Lstm { lengths, start } = self {
+            return lstm::rule(context, gradients, lengths.as_ref(), *start);
+        }
+        if let Op::Custom(function) = self {
+            return rules::custom(context, &**function, gradients);
+        }
+        let g = gradients[0].as_ref().expect("a node is visited where a gradient arrived");
+        let dense = match self {
+            Op::Leaf | Op::Lstm { .. } | Op::Custom(_) => unreachable!("dealt with before"),
+            Op::Embedding(index) => return vec![Some(indexing::embedding(context, index, g))],
+            Op::Unary(op) => elementwise::unary(*op, context, g),
+            Op::Binary(op) => elementwise::binary(*op, context, g),
+            Op::Select(condition) => elementwise::select(condition, context, g),
+            Op::Cast => vec![Some(g.cast(context.dtype(0)))],
+            Op::Sum { axes, keep } => vec![Some(reductions::sum(axes, *keep, context, g))],
+            Op::Extreme { axes, keep } => vec![Some(reductions::extreme(axes, *keep, context, g))],
+            Op::CumulativeSum(axis) => vec![Some(reductions::cumulative_sum(*axis, g))],
+            Op::Softmax(axis) => vec![Some(reductions::softmax(*axis, context, g))],
+            Op::LogSoftmax(axis) => vec![Some(reductions::log_softmax(*axis, context, g))],
+            Op::Matmul => products::matmul(context, g),
+            Op::Reshape => vec![Some(g.reshape(context.shape(0)))],
+            Op::Permute(order) => vec![Some(views::permute(order, g))],
+            Op::Narrow { axis, start } => vec![Some(views::narrow(*axis, *start, context, g))],
+            Op::StepBy { axis, step } => vec![Some(views::step_by(*axis, *step, context, g))],
+            Op::Flip(axis) => vec![Some(g.flip(*axis as isize))],
+            Op::BroadcastTo => vec![Some(g.sum_to(context.shape(0)))],
+            Op::Concat(axis) => views::concat(*axis, context, g),
+            Op::Gather { axis, index } => vec![Some(indexing::gather(*axis, index, context, g))],
+            Op::ScatterAdd { axis, index } => indexing::scatter_add(*axis, index, g),
+            Op::LinearCrossEntropy => products::linear_cross_entropy(context, g),
+        };
+        dense.into_iter().map(|gradient| gradient.map(Gradient::Dense)).collect()
+    }
+}
+
+impl fmt::Debug for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+pub(crate) const fn needs_input() -> Needs {
+    Needs::inputs(1)
+}
+pub(crate) const fn needs_output() -> Needs {
+    Needs::OUTPUT
+}
+pub(crate) const fn needs_nothing() -> Needs {
+    Needs::NOTHING
+}

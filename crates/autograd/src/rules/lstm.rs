@@ -1,0 +1,121 @@
+//! One LSTM layer over a range of time steps, as one operation.
+
+use smallvec::smallvec;
+use unrolled_tensor::Tensor;
+use unrolled_tensor::fused::{LstmArgs, LstmOutputGradients};
+
+use super::Context;
+use crate::Var;
+use crate::backward::Gradient;
+use crate::graph::{Extra, record};
+use crate::ops::Op;
+
+/// A layer's weights: `ih` `[4H, I]`, `hh` `[4H, H]`, `bias` `[4H]`, gates in the order i, f, g, o.
+#[derive(Clone, Copy, Debug)]
+pub struct LstmWeights<'a> {
+    /// `[4H, I]`
+    pub ih: &'a Var,
+    /// `[4H, H]`
+    pub hh: &'a Var,
+    /// `[4H]`
+    pub bias: &'a Var,
+}
+
+/// What an LSTM layer answers.
+#[derive(Clone, Debug)]
+pub struct LstmStates {
+    /// h after each step, `[T, B, H]`
+    pub sequence: Var,
+    /// h after each sequence's last step, `[B, H]`
+    pub hidden: Var,
+    /// c after each sequence's last step, `[B, H]`
+    pub cell: Var,
+}
+
+pub(crate) fn rule(
+    context: &Context<'_>,
+    gradients: &[Option<Var>],
+    lengths: Option<&Tensor>,
+    start: usize,
+) -> Vec<Option<Gradient>> {
+    if context.tracked {
+        panic!("lstm_sequence has no second derivative; use `Var::lstm_sequence_plain` where one is needed");
+    }
+    let Extra::Lstm(output) = &context.saved.extra else { unreachable!("recorded with its output") };
+    let inputs: Vec<Var> = (0..6).map(|i| context.input(i)).collect();
+    let args = arguments([0, 1, 2, 3, 4, 5].map(|i| inputs[i].tensor()), lengths, start);
+    let arrived = |slot: usize| gradients[slot].as_ref().map(Var::tensor);
+    let arrived = LstmOutputGradients { sequence: arrived(0), hidden: arrived(1), cell: arrived(2) };
+    let made = Tensor::lstm_sequence_backward(&args, output, &arrived);
+    [made.input, made.weight_ih, made.weight_hh, made.bias, made.hidden, made.cell]
+        .into_iter()
+        .enumerate()
+        .map(|(i, gradient)| context.wants(i).then(|| Gradient::Dense(Var::constant(gradient))))
+        .collect()
+}
+
+fn arguments<'a>(inputs: [&'a Tensor; 6], lengths: Option<&'a Tensor>, start: usize) -> LstmArgs<'a> {
+    let [input, weight_ih, weight_hh, bias, hidden, cell] = inputs;
+    LstmArgs { input, weight_ih, weight_hh, bias, hidden, cell, lengths, start }
+}
+
+impl Var {
+    /// One LSTM layer over the steps of this `[T, B, I]`, from the state (`hidden`, `cell`), `[B, H]` each. `lengths` (u32 `[B]`)
+    /// says where each sequence ends: from there on its row keeps its state. `start` is the number of steps that went before. The
+    /// equations are at [`LstmArgs`]. First derivatives only.
+    ///
+    /// # Panics
+    /// Where the shapes do not fit together.
+    #[track_caller]
+    pub fn lstm_sequence(
+        &self,
+        weights: LstmWeights<'_>,
+        hidden: &Var,
+        cell: &Var,
+        lengths: Option<&Tensor>,
+        start: usize,
+    ) -> LstmStates {
+        let inputs = [self, weights.ih, weights.hh, weights.bias, hidden, cell];
+        let output = Tensor::lstm_sequence(&arguments(inputs.map(Var::tensor), lengths, start));
+        let values = smallvec![output.sequence.clone(), output.hidden.clone(), output.cell.clone()];
+        let op = Op::Lstm { lengths: lengths.cloned(), start };
+        let mut outputs = record(op, &inputs, values, Extra::Lstm(output.into())).into_iter();
+        let mut next = || outputs.next().expect("three outputs");
+        LstmStates { sequence: next(), hidden: next(), cell: next() }
+    }
+
+    /// [`lstm_sequence`](Var::lstm_sequence) in plain operations: slower, and differentiable any number of times.
+    #[track_caller]
+    pub fn lstm_sequence_plain(
+        &self,
+        weights: LstmWeights<'_>,
+        hidden: &Var,
+        cell: &Var,
+        lengths: Option<&Tensor>,
+        start: usize,
+    ) -> LstmStates {
+        let (mut hidden, mut cell) = (hidden.clone(), cell.clone());
+        let mut sequence = Vec::new();
+        for t in 0..self.dim(0) {
+            let sums = self.index(0, t).linear(weights.ih, Some(weights.bias)) + hidden.linear(weights.hh, None);
+            let gates = sums.chunk(4, 1);
+            let new_cell = gates[1].sigmoid() * &cell + gates[0].sigmoid() * gates[2].tanh();
+            let new_hidden = gates[3].sigmoid() * new_cell.tanh();
+            (hidden, cell) = match lengths {
+                None => (new_hidden, new_cell),
+                Some(lengths) => {
+                    let now = Tensor::full([], (start + t) as f64, lengths.dtype(), lengths.device());
+                    let alive = lengths.gt(&now).unsqueeze(1);
+                    (Var::select(&alive, &new_hidden, &hidden), Var::select(&alive, &new_cell, &cell))
+                }
+            };
+            sequence.push(hidden.clone());
+        }
+        let sequence = if sequence.is_empty() {
+            Var::constant(Tensor::zeros([0, hidden.dim(0), hidden.dim(1)], hidden.dtype(), hidden.device()))
+        } else {
+            Var::stack(&sequence.iter().collect::<Vec<_>>(), 0)
+        };
+        LstmStates { sequence, hidden, cell }
+    }
+}

@@ -1,0 +1,87 @@
+//! The vector–Jacobian products, in terms of `Var` operations.
+
+pub(crate) mod elementwise;
+pub(crate) mod indexing;
+pub mod lstm;
+pub(crate) mod products;
+pub(crate) mod reductions;
+pub(crate) mod views;
+
+use std::sync::Arc;
+
+use unrolled_tensor::DType;
+
+use crate::Var;
+use crate::backward::Gradient;
+use crate::function::Function;
+use crate::graph::{Edge, Node, Saved};
+
+/// What a rule can ask of the node it works for.
+pub(crate) struct Context<'a> {
+    pub node: &'a Arc<Node>,
+    pub saved: &'a Saved,
+    /// Whether the pass itself is recorded.
+    pub tracked: bool,
+}
+
+impl Context<'_> {
+    /// Input `i`, connected to its graph where the pass is recorded.
+    pub fn input(&self, i: usize) -> Var {
+        let input = &self.saved.inputs[i];
+        let value = input.value.clone().expect("the table says which inputs a rule needs");
+        Var::of(value, input.edge.clone().filter(|_| self.tracked))
+    }
+
+    /// The (first) output, likewise.
+    pub fn output(&self) -> Var {
+        let value = self.saved.output.clone().expect("the table says which rules need the output");
+        Var::of(value, self.tracked.then(|| Edge { node: self.node.clone(), slot: 0 }))
+    }
+
+    pub fn shape(&self, i: usize) -> &[usize] {
+        &self.saved.inputs[i].shape
+    }
+
+    pub fn dtype(&self, i: usize) -> DType {
+        self.saved.inputs[i].dtype
+    }
+
+    /// Whether anybody wants the gradient of input `i`.
+    pub fn wants(&self, i: usize) -> bool {
+        self.saved.inputs[i].edge.is_some()
+    }
+
+    /// The gradient of input `i` where it is wanted, summed to the input's shape.
+    pub fn reduced(&self, i: usize, gradient: impl FnOnce() -> Var) -> Option<Var> {
+        self.wants(i).then(|| gradient().sum_to(self.shape(i)))
+    }
+}
+
+/// A user's own backward, with its answers checked.
+pub(crate) fn custom(
+    context: &Context<'_>,
+    function: &dyn Function,
+    gradients: &[Option<Var>],
+) -> Vec<Option<Gradient>> {
+    let inputs: Vec<Var> = (0..context.saved.inputs.len()).map(|i| context.input(i)).collect();
+    let outputs = if function.one_output() { vec![context.output()] } else { Vec::new() };
+    let answers = function.backward(&inputs, &outputs, gradients);
+    if answers.len() != inputs.len() {
+        panic!("{}: backward gave {} gradients for {} inputs", function.name(), answers.len(), inputs.len());
+    }
+    for (i, answer) in answers.iter().enumerate() {
+        if let Some(answer) = answer
+            && (answer.shape() != context.shape(i) || answer.dtype() != context.dtype(i))
+        {
+            panic!(
+                "{}: backward gave {} of shape {:?} for input {i}, {} of shape {:?}",
+                function.name(),
+                answer.dtype(),
+                answer.shape(),
+                context.dtype(i),
+                context.shape(i)
+            );
+        }
+    }
+    answers.into_iter().map(|answer| answer.map(Gradient::Dense)).collect()
+}

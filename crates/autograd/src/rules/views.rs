@@ -1,0 +1,49 @@
+//! Rules of views and joins.
+
+use unrolled_tensor::{DType, Dims, Tensor};
+
+use super::Context;
+use crate::Var;
+
+pub(crate) fn permute(order: &[usize], g: &Var) -> Var {
+    let mut inverse = vec![0isize; order.len()];
+    for (to, &from) in order.iter().enumerate() {
+        inverse[from] = to as isize;
+    }
+    g.permute(inverse)
+}
+
+/// Zeros before and after.
+pub(crate) fn narrow(axis: usize, start: usize, context: &Context<'_>, g: &Var) -> Var {
+    let zeros = |len: usize| {
+        let mut shape = Dims::from(context.shape(0));
+        shape[axis] = len;
+        Var::constant(Tensor::zeros([], g.dtype(), g.device()).broadcast_to(&shape))
+    };
+    let len = g.shape()[axis];
+    let after = context.shape(0)[axis] - start - len;
+    if start == 0 && after == 0 {
+        return g.clone();
+    }
+    Var::concat(&[&zeros(start), g, &zeros(after)], axis as isize)
+}
+
+pub(crate) fn step_by(axis: usize, step: usize, context: &Context<'_>, g: &Var) -> Var {
+    let mut column = vec![1; g.rank()];
+    column[axis] = g.shape()[axis];
+    let places = Tensor::arange(g.shape()[axis], DType::U32, g.device()).affine(step as f64, 0.0);
+    let places = places.reshape(&column).broadcast_to(g.shape());
+    let zeros = Var::constant(Tensor::zeros(context.shape(0), g.dtype(), g.device()));
+    zeros.scatter_add(axis as isize, &places, g)
+}
+
+pub(crate) fn concat(axis: usize, context: &Context<'_>, g: &Var) -> Vec<Option<Var>> {
+    let mut start = 0;
+    (0..context.saved.inputs.len())
+        .map(|i| {
+            let len = context.shape(i)[axis];
+            start += len;
+            context.wants(i).then(|| g.narrow(axis as isize, start - len, len))
+        })
+        .collect()
+}
