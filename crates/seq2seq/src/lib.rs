@@ -1,1 +1,4 @@
 //! The LSTM translator of "Sequence to Sequence Learning with Neural Networks".
+
+pub mod config;
+pub mod progress;
