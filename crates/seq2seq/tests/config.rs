@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use unrolled_seq2seq::config::{
-    Config, ConfigError, KEYS, Layers, Origin, PRESETS, Problem, Resolved, Schedule, Tokeniser,
-};
+use unrolled_seq2seq::config::{Config, ConfigError, KEYS, Layers, Origin, PRESETS, Problem, Resolved, Schedule};
+use unrolled_seq2seq::tokenise::Tokeniser;
 
 fn problems(text: &str) -> String {
     text.parse::<Config>().expect_err("a mistake that was not found").to_string()
@@ -111,7 +110,10 @@ fn wrong_types_name_what_is_expected_and_what_was_found() {
         ("dropout = true", "line 1: `dropout` expected a finite number, found true"),
         ("dropout = nan", "line 1: `dropout` expected a finite number, found the number NaN"),
         ("reverse-source = 1", "line 1: `reverse-source` expected true or false, found the whole number 1"),
-        ("tokeniser = 'bpe'", "line 1: `tokeniser` expected \"moses\" or \"whitespace\", found the string \"bpe\""),
+        (
+            "tokeniser = 'bpe'",
+            "line 1: `tokeniser` expected \"moses\", \"whitespace\" or \"words\", found the string \"bpe\"",
+        ),
         (
             "source = ['a', 1]",
             "line 1: `source` expected a file, or a list of files, as strings, found the list [\"a\", 1]",
@@ -246,6 +248,18 @@ fn a_resumed_run_keeps_what_its_parameters_depend_on() {
         "command line: `hidden-size` of a resumed run must stay 64, found 128; train a new run for another value"
     );
     assert!(matches!(error.problems[0], Problem::Fixed { key: "hidden-size", .. }));
+}
+
+#[test]
+fn the_run_folder_is_found_before_anything_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.toml");
+    std::fs::write(&file, "output = 'runs/a'\nlayers = 0\n").unwrap();
+    let layers = Layers { file: Some(file), ..Layers::default() };
+    assert_eq!(layers.output().unwrap().as_deref(), Some(Path::new("runs/a")));
+    let layers = Layers { flags: flags(&[("output", "runs/b"), ("weight-decay", "0.1")]), ..layers };
+    assert_eq!(layers.output().unwrap().as_deref(), Some(Path::new("runs/b")));
+    assert_eq!(Layers::default().output().unwrap(), None);
 }
 
 #[test]

@@ -1,16 +1,25 @@
 //! The closed lists that some keys choose from.
 
-use super::setting::choices;
+use super::Kind;
+use super::setting::{Setting, choices, only};
+use crate::tokenise::Tokeniser;
+
+/// The tokenisers are the text side's own list; here they only get their words.
+impl Setting for Tokeniser {
+    const KIND: Kind = Kind::Choice(&["moses", "whitespace", "words"]);
+
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        value.as_str()?.parse().ok()
+    }
+    fn from_words(words: &[String]) -> Option<Self> {
+        only(words)?.parse().ok()
+    }
+    fn to_toml(&self) -> String {
+        format!("\"{self}\"")
+    }
+}
 
 choices! {
-    /// How a line becomes words.
-    pub enum Tokeniser {
-        /// Split punctuation and clitics as Moses does, and join them again on output.
-        Moses = "moses",
-        /// The text is tokenised already: split on white space only.
-        Whitespace = "whitespace",
-    }
-
     /// How a gradient becomes a step.
     pub enum Optimiser {
         /// Plain stochastic gradient descent, as in the paper.
@@ -55,5 +64,18 @@ choices! {
         MultiBleu = "multi-bleu",
         /// sacreBLEU with its 13a tokenisation: on plain text.
         Sacrebleu = "sacrebleu",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tokeniser_is_a_choice() {
+        let Kind::Choice(words) = <Tokeniser as Setting>::KIND else { panic!("a closed list") };
+        let mut names = Tokeniser::ALL.map(|tokeniser| tokeniser.to_string());
+        names.sort();
+        assert_eq!(names, words);
     }
 }

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::choices::{BleuStyle, Normalise, Optimiser, Precision, Schedule, Tokeniser};
+use super::choices::{BleuStyle, Normalise, Optimiser, Precision, Schedule};
 use super::setting::Setting;
 use super::table::Rule::{Above, Any, AtLeast, FromTo};
 use super::table::{Key, Section, kebab, table};
+use crate::tokenise::Tokeniser;
 
 // A row: documentation (its first line is the summary in --help), field: type = default, allowed range, and whether a resumed run
 // must keep the value (`fixed`) or may change it (`free`). Field `hidden_size` is key `hidden-size` and flag `--hidden-size`.
@@ -24,7 +25,8 @@ table! {
         valid_target: Vec<PathBuf> = Vec::new(), Any, free;
         /// Validation pairs in one file, separated by a tab; instead of `valid-source` and `valid-target`.
         valid_tsv: Vec<PathBuf> = Vec::new(), Any, free;
-        /// How a line becomes words: "moses" splits off punctuation, "whitespace" takes text that is tokenised already.
+        /// How a line becomes words: "moses" splits off punctuation and clitics, "whitespace" takes text that is tokenised already,
+        /// "words" is the plainest: runs of letters and digits, and every other character alone.
         tokeniser: Tokeniser = Tokeniser::Moses, Any, fixed;
         /// The source's language code; the Moses tokeniser's rules depend on it.
         source_language: String = "en".into(), Any, fixed;

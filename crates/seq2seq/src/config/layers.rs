@@ -81,10 +81,24 @@ impl Layers {
             ConfigError::check(std::mem::take(&mut stack.problems))?;
         }
         let base = self.run.is_some().then(|| stack.resolved.config.clone());
-        let mut file = match &self.file {
-            Some(path) => Some(Document::open(path)?),
-            None => None,
-        };
+        self.pile_on(&mut stack)?;
+        stack.finish(base.as_ref())
+    }
+
+    /// The run folder that these layers name, if they do: what must be known to find the configuration of a run that is resumed. Other
+    /// values are not checked.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, or there is no such preset.
+    pub fn output(&self) -> Result<Option<PathBuf>, ConfigError> {
+        let mut stack = Stack::new();
+        self.pile_on(&mut stack)?;
+        Ok(stack.resolved.config.output)
+    }
+
+    /// Puts preset, file and flags over what is there.
+    fn pile_on(&self, stack: &mut Stack) -> Result<(), Problem> {
+        let mut file = self.file.as_deref().map(Document::open).transpose()?;
         let named = file.as_mut().map_or(Ok(None), Document::take_preset)?;
         if let Some((name, place)) = self.preset.clone().map(|name| (name, Origin::Flag)).or(named) {
             stack.preset(&name, place)?;
@@ -95,7 +109,7 @@ impl Layers {
         for (name, words) in &self.flags {
             stack.flag(name, words);
         }
-        stack.finish(base.as_ref())
+        Ok(())
     }
 }
 

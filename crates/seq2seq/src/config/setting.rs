@@ -64,7 +64,7 @@ pub(super) trait Setting: Sized {
 }
 
 /// The single word of a flag that takes one.
-fn only(words: &[String]) -> Option<&str> {
+pub(super) fn only(words: &[String]) -> Option<&str> {
     match words {
         [word] => Some(word),
         _ => None,
