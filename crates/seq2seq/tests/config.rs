@@ -339,7 +339,7 @@ mod round_trip {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig::with_cases(24))]
 
         /// Whatever a key can hold, a dumped configuration reads back as the same one, with or without its comments.
         #[test]
