@@ -1,0 +1,81 @@
+//! The closed lists that some keys choose from.
+
+use super::Kind;
+use super::setting::{Setting, choices, only};
+use crate::tokenise::Tokeniser;
+
+/// The tokenisers are the text side's own list; here they only get their words.
+impl Setting for Tokeniser {
+    const KIND: Kind = Kind::Choice(&["moses", "whitespace", "words"]);
+
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        value.as_str()?.parse().ok()
+    }
+    fn from_words(words: &[String]) -> Option<Self> {
+        only(words)?.parse().ok()
+    }
+    fn to_toml(&self) -> String {
+        format!("\"{self}\"")
+    }
+}
+
+choices! {
+    /// How a gradient becomes a step.
+    pub enum Optimiser {
+        /// Plain stochastic gradient descent, as in the paper.
+        Sgd = "sgd",
+        /// SGD with momentum.
+        Momentum = "momentum",
+        /// Adam.
+        Adam = "adam",
+        /// Adam with decoupled weight decay.
+        AdamW = "adamw",
+    }
+
+    /// How the learning rate moves.
+    pub enum Schedule {
+        /// Constant, then halved again and again, as in the paper.
+        Paper = "paper",
+        /// Always the same.
+        Constant = "constant",
+        /// Down to `minimum-learning-rate` along half a cosine, over the whole run.
+        Cosine = "cosine",
+        /// Falls with the square root of the update's number once warmed up.
+        InverseSqrt = "inverse-sqrt",
+    }
+
+    /// What the summed gradient of a batch is divided by.
+    pub enum Normalise {
+        /// The number of sentence pairs, as in the paper.
+        Sentences = "sentences",
+        /// The number of target words, `<EOS>` included.
+        Words = "words",
+    }
+
+    /// The number format of parameters and activations.
+    pub enum Precision {
+        /// 32-bit floats.
+        F32 = "f32",
+    }
+
+    /// Which BLEU is meant.
+    pub enum BleuStyle {
+        /// multi-bleu.perl: on words as the model knows them, as in the paper.
+        MultiBleu = "multi-bleu",
+        /// sacreBLEU with its 13a tokenisation: on plain text.
+        Sacrebleu = "sacrebleu",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tokeniser_is_a_choice() {
+        let Kind::Choice(words) = <Tokeniser as Setting>::KIND else { panic!("a closed list") };
+        let mut names = Tokeniser::ALL.map(|tokeniser| tokeniser.to_string());
+        names.sort();
+        assert_eq!(names, words);
+    }
+}

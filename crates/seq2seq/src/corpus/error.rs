@@ -1,0 +1,157 @@
+//! What can be wrong with a corpus, said with the file, the line and what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why sentences could not be read. Every variant names the file, and the line (counted from 1) where there is one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CorpusError {
+    /// The file does not exist, or may not be opened.
+    #[error("cannot open `{}`: {error}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        error: io::Error,
+    },
+    /// Reading failed part way.
+    #[error("`{name}`, after line {line}: cannot read on: {error}")]
+    Read {
+        /// The file, or `<stdin>`.
+        name: String,
+        /// The number of whole lines that were read.
+        line: u64,
+        /// What the operating system said.
+        #[source]
+        error: io::Error,
+    },
+    /// A gzip file ends before its data does.
+    #[error("`{name}`, after line {line}: the gzip data stop too early; the file is truncated, fetch or copy it again")]
+    TruncatedGzip {
+        /// The file.
+        name: String,
+        /// The number of whole lines that were read.
+        line: u64,
+    },
+    /// A gzip file's data are damaged: a wrong checksum, an impossible code, or something that is not gzip after it.
+    #[error("`{name}`, after line {line}: the gzip data are damaged ({error}); fetch or copy the file again")]
+    CorruptGzip {
+        /// The file.
+        name: String,
+        /// The number of whole lines that were read.
+        line: u64,
+        /// What the decompressor said.
+        #[source]
+        error: io::Error,
+    },
+    /// A line is not UTF-8.
+    #[error("`{name}`, line {line}, byte {byte}: 0x{value:02x} is not valid UTF-8; convert the file to UTF-8 first")]
+    InvalidUtf8 {
+        /// The file, or `<stdin>`.
+        name: String,
+        /// The line.
+        line: u64,
+        /// The place of the first bad byte in that line, counted from 1.
+        byte: usize,
+        /// The bad byte itself.
+        value: u8,
+    },
+    /// A line is longer than any sentence: most likely not a text file.
+    #[error("`{name}`, line {line}: longer than {limit} bytes; is this a text file with one sentence on a line?")]
+    LineTooLong {
+        /// The file, or `<stdin>`.
+        name: String,
+        /// The line.
+        line: u64,
+        /// The longest line that is read, in bytes.
+        limit: usize,
+    },
+    /// Two files that should correspond line by line do not have the same number of lines.
+    #[error(
+        "`{first}` has {first_lines} lines, `{second}` has {second_lines}: line {line} has no counterpart; \
+         parallel files must correspond line by line"
+    )]
+    UnequalLines {
+        /// The first file: the source, or the hypotheses.
+        first: String,
+        /// The second file: the target, or a reference.
+        second: String,
+        /// The number of lines in the first.
+        first_lines: u64,
+        /// The number of lines in the second.
+        second_lines: u64,
+        /// The first line that only one of them has.
+        line: u64,
+    },
+    /// A line of a TSV file has no TAB, so no target.
+    #[error("`{name}`, line {line}: no TAB; each line must be a source sentence, a TAB and a target sentence")]
+    MissingTab {
+        /// The file.
+        name: String,
+        /// The line.
+        line: u64,
+    },
+    /// An `.sgm` file is not as WMT's are.
+    #[error("`{name}`, line {line}: {problem}")]
+    MalformedSgm {
+        /// The file.
+        name: String,
+        /// The line.
+        line: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A segment of one `.sgm` file is not in the other.
+    #[error(
+        "`{name}`, line {line}: segment {segment} of document `{document}` is not in `{other}` \
+         ({segments} and {other_segments} segments); the two files must be of the same test set"
+    )]
+    UnmatchedSegment {
+        /// The file that has the segment.
+        name: String,
+        /// The file that lacks it.
+        other: String,
+        /// Where the segment begins in `name`.
+        line: u64,
+        /// The document's id.
+        document: String,
+        /// The segment's id.
+        segment: String,
+        /// How many segments `name` has.
+        segments: u64,
+        /// How many segments `other` has.
+        other_segments: u64,
+    },
+    /// A file with one language only was given where pairs are needed.
+    #[error("`{}` holds one language only; name the target file as well", path.display())]
+    MissingTarget {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl CorpusError {
+    /// Sorts an error of reading into truncated, damaged or other; `gzip` says whether the data are compressed.
+    pub(super) fn reading(name: &str, line: u64, gzip: bool, error: io::Error) -> Self {
+        let name = name.to_owned();
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof if gzip => Self::TruncatedGzip { name, line },
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput if gzip => Self::CorruptGzip { name, line, error },
+            _ => Self::Read { name, line, error },
+        }
+    }
+
+    pub(super) fn opening(path: &Path, error: io::Error) -> Self {
+        Self::Open { path: path.to_owned(), error }
+    }
+}
+
+/// Checks that a line is UTF-8.
+pub(super) fn utf8<'a>(bytes: &'a [u8], name: &str, line: u64) -> Result<&'a str, CorpusError> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let at = error.valid_up_to();
+        CorpusError::InvalidUtf8 { name: name.to_owned(), line, byte: at + 1, value: bytes[at] }
+    })
+}

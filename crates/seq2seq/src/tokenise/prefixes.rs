@@ -1,0 +1,33 @@
+//! Abbreviations whose period belongs to them.
+
+use super::Language;
+
+const ENGLISH: &[&str] = &[
+    "Adm", "Brig", "Bros", "Capt", "Cmdr", "Col", "Corp", "Cpl", "Dr", "Drs", "Gen", "Gov", "Hon", "Lt", "Maj",
+    "Messrs", "Mgr", "Mr", "Mrs", "Ms", "Mt", "Prof", "Rep", "Reps", "Rev", "Sen", "Sens", "Sgt", "St", "Supt", "cf",
+    "vs", "v",
+];
+const FRENCH: &[&str] = &[
+    "Dr", "Drs", "MM", "Me", "Mes", "Mgr", "Mlle", "Mlles", "Mme", "Mmes", "Pr", "Prof", "St", "Ste", "Sts", "Vve",
+    "apr", "av", "cf", "dr", "env", "ex", "hab", "mgr", "tél",
+];
+/// These are abbreviations only where a number follows.
+const BEFORE_NUMBERS: &[&str] =
+    &["No", "no", "Nos", "nos", "Art", "art", "Fig", "fig", "Vol", "vol", "chap", "p", "pp"];
+
+/// True where `word.` is an abbreviation, so that its period is not the end of a sentence.
+pub(super) fn keeps_period(word: &str, language: Language) -> bool {
+    let mut characters = word.chars();
+    let initial = characters.next().is_some_and(char::is_uppercase) && characters.next().is_none();
+    initial
+        || match language {
+            Language::English => ENGLISH.contains(&word),
+            Language::French => FRENCH.contains(&word),
+            Language::Other => false,
+        }
+}
+
+/// True where `word.` is an abbreviation if a number follows, as in `No. 7`.
+pub(super) fn keeps_period_before_number(word: &str, language: Language) -> bool {
+    language != Language::Other && BEFORE_NUMBERS.contains(&word)
+}

@@ -1,0 +1,94 @@
+//! The command line: one module a subcommand, each a thin call into the translator's library.
+
+mod bleu;
+mod completions;
+mod input;
+mod vocab;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Trains and runs the LSTM translator of "Sequence to Sequence Learning with Neural Networks" (2014).
+#[derive(Debug, Parser)]
+#[command(name = "unrolled", version, propagate_version = true, max_term_width = 120)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Vocab(vocab::Vocab),
+    Bleu(bleu::Bleu),
+    Completions(completions::Completions),
+}
+
+impl Command {
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Vocab(command) => command.run(),
+            Self::Bleu(command) => command.run(),
+            Self::Completions(command) => command.run(),
+        }
+    }
+}
+
+/// Reads the command line and runs it: 0 when all went well, 1 where data, files or settings are at fault, 2 for a command line that cannot be
+/// understood.
+pub(crate) fn main() -> ExitCode {
+    match Arguments::parse().command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough (`unrolled translate | head`).
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", describe(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let written = cause.downcast_ref::<io::Error>();
+        written.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// The message and its causes on one line; a cause that the message has told already is not told again.
+fn describe(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| {
+        if told.is_empty() {
+            cause
+        } else if told.contains(&cause) {
+            told
+        } else {
+            format!("{told}: {cause}")
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::{Context, anyhow};
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn causes_are_told_once() {
+        let error = anyhow!("not found").context("cannot open `a`: not found").context("reading the source");
+        assert_eq!(describe(&error), "reading the source: cannot open `a`: not found");
+    }
+
+    #[test]
+    fn a_closed_pipe_is_recognised_beneath_its_context() {
+        let closed: io::Result<()> = Err(io::ErrorKind::BrokenPipe.into());
+        assert!(is_broken_pipe(&closed.context("writing").unwrap_err()));
+        assert!(!is_broken_pipe(&anyhow!("broken pipe")));
+    }
+}
