@@ -84,8 +84,13 @@ impl Convention {
 
     /// The score of a whole text from its sentences' counts, added up.
     pub fn score(&self, statistics: &BleuStatistics) -> Bleu {
+        // Of references without words multi-bleu.perl makes 0, whatever matches another reference.
+        let blank = BleuStatistics { matches: [0; ORDER], ..*statistics };
+        let nothing = *self == Self::MultiBleu && statistics.reference_length == 0;
+        let statistics = if nothing { &blank } else { statistics };
         let (h, r) = (statistics.hypothesis_length as f64, statistics.reference_length as f64);
         let brevity_penalty = match statistics.hypothesis_length {
+            _ if nothing => 0.0,
             length if length >= statistics.reference_length => 1.0,
             0 => 0.0,
             _ => (1.0 - r / h).exp(),
@@ -246,7 +251,7 @@ impl Bleu {
 
 impl fmt::Display for Bleu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.reference_length == 0 {
+        if self.convention == Convention::MultiBleu && self.reference_length == 0 {
             return write!(f, "BLEU = 0, 0/0/0/0 (BP=0, ratio=0, hyp_len=0, ref_len=0)");
         }
         let [one, two, three, four] = self.precisions;
