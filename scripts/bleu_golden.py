@@ -159,6 +159,7 @@ def main():
         ours, _ = multi_bleu(hypotheses, [references])
         assert f"{ours:.2f}" == f"{printed:.2f}", (name, ours, printed)
     cases = [(name, hypotheses, [references]) for name, hypotheses, references, _ in PERL]
+    cases += [("closest_is_empty", ["a b c d"], [[""], ["a b c d e f g h"]])]
     cases += list(random_cases(random.Random(1409_3215), 320))
     metrics = [
         BLEU(tokenize="none", smooth_method="none", force=True),

@@ -1,5 +1,6 @@
 //! The LSTM translator of "Sequence to Sequence Learning with Neural Networks".
 
+pub mod batch;
 pub mod bleu;
 pub mod config;
 pub mod corpus;

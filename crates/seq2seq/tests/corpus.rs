@@ -239,6 +239,14 @@ fn segments_without_counterpart_are_named() {
 }
 
 #[test]
+fn nothing_follows_an_error() {
+    let files = Files::new();
+    let bad = files.put("bad", b"a\tb\n\xff\tb\nc\td\n");
+    assert_eq!(Corpus::concat([Corpus::tsv(&bad), Corpus::tsv(&bad)]).pairs().unwrap().flatten().count(), 1);
+    assert_eq!(Lines::open(&bad).unwrap().flatten().count(), 1);
+}
+
+#[test]
 fn one_sgm_file_is_no_corpus() {
     let files = Files::new();
     let corpus = Corpus::from_paths(files.put("s.sgm", SOURCE), None::<PathBuf>);

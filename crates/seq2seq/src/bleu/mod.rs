@@ -7,14 +7,15 @@
 //! one closest in length, the shorter of two that are equally close). They differ in what a word is and in what they
 //! do where no n-gram matches.
 
+mod names;
 mod statistics;
 mod thirteen_a;
 
+pub use names::UnknownName;
 pub use statistics::BleuStatistics;
 
 use crate::corpus::{CorpusError, Lines, unequal};
 use std::fmt;
-use std::str::FromStr;
 
 /// The longest n-grams that are counted.
 pub const ORDER: usize = 4;
@@ -84,8 +85,13 @@ impl Convention {
 
     /// The score of a whole text from its sentences' counts, added up.
     pub fn score(&self, statistics: &BleuStatistics) -> Bleu {
+        // Of references without words multi-bleu.perl makes 0, whatever matches another reference.
+        let blank = BleuStatistics { matches: [0; ORDER], ..*statistics };
+        let nothing = *self == Self::MultiBleu && statistics.reference_length == 0;
+        let statistics = if nothing { &blank } else { statistics };
         let (h, r) = (statistics.hypothesis_length as f64, statistics.reference_length as f64);
         let brevity_penalty = match statistics.hypothesis_length {
+            _ if nothing => 0.0,
             length if length >= statistics.reference_length => 1.0,
             0 => 0.0,
             _ => (1.0 - r / h).exp(),
@@ -246,7 +252,7 @@ impl Bleu {
 
 impl fmt::Display for Bleu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.reference_length == 0 {
+        if self.convention == Convention::MultiBleu && self.reference_length == 0 {
             return write!(f, "BLEU = 0, 0/0/0/0 (BP=0, ratio=0, hyp_len=0, ref_len=0)");
         }
         let [one, two, three, four] = self.precisions;
@@ -313,76 +319,6 @@ impl fmt::Display for References {
             Self::None => f.write_str("1"),
             Self::Each(count) => write!(f, "{count}"),
             Self::Various => f.write_str("var"),
-        }
-    }
-}
-
-impl fmt::Display for BleuTokeniser {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "none",
-            Self::ThirteenA => "13a",
-        })
-    }
-}
-
-impl fmt::Display for Smoothing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => f.write_str("none"),
-            Self::Exponential => f.write_str("exp"),
-            Self::Floor(floor) => write!(f, "floor[{floor:.2}]"),
-            Self::AddK(k) => write!(f, "add-k[{k:.2}]"),
-        }
-    }
-}
-
-/// A name that stands for no tokeniser, smoothing or convention of BLEU.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is not known: use {known}")]
-pub struct UnknownName {
-    /// The name.
-    pub name: String,
-    /// Those that are known.
-    pub known: &'static str,
-}
-
-impl FromStr for BleuTokeniser {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "none" => Ok(Self::None),
-            "13a" => Ok(Self::ThirteenA),
-            _ => Err(UnknownName { name: name.to_owned(), known: "none or 13a" }),
-        }
-    }
-}
-
-impl FromStr for Smoothing {
-    type Err = UnknownName;
-
-    /// sacreBLEU's names; `floor` and `add-k` with its default values.
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "none" => Ok(Self::None),
-            "exp" => Ok(Self::Exponential),
-            "floor" => Ok(Self::Floor(0.1)),
-            "add-k" => Ok(Self::AddK(1.0)),
-            _ => Err(UnknownName { name: name.to_owned(), known: "none, exp, floor or add-k" }),
-        }
-    }
-}
-
-impl FromStr for Convention {
-    type Err = UnknownName;
-
-    /// `multi-bleu`, or `sacrebleu` with its defaults.
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "multi-bleu" => Ok(Self::MultiBleu),
-            "sacrebleu" => Ok(Self::SACREBLEU),
-            _ => Err(UnknownName { name: name.to_owned(), known: "multi-bleu or sacrebleu" }),
         }
     }
 }

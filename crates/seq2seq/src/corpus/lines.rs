@@ -25,6 +25,7 @@ use std::path::Path;
 pub struct Lines {
     pub(super) kind: Kind,
     buffer: Vec<u8>,
+    failed: bool,
 }
 
 /// What a file turned out to be.
@@ -55,7 +56,7 @@ impl Lines {
     }
 
     pub(super) fn of(kind: Kind) -> Self {
-        Self { kind, buffer: Vec::new() }
+        Self { kind, buffer: Vec::new(), failed: false }
     }
 
     /// The file's name, as errors give it.
@@ -102,8 +103,14 @@ impl Lines {
 impl Iterator for Lines {
     type Item = Result<String, CorpusError>;
 
+    /// The next sentence; nothing follows an error, so that no loop can meet the same one for ever.
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_line().map(|line| line.map(str::to_owned)).transpose()
+        if self.failed {
+            return None;
+        }
+        let line = self.next_line().map(|line| line.map(str::to_owned));
+        self.failed = line.is_err();
+        line.transpose()
     }
 }
 

@@ -49,7 +49,7 @@ impl Pairs {
     /// Reads the next pair into `pair`, whose memory is used again. False at the end, where `pair` is left as it was.
     ///
     /// # Errors
-    /// Whatever is wrong with the files: see [`CorpusError`]. After an error, do not read on.
+    /// Whatever is wrong with the files: see [`CorpusError`]. Nothing is read after an error.
     pub fn read(&mut self, pair: &mut Pair) -> Result<bool, CorpusError> {
         loop {
             let Some(reader) = &mut self.current else {
@@ -59,10 +59,15 @@ impl Pairs {
                 }
                 continue;
             };
-            if reader.read(pair)? {
-                return Ok(true);
+            match reader.read(pair) {
+                Ok(true) => return Ok(true),
+                Ok(false) => self.current = None,
+                Err(error) => {
+                    self.current = None;
+                    self.readers = Vec::new().into_iter();
+                    return Err(error);
+                }
             }
-            self.current = None;
         }
     }
 }

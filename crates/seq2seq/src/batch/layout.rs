@@ -1,0 +1,120 @@
+//! Sentences beside each other: time-major, padded at the end.
+
+use crate::numbered::NumberedCorpus;
+use crate::vocabulary::{EOS, PAD};
+
+/// The source sentences of a batch, as the encoder reads them: each with its words reversed or not, then `<EOS>`, then
+/// padding. Element `[t, b]` is at `t * B + b`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sources {
+    /// Word ids, `[steps, B]`.
+    pub ids: Vec<u32>,
+    /// The length of each sentence with its `<EOS>`, `[B]`: the padding begins there.
+    pub lengths: Vec<u32>,
+    /// The length of the longest, with its `<EOS>`.
+    pub steps: usize,
+    /// All words, without `<EOS>` and padding.
+    pub words: u64,
+}
+
+impl Sources {
+    /// Lays sentences out beside each other; `reversed` feeds the last word first, as the paper does. An empty sentence
+    /// is its `<EOS>` alone.
+    pub fn of(sentences: &[impl AsRef<[u32]>], reversed: bool) -> Self {
+        let count = sentences.len();
+        let lengths: Vec<u32> = sentences.iter().map(|sentence| sentence.as_ref().len() as u32 + 1).collect();
+        let steps = lengths.iter().copied().max().unwrap_or(0) as usize;
+        let mut ids = vec![PAD; steps * count];
+        for (b, sentence) in sentences.iter().enumerate() {
+            let words = sentence.as_ref();
+            for (t, &word) in words.iter().enumerate() {
+                let t = if reversed { words.len() - 1 - t } else { t };
+                ids[t * count + b] = word;
+            }
+            ids[words.len() * count + b] = EOS;
+        }
+        let words = lengths.iter().map(|&length| u64::from(length) - 1).sum();
+        Self { ids, lengths, steps, words }
+    }
+
+    /// How many sentences there are, `B`.
+    pub fn sentences(&self) -> usize {
+        self.lengths.len()
+    }
+}
+
+/// A batch of pairs for training or scoring. All ids are time-major: element `[t, b]` is at `t * B + b`.
+///
+/// ```
+/// use unrolled_seq2seq::batch::Batch;
+/// use unrolled_seq2seq::numbered::NumberedCorpus;
+///
+/// let mut corpus = NumberedCorpus::new();
+/// corpus.push(&[3, 4, 5], &[6]);
+/// corpus.push(&[7], &[8, 9]);
+/// let batch = Batch::of(&corpus, &[0, 1], true);
+/// assert_eq!(batch.source.ids, [5, 7, 4, 1, 3, 0, 1, 0]); // C B A <EOS>, beside one word
+/// assert_eq!(batch.target_input, [1, 1, 6, 8, 0, 9]);
+/// assert_eq!(batch.target_output, [6, 8, 1, 9, 0, 1]);
+/// assert_eq!((batch.target_steps, batch.target_words), (3, 3));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Batch {
+    /// What the encoder reads.
+    pub source: Sources,
+    /// What the decoder reads, `[target_steps, B]`: `<EOS>`, then the words, then padding.
+    pub target_input: Vec<u32>,
+    /// What the decoder shall predict, `[target_steps, B]`: the words, then `<EOS>`, then padding, which does not count.
+    pub target_output: Vec<u32>,
+    /// The length of each target with its `<EOS>`, `[B]`.
+    pub target_lengths: Vec<u32>,
+    /// The length of the longest target, with its `<EOS>`.
+    pub target_steps: usize,
+    /// All target words, without `<EOS>` and padding.
+    pub target_words: u64,
+    /// Which pair of the corpus each column is, `[B]`.
+    pub pairs: Vec<u32>,
+}
+
+impl Batch {
+    /// Lays out the given pairs of a corpus, in this order.
+    ///
+    /// # Panics
+    /// Where the corpus has no such pair.
+    #[track_caller]
+    pub fn of(corpus: &NumberedCorpus, pairs: &[u32], reversed: bool) -> Self {
+        let sources: Vec<&[u32]> = pairs.iter().map(|&pair| corpus.source(pair as usize)).collect();
+        let targets: Vec<&[u32]> = pairs.iter().map(|&pair| corpus.target(pair as usize)).collect();
+        let output = Sources::of(&targets, false);
+        let count = pairs.len();
+        // What is read is what was to be predicted one step before, and <EOS> at first; a row's last <EOS> is not read.
+        let mut target_input = vec![PAD; output.ids.len()];
+        for (place, id) in target_input.iter_mut().enumerate() {
+            let (t, b) = (place / count, place % count);
+            if t == 0 {
+                *id = EOS;
+            } else if t < output.lengths[b] as usize {
+                *id = output.ids[place - count];
+            }
+        }
+        Self {
+            source: Sources::of(&sources, reversed),
+            target_input,
+            target_output: output.ids,
+            target_lengths: output.lengths,
+            target_steps: output.steps,
+            target_words: output.words,
+            pairs: pairs.to_vec(),
+        }
+    }
+
+    /// How many pairs there are, `B`.
+    pub fn sentences(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// The words of both languages, by which speed is measured: without `<EOS>` and padding.
+    pub fn words(&self) -> u64 {
+        self.source.words + self.target_words
+    }
+}
