@@ -4,6 +4,7 @@ pub mod batch;
 pub mod bleu;
 pub mod config;
 pub mod corpus;
+pub mod grammar;
 pub mod numbered;
 pub mod progress;
 pub mod tokenise;
