@@ -1,0 +1,37 @@
+//! Layer normalisation (Ba, Kiros, Hinton 2016).
+
+use unrolled_autograd::Var;
+use unrolled_tensor::{DType, Device, Tensor};
+
+use crate::{Parameter, module};
+
+/// `(x − mean)/√(variance + ε) · weight + bias` over the last axis, with the variance divided by n.
+#[derive(Clone, Debug)]
+pub struct LayerNorm {
+    /// `[D]`, starts as 1
+    pub weight: Parameter,
+    /// `[D]`, starts as 0
+    pub bias: Parameter,
+    epsilon: f64,
+}
+
+module!(LayerNorm { weight, bias });
+
+impl LayerNorm {
+    /// For a last axis of `width`; ε is 1e-5.
+    pub fn new(width: usize, device: &Device) -> LayerNorm {
+        LayerNorm {
+            weight: Parameter::new(Tensor::ones([width], DType::F32, device)),
+            bias: Parameter::new(Tensor::zeros([width], DType::F32, device)),
+            epsilon: 1e-5,
+        }
+    }
+
+    /// `[.., D]` → `[.., D]`
+    #[track_caller]
+    pub fn forward(&self, x: &Var) -> Var {
+        let centred = x - &x.mean(-1, true);
+        let deviation = centred.square().mean(-1, true).affine(1.0, self.epsilon).sqrt();
+        centred / deviation * self.weight.var() + self.bias.var()
+    }
+}

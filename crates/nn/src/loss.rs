@@ -1,0 +1,69 @@
+//! What is minimised.
+
+use unrolled_autograd::Var;
+use unrolled_tensor::{DType, Tensor};
+
+/// How the losses of several rows become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reduction {
+    /// Their sum.
+    Sum,
+    /// Their mean over the rows that count; NaN where none does, as in PyTorch.
+    Mean,
+    /// One loss for each row, 0 for those that do not count.
+    None,
+}
+
+/// The cross-entropy of `logits` `[N, V]` and `targets` (u32 `[N]`): −ln softmax(logits)ₜ for target t. Rows whose target is `ignored` do not count
+/// and get a gradient of exactly 0.
+///
+/// # Panics
+/// Where the shapes are not these, or a target that counts is outside the vocabulary.
+///
+/// ```
+/// use unrolled_autograd::Var;
+/// use unrolled_nn::loss::{cross_entropy, Reduction};
+/// use unrolled_tensor::{Device, DType, Tensor};
+///
+/// let device = Device::cpu();
+/// let logits = Var::leaf(Tensor::zeros([2, 4], DType::F64, &device));
+/// let targets = Tensor::from_slice(&[3u32, 0], [2], &device);
+/// let loss = cross_entropy(&logits, &targets, Some(0), Reduction::Sum);
+/// assert!((loss.tensor().item::<f64>() - 4f64.ln()).abs() < 1e-12);
+/// ```
+#[track_caller]
+pub fn cross_entropy(logits: &Var, targets: &Tensor, ignored: Option<u32>, reduction: Reduction) -> Var {
+    if logits.rank() != 2 || targets.shape() != &logits.shape()[..1] || targets.dtype() != DType::U32 {
+        panic!(
+            "cross_entropy: logits of shape {:?} with {} targets of shape {:?}",
+            logits.shape(),
+            targets.dtype(),
+            targets.shape()
+        );
+    }
+    let counts = row_weights(targets, ignored, logits.dtype());
+    // An ignored target may be any number: look up word 0 instead, and drop the answer.
+    let index = targets.mul(&counts.cast(DType::U32)).unsqueeze(1);
+    let chosen = logits.log_softmax(1).gather(1, &index).squeeze(1);
+    let zero = Var::constant(chosen.tensor().zeros_like());
+    let losses = Var::select(&counts.cast(DType::Bool), &-chosen, &zero);
+    match reduction {
+        Reduction::None => losses,
+        Reduction::Sum => losses.sum(.., false),
+        Reduction::Mean => losses.sum(.., false) / Var::constant(counts.sum(.., false)),
+    }
+}
+
+/// 1 for each target that counts, 0 for those that are `ignored`: `[N]` of `dtype`.
+pub fn row_weights(targets: &Tensor, ignored: Option<u32>, dtype: DType) -> Tensor {
+    match ignored {
+        Some(ignored) => targets.ne(&Tensor::scalar(ignored, targets.device())).cast(dtype),
+        None => Tensor::ones(targets.shape(), dtype, targets.device()),
+    }
+}
+
+/// The mean of (a − b)².
+#[track_caller]
+pub fn mean_squared_error(a: &Var, b: &Var) -> Var {
+    (a - b).square().mean(.., false)
+}
