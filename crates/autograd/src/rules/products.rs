@@ -2,7 +2,8 @@
 
 use smallvec::smallvec;
 use unrolled_tensor::Tensor;
-use unrolled_tensor::fused::CrossEntropyArgs;
+use unrolled_tensor::fused::cross_entropy::{merge, weighted_losses};
+use unrolled_tensor::fused::{CrossEntropy, CrossEntropyArgs, CrossEntropyGradients};
 
 use super::Context;
 use crate::Var;
@@ -38,6 +39,23 @@ impl Var {
     /// Where the shapes do not fit, or a target is outside the vocabulary.
     #[track_caller]
     pub fn linear_cross_entropy(&self, weight: &Var, bias: &Var, targets: &Tensor, row_weights: &Tensor) -> Var {
+        self.linear_cross_entropy_split(weight, bias, targets, row_weights, 1)
+    }
+
+    /// [`linear_cross_entropy`](Var::linear_cross_entropy) with the vocabulary in `slices` parts of nearly equal size, as several devices would
+    /// share it: the number of slices belongs to the model, so that one device and several compute the same bits.
+    ///
+    /// # Panics
+    /// As above, or where there are no slices or more than words.
+    #[track_caller]
+    pub fn linear_cross_entropy_split(
+        &self,
+        weight: &Var,
+        bias: &Var,
+        targets: &Tensor,
+        row_weights: &Tensor,
+        slices: usize,
+    ) -> Var {
         let args = CrossEntropyArgs {
             hidden: self.tensor(),
             weight: weight.tensor(),
@@ -48,9 +66,36 @@ impl Var {
         };
         let inputs = [self, weight, bias];
         let tracked = crate::is_recording() && inputs.iter().any(|input| input.is_tracked());
-        let made = Tensor::linear_cross_entropy(&args, tracked);
+        let made =
+            if slices == 1 { Tensor::linear_cross_entropy(&args, tracked) } else { split(&args, slices, tracked) };
         let loss = made.losses.sum(.., false);
         let extra = made.gradients.map_or(Extra::None, |gradients| Extra::CrossEntropy(gradients.into()));
         record(Op::LinearCrossEntropy, &inputs, smallvec![loss], extra).remove(0)
     }
+}
+
+/// Both phases, slice by slice: partials, merge, gradients. The gradients of the hidden state are added in the order of the slices.
+#[track_caller]
+fn split(args: &CrossEntropyArgs<'_>, slices: usize, gradients: bool) -> CrossEntropy {
+    let words = args.weight.dim(0);
+    if slices == 0 || slices > words {
+        panic!("linear_cross_entropy: {words} words cannot be cut into {slices} slices");
+    }
+    let cuts: Vec<usize> = (0..=slices).map(|s| s * words / slices).collect();
+    let part = |x: &Tensor, s: usize| x.narrow(0, cuts[s], cuts[s + 1] - cuts[s]);
+    let parts: Vec<(Tensor, Tensor)> = (0..slices).map(|s| (part(args.weight, s), part(args.bias, s))).collect();
+    let slice =
+        |s: usize| CrossEntropyArgs { weight: &parts[s].0, bias: &parts[s].1, offset: args.offset + cuts[s], ..*args };
+    let partials: Vec<_> = (0..slices).map(|s| Tensor::linear_cross_entropy_partials(&slice(s))).collect();
+    let (log_sum, target) = merge(&partials);
+    let losses = weighted_losses(&log_sum, &target, args.row_weights);
+    let made = gradients.then(|| {
+        let made: Vec<_> = (0..slices).map(|s| Tensor::linear_cross_entropy_gradients(&slice(s), &log_sum)).collect();
+        let join =
+            |of: fn(&CrossEntropyGradients) -> &Tensor| Tensor::concat(&made.iter().map(of).collect::<Vec<_>>(), 0);
+        let mut hidden = made[0].hidden.clone();
+        made[1..].iter().for_each(|m| hidden.accumulate(&m.hidden, 1.0));
+        CrossEntropyGradients { hidden, weight: join(|m| &m.weight), bias: join(|m| &m.bias) }
+    });
+    CrossEntropy { losses, gradients: made }
 }

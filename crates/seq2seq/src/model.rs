@@ -1,0 +1,214 @@
+//! The paper's model: an LSTM reads the source, its last state starts another that writes the target.
+
+use unrolled_autograd::{Var, no_grad};
+use unrolled_nn::loss::row_weights;
+use unrolled_nn::{Dropout, Embedding, Linear, Lstm, LstmState, module};
+use unrolled_tensor::fused::CrossEntropyArgs;
+use unrolled_tensor::random::Key;
+use unrolled_tensor::{DType, Device, Tensor};
+
+use crate::batch::{Batch, Sources};
+use crate::vocabulary::PAD;
+
+/// The sizes of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sizes {
+    /// Source words known, special symbols included.
+    pub source_words: usize,
+    /// Target words known, special symbols included.
+    pub target_words: usize,
+    /// Numbers in each word's embedding.
+    pub embedding: usize,
+    /// Cells in each LSTM layer.
+    pub hidden: usize,
+    /// LSTM layers in the encoder, and as many in the decoder.
+    pub layers: usize,
+    /// Slices in which the output vocabulary is computed.
+    pub softmax_slices: usize,
+}
+
+/// The encoder: only its last state is used, `2 · layers · H` numbers for a sentence.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    /// The layers.
+    pub lstm: Lstm,
+}
+module!(Encoder { lstm });
+
+/// The decoder.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    /// The layers.
+    pub lstm: Lstm,
+}
+module!(Decoder { lstm });
+
+/// The encoder–decoder. `Ts`, `Tt` steps of source and target, `B` sentences, `E` embedding, `H` hidden, `V` target words.
+///
+/// ```
+/// use unrolled_nn::Module;
+/// use unrolled_seq2seq::model::{Model, Sizes};
+/// use unrolled_tensor::{random::Key, Device};
+///
+/// let sizes = Sizes { source_words: 20, target_words: 30, embedding: 4, hidden: 5, layers: 2, softmax_slices: 1 };
+/// let model = Model::new(&sizes, 0.0, 0.08, Key::new(1), &Device::cpu());
+/// assert_eq!(model.parameter_count(), sizes.parameters());
+/// assert_eq!(model.parameters()[1].0, "encoder.lstm.0.weight_ih");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// `[source words, E]`
+    pub source_embedding: Embedding,
+    /// Reads the source.
+    pub encoder: Encoder,
+    /// `[V, E]`
+    pub target_embedding: Embedding,
+    /// Writes the target.
+    pub decoder: Decoder,
+    /// From the decoder's h to the logits of all words.
+    pub projection: Linear,
+    dropout: Dropout,
+    softmax_slices: usize,
+}
+module!(Model { source_embedding, encoder, target_embedding, decoder, projection });
+
+impl Sizes {
+    /// How many numbers such a model learns: one bias vector for each LSTM layer, one for the softmax.
+    pub fn parameters(&self) -> usize {
+        let layer = |inputs: usize| 4 * self.hidden * (inputs + self.hidden + 1);
+        let stack = layer(self.embedding) + (self.layers - 1) * layer(self.hidden);
+        (self.source_words + self.target_words) * self.embedding + 2 * stack + self.target_words * (self.hidden + 1)
+    }
+}
+
+/// A batch on a device.
+#[derive(Clone, Debug)]
+pub struct DeviceBatch {
+    /// u32 `[Ts, B]`
+    pub source: Tensor,
+    /// u32 `[B]`, with `<EOS>`
+    pub source_lengths: Tensor,
+    /// u32 `[Tt, B]`
+    pub target_input: Tensor,
+    /// u32 `[Tt · B]`
+    pub target_output: Tensor,
+    /// f32 `[Tt · B]`, 0 at padding
+    pub row_weights: Tensor,
+}
+
+impl DeviceBatch {
+    /// Moves a batch to a device.
+    pub fn new(batch: &Batch, device: &Device) -> DeviceBatch {
+        let b = batch.sentences();
+        let (source, source_lengths) = source_tensors(&batch.source, device);
+        let target_output = Tensor::from_slice(&batch.target_output, [batch.target_steps * b], device);
+        DeviceBatch {
+            source,
+            source_lengths,
+            target_input: Tensor::from_slice(&batch.target_input, [batch.target_steps, b], device),
+            row_weights: row_weights(&target_output, Some(PAD), DType::F32),
+            target_output,
+        }
+    }
+}
+
+fn source_tensors(sources: &Sources, device: &Device) -> (Tensor, Tensor) {
+    let b = sources.sentences();
+    (Tensor::from_slice(&sources.ids, [sources.steps, b], device), Tensor::from_slice(&sources.lengths, [b], device))
+}
+
+impl Model {
+    /// A model whose parameters start uniform in [−range, range), each from a stream of its own.
+    pub fn new(sizes: &Sizes, dropout: f64, range: f64, key: Key, device: &Device) -> Model {
+        let Sizes { source_words, target_words, embedding, hidden, layers, softmax_slices } = *sizes;
+        let stack = |name| Lstm::new(embedding, hidden, layers, dropout, range, key.purpose(name), device);
+        Model {
+            source_embedding: Embedding::new(source_words, embedding, range, key.purpose("source_embedding"), device),
+            encoder: Encoder { lstm: stack("encoder") },
+            target_embedding: Embedding::new(target_words, embedding, range, key.purpose("target_embedding"), device),
+            decoder: Decoder { lstm: stack("decoder") },
+            projection: Linear::new(hidden, target_words, range, key.purpose("projection"), device),
+            dropout: Dropout::new(dropout),
+            softmax_slices,
+        }
+    }
+
+    /// Where the parameters are.
+    pub fn device(&self) -> &Device {
+        self.projection.weight.tensor().device()
+    }
+
+    fn initial_state(&self, sentences: usize) -> LstmState {
+        let weight = self.encoder.lstm.layers[0].weight_hh.tensor();
+        LstmState::zeros(self.encoder.lstm.layers.len(), sentences, weight.dim(1), weight.dtype(), weight.device())
+    }
+
+    /// The state after each sentence's own last step: `source` u32 `[Ts, B]`, `lengths` u32 `[B]`.
+    pub fn encode(&self, source: &Tensor, lengths: &Tensor, dropout: Option<Key>) -> LstmState {
+        let words = self.source_embedding.forward(source);
+        let words = self.dropout.forward(&words, dropout.map(|key| key.purpose("source")));
+        let start = self.initial_state(source.dim(1));
+        self.encoder.lstm.forward(&words, &start, Some(lengths), dropout.map(|key| key.purpose("encoder"))).1
+    }
+
+    /// [`encode`](Model::encode) for sentences to be translated: nothing is recorded.
+    pub fn encode_sources(&self, sources: &Sources) -> LstmState {
+        let (ids, lengths) = source_tensors(sources, self.device());
+        no_grad(|| self.encode(&ids, &lengths, None))
+    }
+
+    /// h of the decoder's last layer after each word of `input` (u32 `[Tt, B]`), `[Tt, B, H]`, and its state after the last.
+    pub fn decode(&self, input: &Tensor, state: &LstmState, dropout: Option<Key>) -> (Var, LstmState) {
+        let words = self.target_embedding.forward(input);
+        let words = self.dropout.forward(&words, dropout.map(|key| key.purpose("target")));
+        let (hidden, state) = self.decoder.lstm.forward(&words, state, None, dropout.map(|key| key.purpose("decoder")));
+        (self.dropout.forward(&hidden, dropout.map(|key| key.purpose("projection"))), state)
+    }
+
+    /// One step of translating: the log-probabilities of the next word `[n, V]` after the words `last` (u32 `[n]`), and the state.
+    pub fn next_word(&self, last: &Tensor, state: &LstmState) -> (Tensor, LstmState) {
+        no_grad(|| {
+            let (hidden, state) = self.decode(&last.unsqueeze(0), state, None);
+            let logits = self.projection.forward(&hidden.squeeze(0));
+            (logits.tensor().log_softmax(-1), state)
+        })
+    }
+
+    fn hidden_rows(&self, batch: &DeviceBatch, dropout: Option<Key>) -> Var {
+        let state = self.encode(&batch.source, &batch.source_lengths, dropout);
+        let (hidden, _) = self.decode(&batch.target_input, &state, dropout);
+        let width = hidden.dim(2);
+        hidden.reshape([batch.target_output.elements(), width])
+    }
+
+    /// The summed negative log-probability of all target words and their `<EOS>`, in nats; padding does not count.
+    pub fn loss(&self, batch: &DeviceBatch, dropout: Option<Key>) -> Var {
+        self.hidden_rows(batch, dropout).linear_cross_entropy_split(
+            self.projection.weight.var(),
+            self.projection.bias.var(),
+            &batch.target_output,
+            &batch.row_weights,
+            self.softmax_slices,
+        )
+    }
+
+    /// The log-probability of each sentence's target, `<EOS>` included, whatever the other sentences of the batch are.
+    pub fn log_probabilities(&self, batch: &DeviceBatch) -> Vec<f64> {
+        let hidden = no_grad(|| self.hidden_rows(batch, None));
+        let args = CrossEntropyArgs {
+            hidden: hidden.tensor(),
+            weight: self.projection.weight.tensor(),
+            bias: self.projection.bias.tensor(),
+            targets: &batch.target_output,
+            row_weights: &batch.row_weights,
+            offset: 0,
+        };
+        let losses = Tensor::linear_cross_entropy(&args, false).losses;
+        let b = batch.target_input.dim(1);
+        let mut sums = vec![0.0; b];
+        for (i, loss) in losses.to_vec::<f32>().into_iter().enumerate() {
+            sums[i % b] -= loss as f64;
+        }
+        sums
+    }
+}

@@ -1,0 +1,113 @@
+//! What a run reads before it trains: vocabularies and numbered pairs.
+
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use crate::config::Config;
+use crate::corpus::Corpus;
+use crate::numbered::{Limits, NumberedCorpus};
+use crate::tokenise::{Language, Tokeniser};
+use crate::translator::sides;
+use crate::vocabulary::{Vocabulary, VocabularyBuilder};
+
+/// Everything read.
+pub(super) struct Data {
+    pub source: Vocabulary,
+    pub target: Vocabulary,
+    pub training: NumberedCorpus,
+    pub validation: NumberedCorpus,
+    /// Source and reference of the first validation pairs, for translations.
+    pub validation_text: Vec<(String, String)>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// The corpus of parallel files and TSV files, in this order.
+pub(super) fn corpus(source: &[PathBuf], target: &[PathBuf], tsv: &[PathBuf]) -> Corpus {
+    let parallel = source.iter().zip(target).map(|(source, target)| Corpus::parallel(source, target));
+    Corpus::concat(parallel.chain(tsv.iter().map(Corpus::tsv)))
+}
+
+/// Counts the words of both sides, in one reading.
+fn count(corpus: &Corpus, config: &Config) -> Result<[VocabularyBuilder; 2], Error> {
+    let mut builders = [VocabularyBuilder::new(), VocabularyBuilder::new()];
+    let languages: [Language; 2] = [&config.source_language, &config.target_language].map(|code| code.as_str().into());
+    for pair in corpus.pairs()? {
+        let pair = pair?;
+        for ((builder, language), text) in builders.iter_mut().zip(languages).zip([&pair.source, &pair.target]) {
+            config.tokeniser.for_each_token(text, language, |token| builder.add_token(token));
+            builder.end_sentence();
+        }
+    }
+    Ok(builders)
+}
+
+/// The vocabularies: files where the configuration names some, else the most frequent words of the training text.
+fn vocabularies(config: &Config, training: &Corpus, warnings: &mut Vec<String>) -> Result<[Vocabulary; 2], Error> {
+    let files = [&config.source_vocabulary, &config.target_vocabulary];
+    let sizes = [config.source_vocabulary_size, config.target_vocabulary_size];
+    let counted = if files.iter().all(|file| file.is_some()) { None } else { Some(count(training, config)?) };
+    let mut make = |side: usize, name: &str| -> Result<Vocabulary, Error> {
+        if let Some(path) = files[side] {
+            return Ok(Vocabulary::load(path)?);
+        }
+        let builders = counted.as_ref().expect("counted where a file is missing");
+        let (vocabulary, shortfall) = builders[side].build(sizes[side])?;
+        warnings.extend(shortfall.map(|shortfall| format!("{name} vocabulary: {shortfall}")));
+        Ok(vocabulary)
+    };
+    Ok([make(0, "source")?, make(1, "target")?])
+}
+
+/// Reads everything. `known` are the vocabularies of a run that is resumed.
+pub(super) fn read(config: &Config, known: Option<[Vocabulary; 2]>) -> Result<Data, Error> {
+    let training = corpus(&config.source, &config.target, &config.tsv);
+    let validation = corpus(&config.valid_source, &config.valid_target, &config.valid_tsv);
+    let mut warnings = Vec::new();
+    // A validation file that cannot be opened is better found now than after counting for an hour.
+    drop(validation.pairs()?);
+    let [source, target] = match known {
+        Some(known) => known,
+        None => vocabularies(config, &training, &mut warnings)?,
+    };
+    let limit = |n: usize| if n == 0 { usize::MAX } else { n };
+    let limits = Limits { source: limit(config.max_source_length), target: limit(config.max_target_length) };
+    let [source_side, target_side] = sides(config, &source, &target);
+    let numbered = NumberedCorpus::read(&training, source_side, target_side, limits)?;
+    if numbered.is_empty() {
+        return Err(Error::NoPairs { corpus: training.to_string(), skipped: numbered.skipped().to_string() });
+    }
+    let measured = NumberedCorpus::read(&validation, source_side, target_side, Limits::NONE)?;
+    let wanted = config.valid_bleu_sentences.max(config.valid_samples);
+    let validation_text = first_pairs(&validation, wanted)?;
+    if numbered.skipped().total() > 0 {
+        warnings.push(format!("training: {}", numbered.skipped()));
+    }
+    Ok(Data { training: numbered, validation: measured, source, target, validation_text, warnings })
+}
+
+fn first_pairs(corpus: &Corpus, n: usize) -> Result<Vec<(String, String)>, Error> {
+    let mut pairs = Vec::new();
+    for pair in corpus.pairs()?.take(n) {
+        let pair = pair?;
+        pairs.push((pair.source, pair.target));
+    }
+    Ok(pairs)
+}
+
+/// The bytes of a vocabulary's file.
+pub(super) fn vocabulary_bytes(vocabulary: &Vocabulary) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    vocabulary.write(&mut bytes).expect("memory takes every byte");
+    bytes
+}
+
+/// Both vocabularies of a run folder.
+pub(super) fn load_vocabularies(run: &Path) -> Result<[Vocabulary; 2], Error> {
+    Ok([Vocabulary::load(run.join(super::SOURCE_VOCABULARY))?, Vocabulary::load(run.join(super::TARGET_VOCABULARY))?])
+}
+
+/// A text cut into the model's words and joined by spaces: what multi-bleu compares.
+pub(super) fn tokenised(tokeniser: Tokeniser, text: &str, language: &str) -> String {
+    tokeniser.tokenise(text, language.into()).join(" ")
+}

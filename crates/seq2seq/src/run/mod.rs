@@ -1,0 +1,121 @@
+//! A run: a folder that training fills and translating reads.
+//!
+//! ```text
+//! config.toml                       every key with its value
+//! source.vocabulary                 the words of both languages
+//! target.vocabulary
+//! checkpoints/0000001000/           parameters, optimiser, progress; with a copy of the three files above
+//! best, latest                      which checkpoint has the lowest validation perplexity, and which is the last
+//! log.jsonl                         one event a line: see `progress`
+//! validation/0000001000.txt         the validation translations
+//! ```
+//!
+//! A checkpoint is written whole or not at all; whatever ends a run (a signal, a full disk, a kill), its last checkpoint is sound, and a resumed run
+//! goes on to the bit as if it had never stopped.
+
+mod data;
+mod error;
+mod progress_meter;
+mod session;
+mod validation;
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use unrolled_nn::Module;
+use unrolled_nn::checkpoint::{self, CheckpointStore};
+use unrolled_tensor::random::Key;
+use unrolled_tensor::{Device, catch_device_error};
+
+use crate::config::Config;
+use crate::model::{Model, Sizes};
+use crate::progress::{Observer, Reason};
+use crate::vocabulary::Vocabulary;
+
+pub use crate::translator::{Hypothesis, Score, Translator};
+pub use error::Error;
+
+/// The configuration in a run folder and in each checkpoint.
+pub const CONFIG_FILE: &str = "config.toml";
+/// The source vocabulary, likewise.
+pub const SOURCE_VOCABULARY: &str = "source.vocabulary";
+/// The target vocabulary, likewise.
+pub const TARGET_VOCABULARY: &str = "target.vocabulary";
+/// The log in a run folder.
+pub const LOG_FILE: &str = "log.jsonl";
+/// The folder of validation translations.
+pub const VALIDATION_FOLDER: &str = "validation";
+
+/// How a run begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Go on from the newest sound checkpoint of the run in the folder.
+    pub resume: bool,
+    /// Delete a run that is in the folder.
+    pub overwrite: bool,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// Why.
+    pub reason: Reason,
+    /// Updates in all.
+    pub updates: u64,
+    /// Passes over the training pairs.
+    pub epochs: f64,
+    /// The lowest validation perplexity, if there were validations.
+    pub best_perplexity: Option<f64>,
+}
+
+/// Trains a translator by `config` into its run folder `output`. Stops when the configuration says so or `stop` becomes true; a checkpoint is
+/// always written last.
+///
+/// # Errors
+/// Where data, folder, device or disk fail; see [`Error`]. The last checkpoint stays as it is.
+pub fn train(
+    config: &Config,
+    device: &Device,
+    options: &RunOptions,
+    observer: &mut dyn Observer,
+    stop: &AtomicBool,
+) -> Result<Summary, Error> {
+    catch_device_error(|| session::train(config, device, options, observer, stop))?
+}
+
+/// Loads a model for translating: of a run folder its best checkpoint (or its last, where there was no validation), or a checkpoint itself.
+///
+/// # Errors
+/// Where there is no sound checkpoint, or it does not fit its own configuration.
+pub fn load(folder: &Path, device: &Device) -> Result<Translator, Error> {
+    let folder = CheckpointStore::resolve(folder)?;
+    let saved = catch_device_error(|| checkpoint::read(&folder, device))??;
+    let file = |name: &str| {
+        let path = folder.join(name);
+        saved.files.get(name).map(Vec::as_slice).ok_or(Error::Incomplete { path })
+    };
+    let text = String::from_utf8_lossy(file(CONFIG_FILE)?).into_owned();
+    let config: Config = text.parse().map_err(|error| Error::Config { path: folder.join(CONFIG_FILE), error })?;
+    let vocabulary =
+        |name: &str| -> Result<Vocabulary, Error> { Ok(Vocabulary::read(file(name)?, folder.join(name))?) };
+    let (source_vocabulary, target_vocabulary) = (vocabulary(SOURCE_VOCABULARY)?, vocabulary(TARGET_VOCABULARY)?);
+    let sizes = sizes_of(&config, &source_vocabulary, &target_vocabulary);
+    let model = catch_device_error(|| {
+        let mut model = Model::new(&sizes, 0.0, config.initial_range, Key::new(0), device);
+        model.load(&saved.model).map(|()| model)
+    })?;
+    let model = model.map_err(|error| Error::Model { path: folder.clone(), error })?;
+    Ok(Translator { model, source_vocabulary, target_vocabulary, config })
+}
+
+/// The model's sizes by a configuration and the vocabularies as they are.
+pub(crate) fn sizes_of(config: &Config, source: &Vocabulary, target: &Vocabulary) -> Sizes {
+    Sizes {
+        source_words: source.len(),
+        target_words: target.len(),
+        embedding: config.embedding_size,
+        hidden: config.hidden_size,
+        layers: config.layers,
+        softmax_slices: config.softmax_slices.min(target.len()),
+    }
+}

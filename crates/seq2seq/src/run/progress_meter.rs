@@ -1,0 +1,71 @@
+//! Sums over the updates since the last report.
+
+use std::time::Instant;
+
+use crate::batch::Batch;
+use crate::progress::Update;
+use crate::training::StepReport;
+
+/// Sums since the last report, and clocks.
+pub(super) struct Meter {
+    began: Instant,
+    window: Window,
+}
+
+#[derive(Default)]
+struct Window {
+    loss: f64,
+    predictions: u64,
+    clipped: u64,
+    pairs: u64,
+    source_words: u64,
+    target_words: u64,
+    seconds: f64,
+    updates: u64,
+}
+
+impl Meter {
+    pub fn new() -> Meter {
+        Meter { began: Instant::now(), window: Window::default() }
+    }
+
+    /// Seconds since this process began to train.
+    pub fn elapsed(&self) -> f64 {
+        self.began.elapsed().as_secs_f64()
+    }
+
+    pub fn add(&mut self, batch: &Batch, step: &StepReport, seconds: f64) {
+        let window = &mut self.window;
+        window.loss += step.loss;
+        window.predictions += step.predictions;
+        window.clipped += step.clipped as u64;
+        window.pairs += batch.sentences() as u64;
+        window.source_words += batch.source.words;
+        window.target_words += batch.target_words;
+        window.seconds += seconds;
+        window.updates += 1;
+    }
+
+    /// The report of the window, which begins anew; `None` where nothing happened in it.
+    pub fn take(&mut self, update: u64, epoch: f64, rate: f64, gradient_norm: f64) -> Option<Update> {
+        let window = std::mem::take(&mut self.window);
+        if window.updates == 0 {
+            return None;
+        }
+        let loss_per_word = window.loss / window.predictions as f64;
+        Some(Update {
+            update,
+            epoch,
+            loss_per_word,
+            perplexity: loss_per_word.exp(),
+            gradient_norm,
+            clipped: window.clipped,
+            learning_rate: rate,
+            pairs: window.pairs,
+            source_words: window.source_words,
+            target_words: window.target_words,
+            seconds: window.seconds,
+            elapsed: self.elapsed(),
+        })
+    }
+}

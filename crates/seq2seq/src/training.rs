@@ -1,0 +1,113 @@
+//! The paper's training step: gradient of the summed loss divided by the sentences, clipped by its global norm, one step of the optimiser.
+
+use unrolled_nn::{Module, Optimiser, clip_factor, global_norm};
+use unrolled_tensor::ops::Update as Rule;
+use unrolled_tensor::random::Key;
+
+use crate::batch::Batch;
+use crate::config::{self, Config, Normalise};
+use crate::model::{DeviceBatch, Model};
+
+/// A model that learns: with its optimiser and the recipe's numbers.
+#[derive(Debug)]
+pub struct Trainer {
+    /// The model.
+    pub model: Model,
+    /// What turns gradients into steps.
+    pub optimiser: Optimiser,
+    recipe: Recipe,
+}
+
+/// The numbers of a training step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Recipe {
+    /// What the summed gradient is divided by.
+    pub normalise: Normalise,
+    /// The largest global norm; 0 for no clipping.
+    pub clip_norm: f64,
+    /// Whether dropout masks are drawn.
+    pub dropout: bool,
+    /// What everything random in training is drawn from.
+    pub key: Key,
+}
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepReport {
+    /// The summed negative log-probability, in nats.
+    pub loss: f64,
+    /// Target words with their `<EOS>`.
+    pub predictions: u64,
+    /// Global norm of the divided gradient, before clipping.
+    pub gradient_norm: f64,
+    /// Whether it was above the limit.
+    pub clipped: bool,
+    /// False where the loss or the norm was not finite; the parameters then stayed as they were.
+    pub taken: bool,
+}
+
+/// The optimiser that a configuration asks for.
+pub fn optimiser_of(config: &Config) -> Optimiser {
+    let adam = |weight_decay, decoupled| Rule::Adam {
+        beta1: config.adam_beta1,
+        beta2: config.adam_beta2,
+        epsilon: config.adam_epsilon,
+        weight_decay,
+        decoupled,
+    };
+    Optimiser::new(match config.optimiser {
+        config::Optimiser::Sgd => Rule::Sgd { momentum: 0.0 },
+        config::Optimiser::Momentum => Rule::Sgd { momentum: config.momentum },
+        config::Optimiser::Adam => adam(0.0, false),
+        config::Optimiser::Adamw => adam(config.weight_decay, true),
+    })
+}
+
+impl Recipe {
+    /// The recipe that a configuration asks for.
+    pub fn of(config: &Config) -> Recipe {
+        Recipe {
+            normalise: config.normalise,
+            clip_norm: config.clip_norm,
+            dropout: config.dropout > 0.0,
+            key: Key::new(config.seed).purpose("training"),
+        }
+    }
+}
+
+impl Trainer {
+    /// A trainer of a model with a fresh optimiser.
+    pub fn new(model: Model, optimiser: Optimiser, recipe: Recipe) -> Trainer {
+        Trainer { model, optimiser, recipe }
+    }
+
+    /// One step on a batch; `update` (from 0) names the step for dropout.
+    ///
+    /// # Panics
+    /// With a [`DeviceError`](unrolled_tensor::DeviceError) where the device fails.
+    pub fn step(&mut self, batch: &Batch, update: u64, rate: f64) -> StepReport {
+        let on_device = DeviceBatch::new(batch, self.model.device());
+        let predictions = batch.target_words + batch.sentences() as u64;
+        let dropout = self.recipe.dropout.then(|| self.recipe.key.purpose("dropout").at(update));
+        let loss = self.model.loss(&on_device, dropout);
+        let mut gradients = loss.backward();
+        let divisor = match self.recipe.normalise {
+            Normalise::Sentences => batch.sentences() as f64,
+            Normalise::Words => predictions as f64,
+        };
+        // The division is put off to the optimiser's step, where it costs nothing.
+        let norm = global_norm(&self.model, &gradients) / divisor;
+        let factor = clip_factor(norm, self.recipe.clip_norm);
+        let loss = loss.tensor().to_f64_vec()[0];
+        let taken = loss.is_finite() && norm.is_finite();
+        if taken {
+            self.optimiser.step(&mut self.model, &mut gradients, rate, factor / divisor);
+        }
+        StepReport { loss, predictions, gradient_norm: norm, clipped: factor < 1.0, taken }
+    }
+
+    /// How many numbers are learnt.
+    pub fn parameter_count(&self) -> usize {
+        self.model.parameter_count()
+    }
+}
