@@ -42,7 +42,9 @@ pub fn clause_words(clause: &Clause) -> Words {
     push(&mut words, clause.polarity.french().unwrap_or(""));
     push(&mut words, clause.frequency.map_or("", |frequency| frequency.fr));
     let manner = manner(&clause.predicate);
-    let early = manner.is_some_and(|(_, early)| early) && chain.participle.is_some();
+    // il a bien dormi, il va bien dormir
+    let compound = chain.participle.is_some() || chain.infinitive.is_some();
+    let early = manner.is_some_and(|(_, early)| early) && compound;
     if let (true, Some((adverb, _))) = (early, manner) {
         push(&mut words, adverb);
     }
@@ -173,6 +175,8 @@ pub fn objects(predicate: &Predicate, negated: bool) -> Words {
         words.extend(prepositional("à", to));
     }
     if let Some((_, french)) = language {
+        // One speaks parler français, but learns apprendre le français.
+        push(&mut words, if verb.fr == "parler" { "" } else { "le" });
         push(&mut words, french);
     }
     words

@@ -12,7 +12,7 @@ const QUE: [&str; 2] = ["que", "lorsque"];
 
 /// Whether `word` begins with a vowel sound, so that articles elide before it.
 pub fn begins_with_vowel(word: &str) -> bool {
-    let first = word.split(['-', '\'']).next().unwrap_or(word).to_lowercase();
+    let first = word.split(['-', '\'', ',']).next().unwrap_or(word).to_lowercase();
     if ASPIRATE.contains(&first.as_str()) {
         return false;
     }
@@ -59,5 +59,6 @@ mod tests {
         assert_eq!(joined("la échelle de Alice"), "l'échelle d'Alice");
         assert_eq!(joined("beaucoup de œufs"), "beaucoup d'œufs");
         assert_eq!(joined("elle a onze ans"), "elle a onze ans");
+        assert_eq!(joined("ce héros, je vous prie"), "ce héros, je vous prie");
     }
 }

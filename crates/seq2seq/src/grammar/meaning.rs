@@ -192,7 +192,7 @@ pub enum Question {
     /// who, as the object.
     Whom,
     /// which or how many and a noun, as the object.
-    Which(Common),
+    Which(Box<Common>),
 }
 
 /// An order.

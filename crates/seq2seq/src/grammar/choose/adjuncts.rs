@@ -1,14 +1,18 @@
 //! Phrases of time, place and company.
 
 use super::Chooser;
-use super::noun_phrases::{is_person, own_possessive};
-use super::tenses::lexical;
+use super::subjects::{is_person, own_possessive};
+use super::tenses::{lexical, recurs};
 use crate::grammar::features::{Number, Polarity, Tense};
 use crate::grammar::lexicon::{
-    CITIES, CLOCK_HOURS, COUNTRIES, FIXED_PLACES, Frame, NAMES, Period, SPANS, TIMES, Tags, determiner, preposition,
-    tags,
+    Auxiliary, CITIES, CLOCK_HOURS, COUNTRIES, FIXED_PLACES, Frame, NAMES, Noun, Period, SPANS, TIMES, Tags, Verb,
+    determiner, nouns, preposition, tags,
 };
-use crate::grammar::meaning::{Adjunct, Clause, Common, Governor, NounPhrase, Predicate};
+use crate::grammar::meaning::{Adjunct, Clause, Common, Governor, NounPhrase};
+
+/// Verbs with an object that are often said with a place.
+const PLACED: [&str; 12] =
+    ["buy", "see", "find", "lose", "read", "write", "eat", "drink", "meet", "wait for", "look for", "listen to"];
 
 impl Chooser {
     /// Adds what the verb and the tense allow: place, company, time, seldom all of them.
@@ -26,14 +30,13 @@ impl Chooser {
     /// A phrase of time that suits the clause.
     pub fn time(&mut self, clause: &Clause) -> Option<Adjunct> {
         let verb = lexical(&clause.predicate);
-        let stative = verb.is_some_and(|verb| verb.stative);
         let repeated = clause.frequency.is_some() || matches!(clause.polarity, Polarity::Never | Polarity::NoLonger);
-        let timeless = matches!(clause.predicate, Predicate::Trade(_) | Predicate::Comparison(..));
-        if stative || repeated || timeless {
+        if repeated || !recurs(&clause.predicate) {
             return None;
         }
         let clocked = verb.is_some_and(|verb| matches!(verb.frame, Frame::Motion | Frame::Intransitive));
         match (clause.tense, clause.governor) {
+            (Tense::Present, Some(Governor::Modal(_))) if verb.is_some_and(|verb| verb.momentary) => None,
             (Tense::Present, Some(Governor::Modal(_))) => Some(self.fixed_time(&[Period::Future])),
             (Tense::Present, Some(_)) => None,
             (Tense::Present, None) if clause.progressive => Some(self.fixed_time(&[Period::Now])),
@@ -41,10 +44,7 @@ impl Chooser {
                 Some(verb) if verb.momentary => None,
                 Some(_) if clocked && self.draws.percent(30) => Some(self.clock()),
                 Some(_) => Some(self.fixed_time(&[Period::Habit])),
-                None if matches!(clause.predicate, Predicate::Quality(_) | Predicate::Idiom(_)) => {
-                    Some(self.fixed_time(&[Period::Now]))
-                }
-                None => None,
+                None => Some(self.fixed_time(&[Period::Now])),
             },
             (Tense::Past, _) => Some(match self.draws.below(100) {
                 0..18 if verb.is_some() => Adjunct::Ago(2 + self.draws.below(9) as u32, self.draws.pick(SPANS)),
@@ -67,21 +67,32 @@ impl Chooser {
         Adjunct::Clock(self.draws.among(CLOCK_HOURS))
     }
 
+    /// The place without which the verb says too little: go, stay, live.
+    pub fn required_place(&mut self, verb: &Verb) -> Option<Adjunct> {
+        match verb.frame {
+            Frame::Located if verb.en == "live" => Some(self.dwelling()),
+            Frame::Located => Some(self.location()),
+            Frame::Motion if verb.fr == "aller" => Some(self.destination()),
+            _ => None,
+        }
+    }
+
     fn perhaps_place(&mut self, clause: &mut Clause) {
         let Some(verb) = lexical(&clause.predicate) else { return };
-        let acts = verb.auxiliary == crate::grammar::lexicon::Auxiliary::Avoir && !verb.stative;
-        match verb.frame {
-            Frame::Motion if verb.fr == "arriver" => {
-                if self.draws.percent(55) {
-                    clause.adjuncts.push(self.arrival());
-                }
-            }
-            // `go` alone says little.
-            Frame::Motion if verb.fr == "aller" || self.draws.percent(60) => clause.adjuncts.push(self.destination()),
-            Frame::Located => clause.adjuncts.push(self.location()),
-            Frame::Intransitive if acts && self.draws.percent(28) => clause.adjuncts.push(self.location()),
-            Frame::Direct if acts && self.draws.percent(9) => clause.adjuncts.push(self.location()),
-            _ => {}
+        let percent = match verb.frame {
+            _ if !clause.adjuncts.is_empty() || verb.stative => 0,
+            Frame::Motion => 60,
+            Frame::Intransitive if verb.auxiliary == Auxiliary::Avoir => 28,
+            Frame::Direct if PLACED.contains(&verb.en) => 18,
+            _ => 0,
+        };
+        if self.draws.percent(percent) {
+            clause.adjuncts.push(match (verb.frame, verb.fr) {
+                (Frame::Motion, "arriver") => self.arrival(),
+                (Frame::Motion, _) => self.destination(),
+                (_, "voyager") => Adjunct::Country(self.draws.pick(COUNTRIES), preposition("in")),
+                _ => self.location(),
+            });
         }
     }
 
@@ -119,10 +130,13 @@ impl Chooser {
     pub fn companion(&mut self, clause: &Clause) -> NounPhrase {
         match self.draws.weighted(&[(40, 0), (30, 1), (30, 2)]) {
             0 => NounPhrase::Pronoun(self.object_pronoun(clause.subject.agreement())),
-            1 => NounPhrase::Name(self.draws.pick(NAMES)),
+            1 if !matches!(clause.subject, NounPhrase::Name(_) | NounPhrase::Pair(..)) => {
+                NounPhrase::Name(self.draws.pick(NAMES))
+            }
             _ => {
                 let own = own_possessive(&clause.subject);
-                self.object(tags::KIN, own, false)
+                let noun = self.noun(tags::KIN);
+                NounPhrase::Common(Box::new(self.object_of(noun, own, false)))
             }
         }
     }
@@ -140,6 +154,21 @@ impl Chooser {
                 self.place(relation, tags::BUILDING | tags::OUTDOORS)
             }
         }
+    }
+
+    /// Where somebody lives.
+    fn dwelling(&mut self) -> Adjunct {
+        match self.draws.weighted(&[(45, 0), (30, 1), (25, 2)]) {
+            0 => Adjunct::City(self.draws.pick(CITIES), preposition("in")),
+            1 => Adjunct::Country(self.draws.pick(COUNTRIES), preposition("in")),
+            _ => self.place("in", tags::DWELLING),
+        }
+    }
+
+    /// Where an animal is.
+    pub fn wild_place(&mut self) -> Adjunct {
+        let noun = self.noun(tags::NATURE);
+        self.place_at(if noun.is(tags::AT) { "at" } else { "in" }, noun)
     }
 
     /// Where somebody goes.
@@ -160,8 +189,14 @@ impl Chooser {
         }
     }
 
-    /// Where a thing lies or stands.
-    pub fn lying_place(&mut self) -> Adjunct {
+    /// Where a thing lies or stands; animals and vehicles are outdoors, and nothing lies in or on itself.
+    pub fn lying_place(&mut self, thing: &Noun) -> Adjunct {
+        if thing.is(tags::ANIMAL) {
+            return self.wild_place();
+        }
+        if thing.is(tags::VEHICLE) {
+            return self.place_but("in front of", tags::BUILDING, thing);
+        }
         let (relation, tags) = self.draws.weighted(&[
             (30, ("on", tags::SURFACE)),
             (18, ("under", tags::SURFACE)),
@@ -171,23 +206,32 @@ impl Chooser {
             (8, ("near", tags::FURNITURE | tags::OPENING)),
             (6, ("in front of", tags::FURNITURE | tags::OPENING)),
         ]);
-        self.place(relation, tags)
+        self.place_but(relation, tags, thing)
+    }
+
+    fn place_but(&mut self, relation: &'static str, tags: Tags, not: &Noun) -> Adjunct {
+        loop {
+            let noun = self.noun(tags);
+            if noun.en != not.en {
+                return self.place_at(relation, noun);
+            }
+        }
     }
 
     fn place(&mut self, relation: &'static str, tags: Tags) -> Adjunct {
-        let noun = loop {
-            let noun = self.noun(tags);
-            // One does not go into a bridge.
-            if !(relation == "into" && noun.is(tags::OUTDOORS)) {
-                break noun;
-            }
-        };
+        // One goes to the station and into the kitchen.
+        let closed = move |noun: &&Noun| noun.is(tags) && (relation != "into" || noun.is(tags::INSIDE));
+        let noun = self.draws.among(nouns().filter(closed));
+        self.place_at(relation, noun)
+    }
+
+    fn place_at(&mut self, relation: &'static str, noun: &'static Noun) -> Adjunct {
         let owned = noun.is(tags::ROOM | tags::CONTAINER | tags::FURNITURE) && self.draws.percent(20);
         let key = self.draws.weighted(&[(88, "the"), (8, "this"), (4, "that")]);
         let chosen = if owned { self.possessive(None) } else { determiner(key) };
         let mut common = Common::new(chosen, noun, Number::Singular);
         if self.draws.percent(10) {
-            common.adjective = self.adjective(noun.tags, |_| true);
+            common.adjective = self.adjective(noun.tags, |adjective| adjective.attributive);
         }
         Adjunct::Prepositional(preposition(relation), NounPhrase::Common(Box::new(common)))
     }

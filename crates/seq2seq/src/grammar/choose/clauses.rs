@@ -1,10 +1,10 @@
 //! Clauses: a subject and what is said of it.
 
 use super::Chooser;
-use super::noun_phrases::{is_person, own_possessive};
-use crate::grammar::features::{Agreement, Gender, Number, Polarity, Tense};
+use super::subjects::own_possessive;
+use crate::grammar::features::{Agreement, Polarity, Tense};
 use crate::grammar::lexicon::{Frame, IDIOMS, LANGUAGES, MANNERS, NAMES, Tags, Verb, determiner, tags, verbs};
-use crate::grammar::meaning::{Clause, Common, NounPhrase, Predicate};
+use crate::grammar::meaning::{Clause, NounPhrase, Predicate};
 
 impl Chooser {
     /// A clause of any kind, with its phrases of time and place.
@@ -22,7 +22,8 @@ impl Chooser {
             2 => {
                 let subject = self.subject(tags::PERSON);
                 let trade = self.noun(tags::TRADE);
-                let subject = if is_common(&subject) { NounPhrase::Name(self.draws.pick(NAMES)) } else { subject };
+                let simple = matches!(subject, NounPhrase::Pronoun(_) | NounPhrase::Name(_));
+                let subject = if simple { subject } else { NounPhrase::Name(self.draws.pick(NAMES)) };
                 self.state(
                     subject,
                     Predicate::Trade(trade),
@@ -64,12 +65,19 @@ impl Chooser {
     pub fn clause_of(&mut self, subject: NounPhrase, verb: &'static Verb) -> Clause {
         let tense = self.tense();
         let polarity = self.polarity();
-        let predicate = self.predicate(verb, &subject, polarity.is_negative());
+        let subject = if polarity.is_negative() { without_quantifier(subject) } else { subject };
+        let predicate = loop {
+            let predicate = self.predicate(verb, &subject, polarity.is_negative());
+            if !mentions(&predicate, &subject) {
+                break predicate;
+            }
+        };
         let mut clause = Clause::new(subject, predicate, tense);
         clause.polarity = polarity;
         self.settle(&mut clause);
         self.perhaps_nothing(&mut clause);
         self.perhaps_manner(&mut clause);
+        clause.adjuncts.extend(self.required_place(verb));
         clause
     }
 
@@ -81,9 +89,13 @@ impl Chooser {
         match verb.frame {
             Frame::Intransitive | Frame::Motion | Frame::Located => {}
             Frame::Direct if verb.generic && self.draws.percent(60) => object = Some(self.generic(verb.objects)),
+            // `who likes ten pies?`: what is not liked in general is a certain one.
+            Frame::Direct if verb.generic && self.draws.percent(60) => {
+                object = Some(NounPhrase::Common(Box::new(self.definite(verb.objects))));
+            }
             Frame::Direct => object = Some(self.object_or_pronoun(verb.objects, subject, negated, 22)),
             Frame::Indirect => object = Some(self.object_or_pronoun(verb.objects, subject, false, 50)),
-            Frame::About => object = Some(self.object(verb.objects, own, false)),
+            Frame::About => object = Some(self.object(verb.objects, own, negated)),
             Frame::Dative => {
                 object = Some(self.object_or_pronoun(verb.objects & !tags::PERSON, subject, negated, 15));
                 recipient = Some(self.recipient(agreement, own));
@@ -114,7 +126,10 @@ impl Chooser {
 
     /// Turns `she ate an apple` into `she ate nothing`.
     fn perhaps_nothing(&mut self, clause: &mut Clause) {
-        let free = clause.polarity == Polarity::Positive && clause.governor.is_none() && clause.frequency.is_none();
+        let free = clause.polarity == Polarity::Positive
+            && clause.governor.is_none()
+            && clause.frequency.is_none()
+            && matches!(clause.tense, Tense::Present | Tense::Past);
         let Predicate::Verb { verb, object, .. } = &mut clause.predicate else { return };
         const VERBS: [&str; 9] = ["eat", "drink", "buy", "see", "find", "hear", "understand", "forget", "read"];
         if free && verb.frame == Frame::Direct && VERBS.contains(&verb.en) && self.draws.percent(8) {
@@ -131,132 +146,28 @@ impl Chooser {
             *manner = Some(self.draws.among(fitting));
         }
     }
-
-    /// be and an adjective, or a comparison.
-    fn quality_clause(&mut self) -> Clause {
-        const SORTS: Tags =
-            tags::GOODS | tags::FOOD | tags::DRINK | tags::ANIMAL | tags::PLACE | tags::ABSTRACT | tags::OPENING;
-        let subject = if self.draws.percent(55) {
-            self.subject(tags::PERSON)
-        } else {
-            let common = self.definite(SORTS);
-            NounPhrase::Common(Box::new(common))
-        };
-        let subject = without_adjective(subject);
-        let sorts = sorts(&subject);
-        if self.draws.percent(22) {
-            return self.comparison(subject, sorts);
-        }
-        match self.adjective(sorts, |adjective| adjective.predicative) {
-            Some(adjective) => self.state(
-                subject,
-                Predicate::Quality(adjective),
-                &[Tense::Present, Tense::Present, Tense::Present, Tense::Past, Tense::Past, Tense::Will],
-            ),
-            None => self.located_clause(),
-        }
-    }
-
-    fn comparison(&mut self, subject: NounPhrase, sorts: Tags) -> Clause {
-        let Some(adjective) = self.adjective(sorts, |adjective| adjective.gradable) else {
-            return self.located_clause();
-        };
-        let other = match &subject {
-            NounPhrase::Common(common) if !common.noun.is(tags::PERSON) => {
-                // My car is older than this car: the same noun under another determiner.
-                let key = if common.determiner.key == "the" { "this" } else { "that" };
-                NounPhrase::Common(Box::new(Common::new(determiner(key), common.noun, common.number)))
-            }
-            _ => self.other_person(&subject),
-        };
-        self.state(subject, Predicate::Comparison(adjective, other), &[Tense::Present, Tense::Present, Tense::Past])
-    }
-
-    fn other_person(&mut self, subject: &NounPhrase) -> NounPhrase {
-        let agreement = subject.agreement();
-        match self.draws.below(3) {
-            0 => NounPhrase::Pronoun(self.object_pronoun(agreement)),
-            1 => {
-                // Nobody is taller than himself.
-                let same = |text| matches!(subject, NounPhrase::Name(name) if name.text == text);
-                NounPhrase::Name(self.draws.among(NAMES.iter().filter(|name| !same(name.text))))
-            }
-            _ => {
-                let own = own_possessive(subject);
-                let noun = self.noun(tags::KIN);
-                NounPhrase::Common(Box::new(Common::new(self.possessive(own), noun, Number::Singular)))
-            }
-        }
-    }
-
-    fn age_clause(&mut self) -> Clause {
-        let subject = match self.subject(tags::PERSON) {
-            NounPhrase::Common(mut common) => {
-                common.number = Number::Singular;
-                common.numeral = None;
-                if common.determiner.en_singular.is_empty() {
-                    common.determiner = determiner("this");
-                }
-                NounPhrase::Common(common)
-            }
-            other => other,
-        };
-        let years = 2 + self.draws.below(98) as u32;
-        let tense = *self.draws.pick(&[Tense::Present, Tense::Present, Tense::Will]);
-        Clause::new(subject, Predicate::Age(years), tense)
-    }
-
-    /// The book is on the table; we are in the garden.
-    fn located_clause(&mut self) -> Clause {
-        let (subject, place) = if self.draws.percent(50) {
-            let common = self.definite(tags::THING | tags::TEXT | tags::CLOTHING | tags::ANIMAL);
-            (NounPhrase::Common(Box::new(common)), self.lying_place())
-        } else {
-            (self.subject(tags::PERSON), self.location())
-        };
-        let mut clause = self.state(subject, Predicate::Located, &[Tense::Present, Tense::Present, Tense::Past]);
-        clause.adjuncts.push(place);
-        clause
-    }
-
-    /// A clause with être or avoir in one of these tenses.
-    fn state(&mut self, subject: NounPhrase, predicate: Predicate, tenses: &[Tense]) -> Clause {
-        let mut clause = Clause::new(subject, predicate, *self.draws.pick(tenses));
-        clause.polarity = self.polarity();
-        self.settle(&mut clause);
-        clause
-    }
 }
 
-/// The sorts of a subject, for adjectives.
-pub fn sorts(subject: &NounPhrase) -> Tags {
+/// Under negation `every` and `all the` leave open what is negated; the article does not.
+pub fn without_quantifier(subject: NounPhrase) -> NounPhrase {
     match subject {
-        NounPhrase::Common(common) => common.noun.tags,
-        _ => tags::PERSON,
-    }
-}
-
-fn is_common(subject: &NounPhrase) -> bool {
-    matches!(subject, NounPhrase::Common(_))
-}
-
-/// `The red car is blue` says nothing: what is described bears no adjective.
-pub fn without_adjective(subject: NounPhrase) -> NounPhrase {
-    match subject {
-        NounPhrase::Common(mut common) => {
-            common.adjective = None;
+        NounPhrase::Common(mut common) if matches!(common.determiner.key, "every" | "all the" | "many" | "several") => {
+            common.determiner = determiner("the");
             NounPhrase::Common(common)
         }
         other => other,
     }
 }
 
-/// The pronoun features under which a subject is taken up again.
-pub fn taken_up(subject: &NounPhrase) -> (Agreement, bool) {
-    let mut agreement = subject.agreement();
-    let human = is_person(subject);
-    if let NounPhrase::Who = subject {
-        agreement.gender = Gender::Masculine;
-    }
-    (agreement, human)
+/// Whether a predicate names its own subject (`Louis talked to Louis`).
+fn mentions(predicate: &Predicate, subject: &NounPhrase) -> bool {
+    let Predicate::Verb { object, recipient, .. } = predicate else { return false };
+    [object, recipient].into_iter().flatten().any(|phrase| match (phrase, subject) {
+        (NounPhrase::Name(name), NounPhrase::Name(other)) => name.text == other.text,
+        (NounPhrase::Name(name), NounPhrase::Pair(first, second)) => {
+            name.text == first.text || name.text == second.text
+        }
+        (NounPhrase::Common(common), NounPhrase::Common(other)) => common.noun.en == other.noun.en,
+        _ => false,
+    })
 }

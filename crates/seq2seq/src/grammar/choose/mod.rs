@@ -2,12 +2,15 @@
 
 mod adjuncts;
 mod clauses;
+mod joined;
 mod noun_phrases;
+mod questions;
 mod sentences;
+mod states;
+mod subjects;
 mod tenses;
 
 use super::draws::Draws;
-use super::meaning::Sentence;
 
 /// Draws the parts of one sentence.
 #[derive(Debug)]
@@ -19,10 +22,5 @@ impl Chooser {
     /// A chooser that spends `draws`.
     pub const fn new(draws: Draws) -> Self {
         Self { draws }
-    }
-
-    /// A sentence.
-    pub fn sentence(mut self) -> Sentence {
-        self.any_sentence()
     }
 }

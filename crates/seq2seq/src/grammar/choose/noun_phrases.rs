@@ -1,14 +1,8 @@
 //! Noun phrases: which noun, determiner, number and adjective.
 
 use super::Chooser;
-use crate::grammar::features::{
-    Agreement, Gender,
-    Number::{self, Plural, Singular},
-    Person,
-};
-use crate::grammar::lexicon::{
-    ADJECTIVES, Adjective, Determiner, NAMES, Noun, PRONOUNS, Pronoun, Tags, determiner, nouns, pronoun, tags,
-};
+use crate::grammar::features::Number::{self, Plural, Singular};
+use crate::grammar::lexicon::{ADJECTIVES, Adjective, Determiner, NAMES, Noun, Tags, determiner, nouns, tags};
 use crate::grammar::meaning::{Common, NounPhrase};
 
 const POSSESSIVES: [&str; 6] = ["my", "your", "his", "her", "our", "their"];
@@ -19,72 +13,6 @@ impl Chooser {
     /// A noun with any of `tags`.
     pub fn noun(&mut self, tags: Tags) -> &'static Noun {
         self.draws.among(nouns().filter(|noun| noun.is(tags)))
-    }
-
-    /// A personal pronoun as the subject: I, you, he, she, we, they.
-    pub fn personal_pronoun(&mut self) -> &'static Pronoun {
-        &PRONOUNS[self.draws.weighted(&[(20, 0), (14, 1), (18, 2), (18, 3), (15, 4), (15, 5)])]
-    }
-
-    /// A subject of one of these sorts.
-    pub fn subject(&mut self, tags: Tags) -> NounPhrase {
-        if tags & tags::PERSON == 0 {
-            return self.common_subject(tags);
-        }
-        match self.draws.weighted(&[(48, 0), (18, 1), (3, 2), (31, 3)]) {
-            0 => NounPhrase::Pronoun(self.personal_pronoun()),
-            1 => NounPhrase::Name(self.draws.pick(NAMES)),
-            2 => {
-                let first = self.draws.below(NAMES.len());
-                let step = 1 + self.draws.below(NAMES.len() - 1);
-                NounPhrase::Pair(&NAMES[first], &NAMES[(first + step) % NAMES.len()])
-            }
-            _ => self.common_subject(tags),
-        }
-    }
-
-    /// A subject that is no pronoun and no name.
-    pub fn common_subject(&mut self, tags: Tags) -> NounPhrase {
-        let noun = self.noun(tags);
-        let number = self.number(noun, 28);
-        let determiner = match (number, noun.is(tags::KIN)) {
-            (_, true) => self.possessive(None),
-            (_, false) if noun.is(tags::UNIQUE) => determiner("the"),
-            (Singular, _) => {
-                let key = self.draws.weighted(&[
-                    (56, "the"),
-                    (14, "this"),
-                    (8, "that"),
-                    (16, "my"),
-                    (4, "every"),
-                    (2, "another"),
-                ]);
-                self.owned_or(noun, key)
-            }
-            (Plural, _) => {
-                let key = self.draws.weighted(&[
-                    (52, "the"),
-                    (12, "this"),
-                    (6, "that"),
-                    (14, "my"),
-                    (4, "several"),
-                    (4, "many"),
-                    (4, "all the"),
-                    (4, "a few"),
-                ]);
-                self.owned_or(noun, key)
-            }
-        };
-        let mut common = Common::new(determiner, noun, number);
-        if number == Plural
-            && self.draws.percent(15)
-            && ["the", "my", "your", "his", "her", "our", "their"].contains(&determiner.key)
-        {
-            common.numeral = Some(2 + self.draws.below(4) as u32);
-        }
-        self.perhaps_adjective(&mut common, 18);
-        self.perhaps_owner(&mut common, 8);
-        NounPhrase::Common(Box::new(common))
     }
 
     /// An object of one of these sorts, never a pronoun; `own` is the possessive of the subject.
@@ -108,7 +36,8 @@ impl Chooser {
         }
         let mut common = Common::new(determiner("the"), noun, number);
         let key = match number {
-            _ if noun.is(tags::UNIQUE) => "the",
+            _ if noun.is(tags::PERSON) => return self.person_object(noun, number, own, negated),
+            _ if noun.is(tags::UNIQUE) => self.draws.weighted(&[(60, "the"), (40, "my")]),
             Singular if negated => self.draws.weighted(&[(45, "the"), (25, "a"), (20, "my"), (10, "this")]),
             Plural if negated => self.draws.weighted(&[(40, "the"), (30, "a"), (20, "my"), (10, "this")]),
             Singular => self.draws.weighted(&[
@@ -134,15 +63,45 @@ impl Chooser {
                 (14, "(numeral)"),
             ]),
         };
-        common.determiner = if key == "my" && noun.is(OWNED) { self.possessive(own) } else { self.owned_or(noun, key) };
+        common.determiner = if key == "my" && owned(noun) { self.possessive(own) } else { self.owned_or(noun, key) };
         if key == "(numeral)" {
-            let small = noun.is(tags::DISH | tags::PERSON | tags::PLACE);
+            let small = noun.is(tags::DISH | tags::PLACE | tags::ANIMAL);
             common.numeral = Some(self.numeral(small));
         } else if number == Plural && matches!(key, "the" | "my") && self.draws.percent(12) {
             common.numeral = Some(2 + self.draws.below(9) as u32);
         }
         self.perhaps_adjective(&mut common, 24);
         self.perhaps_owner(&mut common, 8);
+        common
+    }
+
+    /// A person who is no relative, as an object: the doctor, some tourists.
+    fn person_object(
+        &mut self,
+        noun: &'static Noun,
+        number: Number,
+        own: Option<&'static str>,
+        negated: bool,
+    ) -> Common {
+        let key = match number {
+            _ if noun.is(tags::UNIQUE) => "the",
+            Singular => self.draws.weighted(&[(52, "the"), (20, "a"), (14, "this"), (14, "my")]),
+            Plural if negated => self.draws.weighted(&[(50, "the"), (20, "a"), (15, "this"), (15, "my")]),
+            Plural => self.draws.weighted(&[
+                (44, "the"),
+                (18, "a"),
+                (12, "this"),
+                (12, "my"),
+                (6, "several"),
+                (4, "many"),
+                (4, "(numeral)"),
+            ]),
+        };
+        let owned = key == "my" && noun.is(tags::ACQUAINTANCE);
+        let chosen = if owned { self.possessive(own) } else { self.owned_or(noun, key) };
+        let mut common = Common::new(chosen, noun, number);
+        common.numeral = (key == "(numeral)").then(|| 2 + self.draws.below(5) as u32);
+        self.perhaps_adjective(&mut common, 20);
         common
     }
 
@@ -183,28 +142,12 @@ impl Chooser {
     pub fn definite(&mut self, tags: Tags) -> Common {
         let noun = self.noun(tags);
         let number = if noun.is(tags::MASS | tags::PLACE) { Singular } else { self.number(noun, 35) };
-        let key = if noun.is(tags::KIN) || (noun.is(OWNED) && self.draws.percent(40)) { "my" } else { "the" };
+        let key = if noun.is(tags::KIN) || (owned(noun) && self.draws.percent(40)) { "my" } else { "the" };
         let chosen = if key == "my" { self.possessive(None) } else { determiner("the") };
         let mut common = Common::new(chosen, noun, number);
         self.perhaps_adjective(&mut common, 20);
         self.perhaps_owner(&mut common, 10);
         common
-    }
-
-    /// An object pronoun for a person, not the subject itself.
-    pub fn object_pronoun(&mut self, subject: Agreement) -> &'static Pronoun {
-        loop {
-            let pronoun = self.personal_pronoun();
-            if pronoun.agreement.person == Person::Third || pronoun.agreement.person != subject.person {
-                return pronoun;
-            }
-        }
-    }
-
-    /// it or them, masculine in French as nothing says otherwise.
-    pub fn thing_pronoun(&mut self) -> &'static Pronoun {
-        let number = if self.draws.percent(65) { Singular } else { Plural };
-        pronoun(Agreement::third(number, Gender::Masculine), false)
     }
 
     /// A possessive, mostly the subject's own.
@@ -240,30 +183,39 @@ impl Chooser {
         }
     }
 
-    fn number(&mut self, noun: &Noun, plural_percent: usize) -> Number {
+    /// Plural in `plural_percent` of the cases, where the noun allows it.
+    pub fn number(&mut self, noun: &Noun, plural_percent: usize) -> Number {
         let plural = self.draws.percent(plural_percent) && !noun.is(tags::UNIQUE | tags::MASS);
         if plural { Plural } else { Singular }
     }
 
     /// The determiner of this key, a possessive drawn anew; nobody owns a stranger, a bridge or a tree.
-    fn owned_or(&mut self, noun: &Noun, key: &'static str) -> &'static Determiner {
+    pub fn owned_or(&mut self, noun: &Noun, key: &'static str) -> &'static Determiner {
         match key {
-            "my" if noun.is(OWNED | tags::PERSON) && !noun.is(tags::UNIQUE) => self.possessive(None),
+            "my" if (owned(noun) || noun.is(tags::ACQUAINTANCE)) => self.possessive(None),
             "my" => determiner("the"),
             _ => determiner(key),
         }
     }
 
-    fn perhaps_adjective(&mut self, common: &mut Common, percent: usize) {
+    /// Adds an adjective in `percent` of the cases.
+    pub fn perhaps_adjective(&mut self, common: &mut Common, percent: usize) {
         let plain = !matches!(common.determiner.key, "the same" | "another" | "every");
-        if plain && self.draws.percent(percent) {
-            common.adjective = self.adjective(common.noun.tags, |_| true);
+        if !plain || !self.draws.percent(percent) {
+            return;
         }
+        // `my boring father` is nothing one says, and `mon beau frère` is heard as my brother-in-law.
+        let allowed: fn(&Adjective) -> bool = if common.noun.is(tags::KIN) {
+            |adjective| matches!(adjective.en, "old" | "young")
+        } else {
+            |adjective| adjective.attributive
+        };
+        common.adjective = self.adjective(common.noun.tags, allowed);
     }
 
     /// Turns `the car` into `Paul's car` or `my sister's car`.
-    fn perhaps_owner(&mut self, common: &mut Common, percent: usize) {
-        let ownable = common.determiner.key == "the" && common.numeral.is_none() && common.noun.is(OWNED);
+    pub fn perhaps_owner(&mut self, common: &mut Common, percent: usize) {
+        let ownable = common.determiner.key == "the" && common.numeral.is_none() && owned(common.noun);
         if !(ownable && self.draws.percent(percent)) || common.noun.is(tags::MASS) {
             return;
         }
@@ -277,27 +229,7 @@ impl Chooser {
     }
 }
 
-/// The possessive of a subject: my for I, her for my sister; none for animals and things.
-pub fn own_possessive(subject: &NounPhrase) -> Option<&'static str> {
-    let Agreement { person, number, gender } = subject.agreement();
-    let human = match subject {
-        NounPhrase::Common(common) => common.noun.is(tags::PERSON),
-        NounPhrase::Pronoun(pronoun) => pronoun.animate,
-        NounPhrase::Relative(_, animate) => *animate,
-        NounPhrase::Who | NounPhrase::Gap(_) => false,
-        NounPhrase::Name(_) | NounPhrase::Pair(..) => true,
-    };
-    human.then_some(match (person, number, gender) {
-        (Person::First, Singular, _) => "my",
-        (Person::First, Plural, _) => "our",
-        (Person::Second, _, _) => "your",
-        (Person::Third, Plural, _) => "their",
-        (Person::Third, Singular, Gender::Masculine) => "his",
-        (Person::Third, Singular, Gender::Feminine) => "her",
-    })
-}
-
-/// Whether a subject is a person.
-pub fn is_person(subject: &NounPhrase) -> bool {
-    own_possessive(subject).is_some()
+/// Whether people own such a thing.
+fn owned(noun: &Noun) -> bool {
+    noun.is(OWNED) && !noun.is(tags::WILD)
 }

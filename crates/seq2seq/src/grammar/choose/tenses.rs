@@ -2,7 +2,7 @@
 
 use super::Chooser;
 use crate::grammar::features::{Polarity, Tense};
-use crate::grammar::lexicon::{CATENATIVES, FREQUENCIES, Modal, Verb};
+use crate::grammar::lexicon::{CATENATIVES, Catenative, FREQUENCIES, Modal, Verb};
 use crate::grammar::meaning::{Clause, Governor, Predicate};
 
 impl Chooser {
@@ -35,18 +35,11 @@ impl Chooser {
             self.perhaps_progressive(clause, verb);
         }
         let simple_present = clause.tense == Tense::Present && !clause.progressive && clause.governor.is_none();
-        let stative = verb.is_some_and(|verb| verb.stative);
-        let timeless = matches!(clause.predicate, Predicate::Age(_) | Predicate::Trade(_) | Predicate::Comparison(..));
         let polar = matches!(clause.polarity, Polarity::Positive | Polarity::Not);
-        if simple_present && polar && !stative && !timeless && self.draws.percent(18) {
+        if simple_present && polar && recurs(&clause.predicate) && !hides(clause, verb) && self.draws.percent(18) {
             let negative = clause.polarity == Polarity::Not;
-            clause.frequency =
-                Some(self.draws.among(FREQUENCIES.iter().filter(|entry| !negative || entry.under_negation)));
-            // `I often read` does not say when.
-            if hides(clause, verb) {
-                clause.frequency = None;
-                clause.progressive = true;
-            }
+            let usual = FREQUENCIES.iter().filter(|entry| !negative || entry.under_negation);
+            clause.frequency = Some(self.draws.among(usual));
         }
     }
 
@@ -55,24 +48,19 @@ impl Chooser {
         if !plain || verb.stative || !self.draws.percent(22) {
             return;
         }
-        match clause.tense {
-            Tense::Present if self.draws.percent(55) => {
-                clause.governor = Some(Governor::Modal(*self.draws.pick(&Modal::ALL)))
+        let can = self.draws.percent(50);
+        let (tense, modal) = (clause.tense, self.draws.percent(55));
+        clause.governor = match tense {
+            // One can see or find, but one does not want or try to.
+            Tense::Present if verb.momentary => Some(Governor::Modal(Modal::Can)),
+            Tense::Present if modal => Some(Governor::Modal(if can { Modal::Can } else { Modal::Must })),
+            Tense::GoingTo => None,
+            _ if verb.momentary => None,
+            _ => {
+                let fitting = CATENATIVES.iter().filter(|entry| governs(entry, verb, tense));
+                Some(Governor::Catenative(self.draws.among(fitting)))
             }
-            Tense::Present | Tense::Past => {
-                let entry = self.draws.among(
-                    CATENATIVES
-                        .iter()
-                        .filter(|entry| clause.tense == Tense::Past || entry.stative || entry.link.is_empty()),
-                );
-                clause.governor = Some(Governor::Catenative(entry));
-            }
-            Tense::Will if self.draws.percent(40) => {
-                let have = CATENATIVES.iter().filter(|entry| entry.en == "have" || entry.en == "try");
-                clause.governor = Some(Governor::Catenative(self.draws.among(have)));
-            }
-            Tense::Will | Tense::GoingTo => {}
-        }
+        };
     }
 
     fn perhaps_progressive(&mut self, clause: &mut Clause, verb: &'static Verb) {
@@ -86,6 +74,31 @@ impl Chooser {
         } else if hides(clause, Some(verb)) && clause.tense == Tense::Present && clause.governor.is_none() {
             clause.polarity = Polarity::Not;
         }
+    }
+}
+
+/// Whether a catenative goes with a verb and a tense: one begins what lasts, and learns what is a skill.
+fn governs(entry: &Catenative, verb: &Verb, tense: Tense) -> bool {
+    let fits = match entry.en {
+        "begin" => verb.lasting,
+        "learn" => verb.skill,
+        _ => true,
+    };
+    fits && match tense {
+        Tense::Past => true,
+        Tense::Present => entry.stative || entry.en == "have",
+        Tense::Will => matches!(entry.en, "have" | "try"),
+        Tense::GoingTo => false,
+    }
+}
+
+/// Whether the predicate is of the kind that happens again and again, so that often and sometimes go with it.
+pub fn recurs(predicate: &Predicate) -> bool {
+    match predicate {
+        Predicate::Verb { verb, .. } => !verb.stative,
+        Predicate::Quality(adjective) => adjective.passing,
+        Predicate::Located | Predicate::Idiom(_) => true,
+        Predicate::Age(_) | Predicate::Trade(_) | Predicate::Comparison(..) => false,
     }
 }
 

@@ -32,8 +32,12 @@ pub struct Adjective {
     pub suits: Tags,
     /// Whether it makes a comparative.
     pub gradable: bool,
-    /// Whether it is said of a noun after `be` (`the new house` yes, `the house is new` yes, `the French book` rarely).
+    /// Whether it stands beside its noun (`a ready banana` does not).
+    pub attributive: bool,
+    /// Whether it is said after `be`.
     pub predicative: bool,
+    /// Whether it is a state that comes and goes, so that it goes with often, yesterday and because.
+    pub passing: bool,
 }
 
 impl Adjective {
@@ -56,6 +60,16 @@ impl Adjective {
     const fn attributive_only(mut self) -> Self {
         self.predicative = false;
         self.gradable = false;
+        self
+    }
+
+    const fn predicative_only(mut self) -> Self {
+        self.attributive = false;
+        self
+    }
+
+    const fn passing(mut self) -> Self {
+        self.passing = true;
         self
     }
 
@@ -92,7 +106,9 @@ const fn after_or_before(en: &'static str, fr: &'static str, suits: Tags, positi
         position,
         suits,
         gradable: true,
+        attributive: true,
         predicative: true,
+        passing: false,
     }
 }
 
@@ -105,7 +121,8 @@ const WORK: Tags = tags::TEXT | tags::IDEA | tags::SHOW;
 pub const ADJECTIVES: &[Adjective] = &[
     before("small", "petit", OBJECT | tags::ANIMAL | tags::PLACE | tags::DISH | tags::OUTDOORS),
     before("big", "grand", OBJECT | tags::PLACE | tags::OUTDOORS),
-    before("tall", "grand", tags::PERSON),
+    // `un grand homme` is a great man and `mon grand père` my grandfather: tall is said after be only.
+    before("tall", "grand", tags::PERSON).predicative_only(),
     before("beautiful", "beau", tags::PERSON | OBJECT | tags::PLACE | tags::ANIMAL | tags::OUTDOORS | tags::MUSIC)
         .feminine("belle")
         .before_vowel("bel"),
@@ -138,30 +155,30 @@ pub const ADJECTIVES: &[Adjective] = &[
     after("heavy", "lourd", tags::THING | tags::FURNITURE),
     after("empty", "vide", tags::CONTAINER | tags::MEASURE | tags::INSIDE).absolute(),
     after("clean", "propre", OBJECT | tags::PLACE),
-    after("dirty", "sale", OBJECT | tags::PLACE | tags::ANIMAL),
+    after("dirty", "sale", OBJECT | tags::PLACE | tags::ANIMAL).passing(),
     after("broken", "cassé", tags::FRAGILE | tags::MACHINE).absolute(),
     after("expensive", "cher", tags::GOODS).feminine("chère"),
     after("modern", "moderne", tags::BUILDING | tags::MACHINE | tags::FURNITURE),
     after("open", "ouvert", tags::OPENING | tags::AT).absolute(),
     after("rich", "riche", tags::PERSON),
     after("poor", "pauvre", tags::PERSON),
-    after("happy", "heureux", tags::PERSON),
-    after("sad", "triste", LIVING | tags::MUSIC | tags::SHOW | tags::TEXT),
-    after("tired", "fatigué", LIVING),
-    after("sick", "malade", LIVING),
+    after("happy", "heureux", tags::PERSON).passing(),
+    after("sad", "triste", LIVING | tags::MUSIC | tags::SHOW | tags::TEXT).passing(),
+    after("tired", "fatigué", LIVING).passing(),
+    after("sick", "malade", LIVING).passing(),
     after("intelligent", "intelligent", LIVING),
     after("kind", "gentil", tags::PERSON).feminine("gentille"),
     after("famous", "célèbre", tags::TRADE | tags::TEXT | tags::MUSIC | tags::BUILDING),
     after("strong", "fort", LIVING),
     after("proud", "fier", tags::PERSON).feminine("fière"),
-    after("ready", "prêt", tags::PERSON | tags::DISH).absolute(),
-    after("busy", "occupé", tags::PERSON),
+    after("ready", "prêt", tags::PERSON).absolute().passing().predicative_only(),
+    after("busy", "occupé", tags::PERSON).passing(),
     after("curious", "curieux", LIVING),
     after("shy", "timide", tags::PERSON),
     after("lazy", "paresseux", LIVING),
     after("serious", "sérieux", tags::PERSON | tags::IDEA),
-    after("polite", "poli", tags::PERSON),
-    after("nervous", "nerveux", LIVING),
+    after("polite", "poli", tags::PERSON).passing(),
+    after("nervous", "nerveux", LIVING).passing(),
     after("hot", "chaud", tags::MASS).absolute(),
     after("cold", "froid", tags::MASS).absolute(),
     after("fresh", "frais", tags::FOOD | tags::DRINK).feminine("fraîche"),

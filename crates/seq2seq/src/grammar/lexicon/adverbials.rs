@@ -106,7 +106,10 @@ pub const FIXED_PLACES: &[Phrase] = &[
     phrase("at home", "à la maison"),
     phrase("outside", "dehors"),
     phrase("upstairs", "en haut"),
-    phrase("everywhere", "partout"),
+    phrase("downstairs", "en bas"),
+    phrase("abroad", "à l'étranger"),
+    phrase("in the countryside", "à la campagne"),
+    phrase("at the seaside", "au bord de la mer"),
 ];
 
 /// An adverb of frequency, in the middle of the clause.

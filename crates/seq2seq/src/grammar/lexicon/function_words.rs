@@ -90,7 +90,12 @@ pub const DETERMINERS: &[Determiner] = &[
     plain("a little", ["a little", ""], ["un peu de", "un peu de", "un peu de", "un peu de", "", ""]),
     plain("all the", ["", "all the"], ["", "", "", "", "tous les", "toutes les"]),
     plain("another", ["another", ""], ["un autre", "un autre", "une autre", "une autre", "", ""]),
-    plain("the same", ["the same", "the same"], ["le même", "le même", "la même", "la même", "les mêmes", "les mêmes"]),
+    of(
+        "the same",
+        ["the same", "the same"],
+        DeterminerKind::Definite,
+        ["le même", "le même", "la même", "la même", "les mêmes", "les mêmes"],
+    ),
     plain("which", ["which", "which"], ["quel", "quel", "quelle", "quelle", "quels", "quelles"]),
     plain("how many", ["", "how many"], ["", "", "", "", "combien de", "combien de"]),
 ];

@@ -3,7 +3,7 @@
 use crate::grammar::features::Gender;
 
 /// A set of semantic tags, one bit each (see [`tags`]).
-pub type Tags = u32;
+pub type Tags = u64;
 
 /// The semantic tags: the first dozen sort every noun, the rest say what can be done with it.
 pub mod tags {
@@ -72,6 +72,18 @@ pub mod tags {
     pub const UNIQUE: Tags = 1 << 30;
     /// Part of a home, or a workplace: cleaned.
     pub const ROOM: Tags = 1 << 31;
+    /// Somebody one may call one's own: my friend, my doctor.
+    pub const ACQUAINTANCE: Tags = 1 << 32;
+    /// Learnt by heart or in class.
+    pub const LEARNT: Tags = 1 << 33;
+    /// Outdoors, where animals are.
+    pub const NATURE: Tags = 1 << 34;
+    /// A place in which one lives.
+    pub const DWELLING: Tags = 1 << 35;
+    /// A wild animal, or one that nobody keeps.
+    pub const WILD: Tags = 1 << 36;
+    /// A vehicle that one drives.
+    pub const DRIVEN: Tags = 1 << 37;
     /// Food of either kind.
     pub const FOOD: Tags = DISH | FOODSTUFF;
     /// Whatever is never counted.

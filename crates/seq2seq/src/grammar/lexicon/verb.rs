@@ -55,6 +55,10 @@ pub struct Verb {
     pub stative: bool,
     /// Whether it has no English progressive though it is no state (`see`, `lose`).
     pub momentary: bool,
+    /// Whether it lasts, so that one begins to do it.
+    pub lasting: bool,
+    /// Whether one learns to do it.
+    pub skill: bool,
     /// Adverbs of manner that it takes, bit `1 << i` for entry `i` of the table.
     pub manners: u8,
     /// Whether its object may be generic: I like coffee, j'aime le café.
@@ -78,6 +82,18 @@ impl Verb {
     pub const fn moment(mut self) -> Self {
         self.momentary = true;
         self
+    }
+
+    /// Something that lasts.
+    pub const fn lasting(mut self) -> Self {
+        self.lasting = true;
+        self
+    }
+
+    /// Something that lasts and is learnt.
+    pub const fn skill(mut self) -> Self {
+        self.skill = true;
+        self.lasting()
     }
 
     /// With être in the passé composé.
@@ -122,6 +138,8 @@ pub const fn verb(en: &'static str, fr: &'static str, frame: Frame, objects: Tag
         objects,
         stative: false,
         momentary: false,
+        lasting: false,
+        skill: false,
         manners: 0,
         generic: false,
     }

@@ -1,10 +1,7 @@
-use super::*;
+//! Tests of the grammar: hand-written pairs, invariants of every sentence, and the corpus as a whole.
 
-#[test]
-fn sample() {
-    let count: u64 = std::env::var("SAMPLE").ok().and_then(|v| v.parse().ok()).unwrap_or(20);
-    for i in 0..count {
-        let (en, fr) = PhraseGrammar::new(3).pair(i);
-        println!("{en}\t{fr}");
-    }
-}
+mod builders;
+mod corpus;
+mod golden_questions;
+mod golden_statements;
+mod invariants;
