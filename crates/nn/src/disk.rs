@@ -18,7 +18,7 @@ pub trait Output: Write {
 /// ```
 /// use std::io;
 /// use std::path::Path;
-/// use unrolled_nn::disk::{Disk, FileSystem, Output};
+/// use unrolled_nn::disk::{Disk, DiskError, FileSystem, Output, replace_file};
 ///
 /// /// A disk with no room for another file.
 /// #[derive(Debug)]
@@ -45,7 +45,8 @@ pub trait Output: Write {
 ///     }
 /// }
 /// # let folder = tempfile::tempdir().unwrap();
-/// let error = unrolled_nn::disk::replace_file(&Full, &folder.path().join("x"), |_| Ok(())).unwrap_err();
+/// let file = folder.path().join("best");
+/// let error = replace_file::<DiskError>(&Full, &file, |_| Ok(())).unwrap_err();
 /// assert!(error.is_full());
 /// ```
 pub trait Disk: fmt::Debug + Send + Sync {
