@@ -19,11 +19,16 @@
 //! assert!((layer.weight.tensor().item::<f32>() - 2.0).abs() < 1e-3);
 //! ```
 
+pub mod checkpoint;
 mod clip;
+pub mod disk;
+pub mod initialise;
 mod layers;
 pub mod loss;
 mod module;
 mod optimiser;
+pub mod safetensors_file;
+pub mod schedule;
 
 pub use clip::{clip_factor, global_norm};
 pub use layers::dropout::Dropout;

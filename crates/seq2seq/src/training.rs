@@ -59,7 +59,7 @@ pub fn optimiser_of(config: &Config) -> Optimiser {
         config::Optimiser::Sgd => Rule::Sgd { momentum: 0.0 },
         config::Optimiser::Momentum => Rule::Sgd { momentum: config.momentum },
         config::Optimiser::Adam => adam(0.0, false),
-        config::Optimiser::Adamw => adam(config.weight_decay, true),
+        config::Optimiser::AdamW => adam(config.weight_decay, true),
     })
 }
 

@@ -28,6 +28,7 @@ use unrolled_tensor::random::Key;
 use unrolled_tensor::{Device, catch_device_error};
 
 use crate::config::Config;
+use crate::corpus::Lines;
 use crate::model::{Model, Sizes};
 use crate::progress::{Observer, Reason};
 use crate::vocabulary::Vocabulary;
@@ -96,8 +97,10 @@ pub fn load(folder: &Path, device: &Device) -> Result<Translator, Error> {
     };
     let text = String::from_utf8_lossy(file(CONFIG_FILE)?).into_owned();
     let config: Config = text.parse().map_err(|error| Error::Config { path: folder.join(CONFIG_FILE), error })?;
-    let vocabulary =
-        |name: &str| -> Result<Vocabulary, Error> { Ok(Vocabulary::read(file(name)?, folder.join(name))?) };
+    let vocabulary = |name: &str| -> Result<Vocabulary, Error> {
+        let bytes = std::io::Cursor::new(file(name)?.to_vec());
+        Ok(Vocabulary::read(Lines::from_reader(&folder.join(name).display().to_string(), bytes))?)
+    };
     let (source_vocabulary, target_vocabulary) = (vocabulary(SOURCE_VOCABULARY)?, vocabulary(TARGET_VOCABULARY)?);
     let sizes = sizes_of(&config, &source_vocabulary, &target_vocabulary);
     let model = catch_device_error(|| {

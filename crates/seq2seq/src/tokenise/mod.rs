@@ -9,7 +9,6 @@ mod moses;
 mod prefixes;
 
 use serde::{Deserialize, Serialize};
-use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
@@ -133,16 +132,14 @@ impl fmt::Display for Tokeniser {
     }
 }
 
-impl FromStr for Language {
-    type Err = Infallible;
-
+impl From<&str> for Language {
     /// From a code such as `en`, `fr` or `fr-CA`; whatever is not known is [`Language::Other`].
-    fn from_str(code: &str) -> Result<Self, Self::Err> {
-        Ok(match code.split(['-', '_']).next().unwrap_or("").to_ascii_lowercase().as_str() {
+    fn from(code: &str) -> Self {
+        match code.split(['-', '_']).next().unwrap_or("").to_ascii_lowercase().as_str() {
             "en" => Self::English,
             "fr" => Self::French,
             _ => Self::Other,
-        })
+        }
     }
 }
 
