@@ -25,8 +25,9 @@ table! {
         valid_target: Vec<PathBuf> = Vec::new(), Any, free;
         /// Validation pairs in one file, separated by a tab; instead of `valid-source` and `valid-target`.
         valid_tsv: Vec<PathBuf> = Vec::new(), Any, free;
-        /// How a line becomes words: "moses" splits off punctuation and clitics, "whitespace" takes text that is tokenised already,
-        /// "words" is the plainest: runs of letters and digits, and every other character alone.
+        /// How a line becomes words.
+        /// "moses" splits off punctuation and clitics, "whitespace" takes text that is tokenised already, "words" is the plainest: runs
+        /// of letters and digits, and every other character alone.
         tokeniser: Tokeniser = Tokeniser::Moses, Any, fixed;
         /// The source's language code; the Moses tokeniser's rules depend on it.
         source_language: String = "en".into(), Any, fixed;

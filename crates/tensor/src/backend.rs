@@ -1,0 +1,176 @@
+//! The seam: what a device must be able to do.
+//!
+//! [`Backend`] is an object-safe trait of some thirty verbs over [`Tensor`]s. Which elementwise operation or reduction is meant is data
+//! ([`Unary`], [`Binary`], …), so a backend is a handful of kernels and not a hundred methods. A verb gets operands that are already
+//! checked: on its own device, of equal dtype, broadcast to one shape where it says so. It answers with fresh, contiguous
+//! [`Storage`] in row-major order. The fused verbs at the end have default bodies in terms of the plain ones: those bodies are
+//! their definition, and every override is tested against them.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::fused::{
+    self, CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, LstmArgs, LstmGradients,
+    LstmOutput, LstmOutputGradients,
+};
+use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
+use crate::random::Key;
+use crate::{DType, DeviceError, Tensor};
+
+/// A device's memory that holds the elements of one or more views. Only the backend that made it can look inside.
+pub type Storage = Arc<dyn Any + Send + Sync>;
+
+/// A point in a device's order of work, from [`Backend::record`].
+pub type Event = Arc<dyn Any + Send + Sync>;
+
+/// What a verb answers: storage, or the device's failure.
+pub type Result<T, E = DeviceError> = std::result::Result<T, E>;
+
+/// A device's memory, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Held by live tensors now.
+    pub in_use: usize,
+    /// The most that live tensors have held since the start or the last reset.
+    pub peak: usize,
+    /// The most that they may hold; `usize::MAX` where nothing limits it.
+    pub budget: usize,
+}
+
+/// What a device must be able to do. See the [module's words](self).
+pub trait Backend: Send + Sync + fmt::Debug {
+    /// The device's name, as a person writes it: `cpu`, `cpu:1`, `cuda:0`.
+    fn name(&self) -> String;
+
+    // ---- memory and order of work ----
+
+    /// Storage with a copy of `bytes`, elements of `dtype` in native byte order.
+    fn upload(&self, bytes: &[u8], dtype: DType) -> Result<Storage>;
+    /// Copies a contiguous tensor's elements to `bytes`; waits for the work that makes them.
+    fn download(&self, x: &Tensor, bytes: &mut [u8]) -> Result<()>;
+    /// `len` elements, all of them `value`.
+    fn fill(&self, value: f64, len: usize, dtype: DType) -> Result<Storage>;
+    /// What live tensors hold.
+    fn memory(&self) -> Memory;
+    /// Sets the peak to what is in use now.
+    fn reset_peak(&self);
+    /// A mark after all work that was enqueued so far.
+    fn record(&self) -> Result<Event>;
+    /// Later work on this device starts after `event`, which may be another device's.
+    fn wait(&self, event: &Event) -> Result<()>;
+    /// Returns when all enqueued work is done.
+    fn synchronize(&self) -> Result<()>;
+    /// Runs `work` as on this device: with its own threads where it has some.
+    fn run(&self, work: &mut (dyn FnMut() + Send)) {
+        work();
+    }
+
+    // ---- one output element from one element of each operand ----
+
+    /// The view's elements, gathered and converted to `dtype`.
+    fn cast(&self, x: &Tensor, dtype: DType) -> Result<Storage>;
+    /// `op` of every element.
+    fn unary(&self, op: Unary, x: &Tensor) -> Result<Storage>;
+    /// `op` of pairs of elements; equal shapes (broadcast strides) and dtypes.
+    fn binary(&self, op: Binary, a: &Tensor, b: &Tensor) -> Result<Storage>;
+    /// Truth values; equal shapes and dtypes.
+    fn compare(&self, op: Compare, a: &Tensor, b: &Tensor) -> Result<Storage>;
+    /// `a` where `condition` (bool) is true, else `b`; equal shapes.
+    fn select(&self, condition: &Tensor, a: &Tensor, b: &Tensor) -> Result<Storage>;
+
+    // ---- reductions ----
+
+    /// Reduces the last axis of `x` `[.., n]`; the result has one element for each leading index. [`Reduce::ArgMax`] and
+    /// [`Reduce::ArgMin`] answer u32 and take the first of equals; all others keep the dtype.
+    /// The order of a sum depends on `n` alone.
+    fn reduce(&self, op: Reduce, x: &Tensor) -> Result<Storage>;
+    /// Running sums along the last axis.
+    fn cumulative_sum(&self, x: &Tensor) -> Result<Storage>;
+    /// Softmax, or its logarithm, along the last axis of `x`.
+    fn softmax(&self, x: &Tensor, logarithm: bool) -> Result<Storage>;
+    /// The `k` largest along the last axis, in descending order, and where they stood (u32); of equals the first comes first.
+    fn top_k(&self, x: &Tensor, k: usize) -> Result<(Storage, Storage)>;
+
+    // ---- products ----
+
+    /// `a` `[.., m, k]` times `b` `[.., k, n]`, any strides, leading axes equal (broadcast strides), plus `onto` `[.., m, n]`
+    /// where given, whose storage is reused if nobody else holds it. Sums of f16 and bf16 run in f32; the result is of dtype `out`.
+    /// The order of a sum depends on `k` alone.
+    fn matmul(&self, a: &Tensor, b: &Tensor, onto: Option<Tensor>, out: DType) -> Result<Storage>;
+
+    // ---- indexed ----
+
+    /// `out[.., i, ..] = x[.., index[.., i, ..], ..]` along `axis`; `index` (u32) has the shape of the result and agrees with
+    /// `x` on every other axis. An index outside `x` is the caller's mistake and panics where the device can tell.
+    fn gather(&self, x: &Tensor, axis: usize, index: &Tensor) -> Result<Storage>;
+    /// A copy of `x` with `source` added at `index` along `axis`, in the order of `source`.
+    fn scatter_add(&self, x: Tensor, axis: usize, index: &Tensor, source: &Tensor) -> Result<Storage>;
+    /// The parts one after another along `axis`.
+    fn concat(&self, parts: &[&Tensor], axis: usize) -> Result<Storage>;
+
+    // ---- random ----
+
+    /// `len` elements of the stream `key`, at the step that `step` (one i64) holds where it is given.
+    fn random(
+        &self,
+        distribution: Distribution,
+        key: Key,
+        step: Option<&Tensor>,
+        len: usize,
+        dtype: DType,
+    ) -> Result<Storage>;
+
+    // ---- changing in place ----
+
+    /// Adds `scale · x` to `onto`, in place where nobody else holds its storage.
+    fn accumulate(&self, onto: &mut Tensor, x: &Tensor, scale: f64) -> Result<()>;
+    /// One optimiser step on `parameter` and its `state`, in place where nobody else holds them. `hyper` (f32) is
+    /// `[learning rate, gradient scale, bias correction 1, bias correction 2]`, read on the device. With `rows` (u32, distinct)
+    /// the gradient is that of these rows only, and only they change.
+    fn update(
+        &self,
+        rule: &Update,
+        parameter: &mut Tensor,
+        gradient: &Tensor,
+        rows: Option<&Tensor>,
+        state: &mut [Tensor],
+        hyper: &Tensor,
+    ) -> Result<()>;
+
+    // ---- fused: the default bodies are the definitions ----
+
+    /// A range of time steps of one LSTM layer; see [`LstmArgs`].
+    fn lstm_sequence(&self, args: &LstmArgs<'_>) -> Result<LstmOutput> {
+        fused::lstm::definition(args)
+    }
+    /// The gradients of [`lstm_sequence`](Backend::lstm_sequence).
+    fn lstm_sequence_backward(
+        &self,
+        args: &LstmArgs<'_>,
+        output: &LstmOutput,
+        gradients: &LstmOutputGradients<'_>,
+    ) -> Result<LstmGradients> {
+        fused::lstm::backward_definition(args, output, gradients)
+    }
+    /// Loss and gradients of a linear layer under softmax and cross-entropy; see [`CrossEntropyArgs`].
+    fn linear_cross_entropy(&self, args: &CrossEntropyArgs<'_>, gradients: bool) -> Result<CrossEntropy> {
+        fused::cross_entropy::definition(args, gradients)
+    }
+    /// First phase over a slice of the vocabulary: the numbers that the slices merge.
+    fn linear_cross_entropy_partials(&self, args: &CrossEntropyArgs<'_>) -> Result<CrossEntropyPartials> {
+        fused::cross_entropy::partials_definition(args)
+    }
+    /// Second phase: a slice's gradients, given the merged `log_sum` `[N]`.
+    fn linear_cross_entropy_gradients(
+        &self,
+        args: &CrossEntropyArgs<'_>,
+        log_sum: &Tensor,
+    ) -> Result<CrossEntropyGradients> {
+        fused::cross_entropy::gradients_definition(args, log_sum)
+    }
+    /// Distinct rows of `index` `[n]` in ascending order, and for each the sum of its rows of `values` `[n, d]`, in order.
+    fn coalesce(&self, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
+        fused::rows::coalesce_definition(index, values)
+    }
+}

@@ -1,0 +1,182 @@
+//! The CPU's memory: aligned blocks that are kept for reuse, and counted against a budget.
+
+use std::alloc::{Layout as Allocation, alloc_zeroed, dealloc, handle_alloc_error};
+use std::collections::BTreeMap;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytemuck::Pod;
+
+use crate::{DeviceError, Memory};
+
+/// A cache line, and the widest vector register.
+const ALIGNMENT: usize = 64;
+/// Smaller blocks go straight to the system's allocator, which is quick for them.
+const POOLED_FROM: usize = 4096;
+
+struct Block(NonNull<u8>);
+
+// SAFETY: a block is plain memory with one owner; nothing in it belongs to a thread.
+unsafe impl Send for Block {}
+
+/// A device's blocks: those in use are counted, those given back are kept by size.
+pub(crate) struct Pool {
+    device: String,
+    budget: usize,
+    in_use: AtomicUsize,
+    peak: AtomicUsize,
+    idle: Mutex<Idle>,
+}
+
+#[derive(Default)]
+struct Idle {
+    by_size: BTreeMap<usize, Vec<Block>>,
+    bytes: usize,
+}
+
+/// A block of bytes that goes back to its pool when dropped. All bytes are initialised, though not to anything in particular.
+pub(crate) struct Buffer {
+    block: NonNull<u8>,
+    bytes: usize,
+    pool: Arc<Pool>,
+}
+
+// SAFETY: a buffer owns its memory alone, and gives out references by the usual borrowing rules.
+unsafe impl Send for Buffer {}
+// SAFETY: as above; shared references only read.
+unsafe impl Sync for Buffer {}
+
+/// The size that a request is rounded up to: eighths of a power of two, so little is wasted and most requests find a block again.
+fn size_class(bytes: usize) -> usize {
+    let bytes = bytes.max(ALIGNMENT);
+    let step = (bytes.next_power_of_two() / 16).max(ALIGNMENT);
+    bytes.next_multiple_of(step)
+}
+
+fn allocation(class: usize) -> Allocation {
+    Allocation::from_size_align(class, ALIGNMENT).expect("a size class is a valid allocation")
+}
+
+impl Pool {
+    pub fn new(device: String, budget: usize) -> Arc<Pool> {
+        Arc::new(Pool {
+            device,
+            budget,
+            in_use: AtomicUsize::new(0),
+            peak: AtomicUsize::new(0),
+            idle: Mutex::default(),
+        })
+    }
+
+    pub fn memory(&self) -> Memory {
+        Memory { in_use: self.in_use.load(Relaxed), peak: self.peak.load(Relaxed), budget: self.budget }
+    }
+
+    pub fn reset_peak(&self) {
+        self.peak.store(self.in_use.load(Relaxed), Relaxed);
+    }
+
+    /// A buffer of `bytes`, or the error that the budget does not allow it.
+    pub fn take(self: &Arc<Pool>, bytes: usize) -> Result<Buffer, DeviceError> {
+        let before = self.in_use.fetch_add(bytes, Relaxed);
+        if before.checked_add(bytes).is_none_or(|now| now > self.budget) || bytes > isize::MAX as usize / 2 {
+            self.in_use.fetch_sub(bytes, Relaxed);
+            let device = self.device.clone();
+            return Err(DeviceError::OutOfMemory { device, requested: bytes, in_use: before, budget: self.budget });
+        }
+        self.peak.fetch_max(before + bytes, Relaxed);
+        let class = size_class(bytes);
+        let block = self.reuse(class).unwrap_or_else(|| {
+            // SAFETY: the class is not zero.
+            let pointer = unsafe { alloc_zeroed(allocation(class)) };
+            NonNull::new(pointer).unwrap_or_else(|| handle_alloc_error(allocation(class)))
+        });
+        Ok(Buffer { block, bytes, pool: self.clone() })
+    }
+
+    fn reuse(&self, class: usize) -> Option<NonNull<u8>> {
+        if class < POOLED_FROM {
+            return None;
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let block = idle.by_size.get_mut(&class)?.pop()?;
+        idle.bytes -= class;
+        Some(block.0)
+    }
+
+    fn give_back(&self, block: NonNull<u8>, bytes: usize) {
+        self.in_use.fetch_sub(bytes, Relaxed);
+        let class = size_class(bytes);
+        if class >= POOLED_FROM {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            // Keep a quarter of the peak beside a base; what lengths come along changes from batch to batch.
+            if idle.bytes + class <= (128 << 20) + self.peak.load(Relaxed) / 4 {
+                idle.bytes += class;
+                idle.by_size.entry(class).or_default().push(Block(block));
+                return;
+            }
+        }
+        // SAFETY: the block was allocated with this very size class and alignment, and has no owner any more.
+        unsafe { dealloc(block.as_ptr(), allocation(class)) }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let idle = self.idle.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for (&class, blocks) in &idle.by_size {
+            for block in blocks {
+                // SAFETY: idle blocks have no owner, and each is listed under its size class.
+                unsafe { dealloc(block.0.as_ptr(), allocation(class)) }
+            }
+        }
+    }
+}
+
+impl Buffer {
+    /// The bytes as elements.
+    pub fn elements<T: Pod>(&self) -> &[T] {
+        // SAFETY: the block is aligned for any element, initialised, and `bytes` long; any bits are a valid `Pod`.
+        unsafe { std::slice::from_raw_parts(self.block.as_ptr().cast(), self.bytes / size_of::<T>()) }
+    }
+
+    /// The bytes as elements, for writing.
+    pub fn elements_mut<T: Pod>(&mut self) -> &mut [T] {
+        // SAFETY: as for `elements`; the buffer is borrowed mutably.
+        unsafe { std::slice::from_raw_parts_mut(self.block.as_ptr().cast(), self.bytes / size_of::<T>()) }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.pool.give_back(self.block, self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_counted_and_blocks_reused() {
+        let pool = Pool::new("test".into(), 100_000);
+        let first = pool.take(40_000).unwrap();
+        let address = first.block;
+        assert_eq!(pool.memory().in_use, 40_000);
+        drop(first);
+        let second = pool.take(40_500).unwrap();
+        assert_eq!(second.block, address, "same size class");
+        assert!(matches!(pool.take(60_000), Err(DeviceError::OutOfMemory { in_use: 40_500, .. })));
+        drop(second);
+        assert_eq!(pool.memory(), Memory { in_use: 0, peak: 40_500, budget: 100_000 });
+    }
+
+    #[test]
+    fn classes_waste_at_most_an_eighth() {
+        for bytes in (1..1_000_000).step_by(777) {
+            let class = size_class(bytes);
+            assert!(class >= bytes && (class - bytes <= bytes / 8 + ALIGNMENT), "{bytes} {class}");
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! The CPU backend: rayon for threads, matrixmultiply for products, loops that vectorise for the rest.
+
+mod buffer;
+mod cross_entropy;
+mod elementwise;
+mod indexing;
+mod lstm;
+mod math;
+mod matmul;
+mod random;
+mod reduce;
+mod rows;
+mod threads;
+mod update;
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytemuck::Pod;
+use half::{bf16, f16};
+
+use crate::backend::{Backend, Event, Memory, Result, Storage};
+
+use crate::fused::{CrossEntropy, CrossEntropyArgs, LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients};
+use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
+use crate::random::Key;
+use crate::{DType, Tensor};
+use buffer::{Buffer, Pool};
+use math::Real;
+
+/// Calls `$body` with `$T` as the Rust type of `$dtype`; truth values are bytes, 0 or 1.
+macro_rules! by_dtype {
+    ($dtype:expr, $T:ident => $body:expr) => {
+        match $dtype {
+            $crate::DType::F32 => {
+                type $T = f32;
+                $body
+            }
+            $crate::DType::F64 => {
+                type $T = f64;
+                $body
+            }
+            $crate::DType::F16 => {
+                type $T = half::f16;
+                $body
+            }
+            $crate::DType::BF16 => {
+                type $T = half::bf16;
+                $body
+            }
+            $crate::DType::U32 => {
+                type $T = u32;
+                $body
+            }
+            $crate::DType::I64 => {
+                type $T = i64;
+                $body
+            }
+            $crate::DType::Bool => {
+                type $T = u8;
+                $body
+            }
+        }
+    };
+}
+/// As `by_dtype`, for floats only.
+macro_rules! by_float {
+    ($dtype:expr, $T:ident => $body:expr) => {
+        match $dtype {
+            $crate::DType::F32 => {
+                type $T = f32;
+                $body
+            }
+            $crate::DType::F64 => {
+                type $T = f64;
+                $body
+            }
+            $crate::DType::F16 => {
+                type $T = half::f16;
+                $body
+            }
+            $crate::DType::BF16 => {
+                type $T = half::bf16;
+                $body
+            }
+            other => unreachable!("{other} is not a float dtype"),
+        }
+    };
+}
+pub(crate) use {by_dtype, by_float};
+
+/// A float as it is stored, and the arithmetic that it is computed in.
+pub(crate) trait Float: Pod + Send + Sync {
+    type Wide: Real;
+    fn widen(self) -> Self::Wide;
+    fn narrow(wide: Self::Wide) -> Self;
+}
+
+macro_rules! float {
+    ($($type:ty, $wide:ty, |$x:ident| $widen:expr, |$w:ident| $narrow:expr;)*) => {$(
+        impl Float for $type {
+            type Wide = $wide;
+            #[inline(always)]
+            fn widen(self) -> $wide {
+                let $x = self;
+                $widen
+            }
+            #[inline(always)]
+            fn narrow($w: $wide) -> Self {
+                $narrow
+            }
+        }
+    )*};
+}
+
+float! {
+    f32, f32, |x| x, |w| w;
+    f64, f64, |x| x, |w| w;
+    f16, f32, |x| x.to_f32(), |w| f16::from_f32(w);
+    bf16, f32, |x| x.to_f32(), |w| bf16::from_f32(w);
+}
+
+/// The CPU as a device.
+///
+/// The shared one ([`Device::cpu`](crate::Device::cpu)) runs on its caller's rayon pool; independent ones have a pool each.
+pub struct CpuBackend {
+    name: String,
+    memory: Arc<Pool>,
+    threads: Option<rayon::ThreadPool>,
+}
+
+impl CpuBackend {
+    pub(crate) fn shared() -> CpuBackend {
+        CpuBackend { name: "cpu".into(), memory: Pool::new("cpu".into(), usize::MAX), threads: None }
+    }
+
+    pub(crate) fn independent(index: usize, threads: usize, budget: usize) -> CpuBackend {
+        let name = format!("cpu:{index}");
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(move |thread| format!("cpu:{index} thread {thread}"))
+            .build()
+            .expect("the system gives a CPU device its threads");
+        CpuBackend { memory: Pool::new(name.clone(), budget), name, threads: Some(pool) }
+    }
+
+    /// `work` on this device's threads.
+    fn on_threads<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.threads {
+            Some(pool) if rayon::current_thread_index().is_none() || pool.current_thread_index().is_none() => {
+                pool.install(work)
+            }
+            _ => work(),
+        }
+    }
+
+    /// Fresh storage of `len` elements that `write` fills.
+    fn storage<T: Pod + Send + Sync>(&self, len: usize, write: impl FnOnce(&mut [T]) + Send) -> Result<Storage> {
+        let mut buffer = self.memory.take(len * size_of::<T>())?;
+        self.on_threads(|| write(buffer.elements_mut()));
+        Ok(Arc::new(buffer))
+    }
+
+    /// A fresh contiguous tensor on the device of `like`.
+    fn tensor<T: Pod + Send + Sync>(
+        &self,
+        like: &Tensor,
+        shape: &[usize],
+        dtype: DType,
+        write: impl FnOnce(&mut [T]) + Send,
+    ) -> Result<Tensor> {
+        Ok(Tensor::of(self.storage(shape.iter().product(), write)?, shape, dtype, like.device()))
+    }
+}
+
+impl fmt::Debug for CpuBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CpuBackend({})", self.name)
+    }
+}
+
+/// The whole storage of a tensor as elements. The one place that looks inside.
+pub(crate) fn elements<T: Pod>(x: &Tensor) -> &[T] {
+    x.storage().downcast_ref::<Buffer>().expect("a CPU tensor's storage is a CPU buffer").elements()
+}
+
+/// The storage of a contiguous tensor from its first element on.
+pub(crate) fn contiguous_elements<T: Pod>(x: &Tensor) -> &[T] {
+    debug_assert!(x.is_contiguous());
+    &elements(x)[x.layout().offset()..][..x.elements()]
+}
+
+/// The storage of a tensor for writing; see [`Tensor::storage_mut`].
+pub(crate) fn elements_mut<T: Pod>(x: &mut Tensor) -> Result<&mut [T]> {
+    Ok(x.storage_mut()?.downcast_mut::<Buffer>().expect("a CPU tensor's storage is a CPU buffer").elements_mut())
+}
+
+impl Backend for CpuBackend {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn upload(&self, bytes: &[u8], _: DType) -> Result<Storage> {
+        self.storage(bytes.len(), |out: &mut [u8]| out.copy_from_slice(bytes))
+    }
+
+    fn download(&self, x: &Tensor, bytes: &mut [u8]) -> Result<()> {
+        let size = x.dtype().size();
+        bytes.copy_from_slice(&elements::<u8>(x)[x.layout().offset() * size..][..x.elements() * size]);
+        Ok(())
+    }
+
+    fn fill(&self, value: f64, len: usize, dtype: DType) -> Result<Storage> {
+        by_dtype!(dtype, T => self.storage(len, |out: &mut [T]| elementwise::fill(out, value)))
+    }
+
+    fn memory(&self) -> Memory {
+        self.memory.memory()
+    }
+
+    fn reset_peak(&self) {
+        self.memory.reset_peak();
+    }
+
+    // A CPU verb has done its work when it returns, so the order of work needs no marks.
+
+    fn record(&self) -> Result<Event> {
+        Ok(Arc::new(()))
+    }
+
+    fn wait(&self, _: &Event) -> Result<()> {
+        Ok(())
+    }
+
+    fn synchronize(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn run(&self, work: &mut (dyn FnMut() + Send)) {
+        self.on_threads(work);
+    }
+
+    fn cast(&self, x: &Tensor, dtype: DType) -> Result<Storage> {
+        by_dtype!(dtype, T => self.storage(x.elements(), |out: &mut [T]| elementwise::cast(x, out)))
+    }
+
+    fn unary(&self, op: Unary, x: &Tensor) -> Result<Storage> {
+        by_dtype!(x.dtype(), T => self.storage(x.elements(), |out: &mut [T]| elementwise::unary(op, x, out)))
+    }
+
+    fn binary(&self, op: Binary, a: &Tensor, b: &Tensor) -> Result<Storage> {
+        by_dtype!(a.dtype(), T => self.storage(a.elements(), |out: &mut [T]| elementwise::binary(op, a, b, out)))
+    }
+
+    fn compare(&self, op: Compare, a: &Tensor, b: &Tensor) -> Result<Storage> {
+        self.storage(a.elements(), |out| elementwise::compare(op, a, b, out))
+    }
+
+    fn select(&self, condition: &Tensor, a: &Tensor, b: &Tensor) -> Result<Storage> {
+        by_dtype!(a.dtype(), T => self.storage(a.elements(), |out: &mut [T]| elementwise::select(condition, a, b, out)))
+    }
+
+    fn reduce(&self, op: Reduce, x: &Tensor) -> Result<Storage> {
+        let rows = x.elements_without_last();
+        match op {
+            Reduce::ArgMax | Reduce::ArgMin => self.storage(rows, |out: &mut [u32]| reduce::extreme_place(op, x, out)),
+            _ => by_dtype!(x.dtype(), T => self.storage(rows, |out: &mut [T]| reduce::reduce(op, x, out))),
+        }
+    }
+
+    fn cumulative_sum(&self, x: &Tensor) -> Result<Storage> {
+        by_dtype!(x.dtype(), T => self.storage(x.elements(), |out: &mut [T]| rows::cumulative_sum(x, out)))
+    }
+
+    fn softmax(&self, x: &Tensor, logarithm: bool) -> Result<Storage> {
+        by_float!(x.dtype(), T => self.storage(x.elements(), |out: &mut [T]| rows::softmax(x, logarithm, out)))
+    }
+
+    fn top_k(&self, x: &Tensor, k: usize) -> Result<(Storage, Storage)> {
+        let len = x.elements_without_last() * k;
+        let mut places = self.memory.take(len * size_of::<u32>())?;
+        let values = by_dtype!(x.dtype(), T => {
+            let places = places.elements_mut();
+            self.storage(len, |values: &mut [T]| rows::top_k(x, k, values, places))
+        })?;
+        Ok((values, Arc::new(places)))
+    }
+
+    fn matmul(&self, a: &Tensor, b: &Tensor, onto: Option<Tensor>, out: DType) -> Result<Storage> {
+        matmul::matmul(self, a, b, onto, out)
+    }
+
+    fn gather(&self, x: &Tensor, axis: usize, index: &Tensor) -> Result<Storage> {
+        by_dtype!(x.dtype(), T => self.storage(index.elements(), |out: &mut [T]| indexing::gather(x, axis, index, out)))
+    }
+
+    fn scatter_add(&self, mut x: Tensor, axis: usize, index: &Tensor, source: &Tensor) -> Result<Storage> {
+        by_dtype!(x.dtype(), T => indexing::scatter_add::<T>(&mut x, axis, index, source))?;
+        Ok(x.storage().clone())
+    }
+
+    fn concat(&self, parts: &[&Tensor], axis: usize) -> Result<Storage> {
+        let len = parts.iter().map(|part| part.elements()).sum();
+        by_dtype!(parts[0].dtype(), T => self.storage(len, |out: &mut [T]| indexing::concat(parts, axis, out)))
+    }
+
+    fn random(
+        &self,
+        distribution: Distribution,
+        key: Key,
+        step: Option<&Tensor>,
+        len: usize,
+        dtype: DType,
+    ) -> Result<Storage> {
+        let key = step.map_or(key, |step| key.at(step.item::<i64>() as u64));
+        by_float!(dtype, T => self.storage(len, |out: &mut [T]| random::fill(distribution, key, out)))
+    }
+
+    fn accumulate(&self, onto: &mut Tensor, x: &Tensor, scale: f64) -> Result<()> {
+        by_dtype!(onto.dtype(), T => {
+            let out = elements_mut::<T>(onto)?;
+            self.on_threads(|| elementwise::accumulate(out, x, scale));
+        });
+        Ok(())
+    }
+
+    fn update(
+        &self,
+        rule: &Update,
+        parameter: &mut Tensor,
+        gradient: &Tensor,
+        rows: Option<&Tensor>,
+        state: &mut [Tensor],
+        hyper: &Tensor,
+    ) -> Result<()> {
+        by_float!(parameter.dtype(), T => update::update::<T>(self, rule, parameter, gradient, rows, state, hyper))
+    }
+
+    fn lstm_sequence(&self, args: &LstmArgs<'_>) -> Result<LstmOutput> {
+        match args.input.dtype() {
+            DType::F32 => lstm::forward::<f32>(self, args),
+            DType::F64 => lstm::forward::<f64>(self, args),
+            _ => crate::fused::lstm::definition(args),
+        }
+    }
+
+    fn lstm_sequence_backward(
+        &self,
+        args: &LstmArgs<'_>,
+        output: &LstmOutput,
+        gradients: &LstmOutputGradients<'_>,
+    ) -> Result<LstmGradients> {
+        match args.input.dtype() {
+            DType::F32 => lstm::backward::<f32>(self, args, output, gradients),
+            DType::F64 => lstm::backward::<f64>(self, args, output, gradients),
+            _ => crate::fused::lstm::backward_definition(args, output, gradients),
+        }
+    }
+
+    fn linear_cross_entropy(&self, args: &CrossEntropyArgs<'_>, gradients: bool) -> Result<CrossEntropy> {
+        match args.hidden.dtype() {
+            DType::F32 => cross_entropy::fused::<f32>(self, args, gradients),
+            DType::F64 => cross_entropy::fused::<f64>(self, args, gradients),
+            _ => crate::fused::cross_entropy::definition(args, gradients),
+        }
+    }
+}
+
+impl Tensor {
+    /// How many elements are left when the last axis is reduced to one.
+    fn elements_without_last(&self) -> usize {
+        self.shape()[..self.rank() - 1].iter().product()
+    }
+}

@@ -1,0 +1,128 @@
+//! Optimiser steps, in place.
+
+use bytemuck::Pod;
+use rayon::prelude::*;
+
+use super::math::{Real, vectorised};
+use super::threads::GRAIN;
+use super::{CpuBackend, Float, contiguous_elements, elements_mut};
+use crate::ops::Update;
+use crate::{Result, Tensor};
+
+/// The rule with its constants in the arithmetic's type; `hyper` is `[lr, scale, c₁, c₂]`.
+#[derive(Clone, Copy)]
+struct Step<W> {
+    rule: Constants<W>,
+    rate: W,
+    scale: W,
+    corrections: [W; 2],
+}
+
+#[derive(Clone, Copy)]
+enum Constants<W> {
+    Sgd,
+    Momentum(W),
+    Adam { beta1: W, beta2: W, epsilon: W, decay: W, decoupled: bool },
+}
+
+impl<W: Real> Step<W> {
+    fn new(rule: &Update, hyper: &[f32]) -> Step<W> {
+        let w = W::of;
+        let rule = match *rule {
+            Update::Sgd { momentum: 0.0 } => Constants::Sgd,
+            Update::Sgd { momentum } => Constants::Momentum(w(momentum)),
+            Update::Adam { beta1, beta2, epsilon, weight_decay, decoupled } => Constants::Adam {
+                beta1: w(beta1),
+                beta2: w(beta2),
+                epsilon: w(epsilon),
+                decay: w(weight_decay),
+                decoupled,
+            },
+        };
+        let [rate, scale, c1, c2] = [0, 1, 2, 3].map(|i| w(hyper[i] as f64));
+        Step { rule, rate, scale, corrections: [c1, c2] }
+    }
+
+    fn run<F: Float<Wide = W>>(self, p: &mut [F], g: &[F], first: &mut [F], second: &mut [F]) {
+        match self.rule {
+            Constants::Sgd => vectorised(|| {
+                for (p, g) in p.iter_mut().zip(g) {
+                    *p = F::narrow(p.widen() - self.rate * (self.scale * g.widen()));
+                }
+            }),
+            Constants::Momentum(momentum) => vectorised(|| {
+                for ((p, g), v) in p.iter_mut().zip(g).zip(first) {
+                    let velocity = momentum * v.widen() + self.scale * g.widen();
+                    *v = F::narrow(velocity);
+                    *p = F::narrow(p.widen() - self.rate * velocity);
+                }
+            }),
+            Constants::Adam { beta1, beta2, epsilon, decay, decoupled } => vectorised(|| {
+                let [c1, c2] = self.corrections;
+                for (((p, g), m), v) in p.iter_mut().zip(g).zip(first).zip(second) {
+                    let (mut x, mut g) = (p.widen(), self.scale * g.widen());
+                    if decoupled {
+                        x = x - self.rate * decay * x;
+                    } else {
+                        g = g + decay * x;
+                    }
+                    let (one, m1, v1) = (W::ONE, m.widen(), v.widen());
+                    let (m1, v1) = (beta1 * m1 + (one - beta1) * g, beta2 * v1 + (one - beta2) * (g * g));
+                    (*m, *v) = (F::narrow(m1), F::narrow(v1));
+                    *p = F::narrow(x - self.rate * (m1 / c1) / ((v1 / c2).sqrt() + epsilon));
+                }
+            }),
+        }
+    }
+}
+
+pub(super) fn update<F: Float + Pod>(
+    cpu: &CpuBackend,
+    rule: &Update,
+    parameter: &mut Tensor,
+    gradient: &Tensor,
+    rows: Option<&Tensor>,
+    state: &mut [Tensor],
+    hyper: &Tensor,
+) -> Result<()> {
+    let (gradient, hyper) = (gradient.contiguous(), hyper.contiguous());
+    let step = Step::<F::Wide>::new(rule, contiguous_elements(&hyper));
+    let width = parameter.elements().checked_div(parameter.shape().first().copied().unwrap_or(1)).unwrap_or(0);
+    let mut states = state.iter_mut();
+    let mut next = || states.next().map(elements_mut::<F>).transpose().map(|s| s.unwrap_or(&mut []));
+    let (first, second) = (next()?, next()?);
+    let p = elements_mut::<F>(parameter)?;
+    let g = contiguous_elements::<F>(&gradient);
+    cpu.on_threads(|| match rows {
+        None => dense(step, p, g, first, second),
+        Some(rows) => {
+            let rows = rows.contiguous();
+            for (&row, g) in contiguous_elements::<u32>(&rows).iter().zip(g.chunks(width.max(1))) {
+                let range = row as usize * width..(row as usize + 1) * width;
+                let of = |s: &mut [F]| if s.is_empty() { 0..0 } else { range.clone() };
+                let (a, b) = (of(first), of(second));
+                step.run(&mut p[range.clone()], g, &mut first[a], &mut second[b]);
+            }
+        }
+    });
+    Ok(())
+}
+
+fn dense<F: Float>(step: Step<F::Wide>, p: &mut [F], g: &[F], first: &mut [F], second: &mut [F]) {
+    if p.len() <= GRAIN {
+        return step.run(p, g, first, second);
+    }
+    let pieces = p.len().div_ceil(GRAIN);
+    let first: Vec<&mut [F]> = pieces_of(first, pieces);
+    let second: Vec<&mut [F]> = pieces_of(second, pieces);
+    p.par_chunks_mut(GRAIN)
+        .zip(g.par_chunks(GRAIN))
+        .zip(first)
+        .zip(second)
+        .for_each(|(((p, g), first), second)| step.run(p, g, first, second));
+}
+
+/// A state's pieces in step with the parameter's; a rule that keeps none gets empty ones.
+fn pieces_of<F>(state: &mut [F], pieces: usize) -> Vec<&mut [F]> {
+    if state.is_empty() { (0..pieces).map(|_| &mut [][..]).collect() } else { state.chunks_mut(GRAIN).collect() }
+}

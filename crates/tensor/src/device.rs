@@ -1,0 +1,107 @@
+//! A handle on a device.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use crate::error::OrRaise;
+use crate::{Backend, CpuBackend, Memory};
+
+/// A cheap handle on a device: clone it freely. Two handles are equal where they mean the same device.
+///
+/// ```
+/// use unrolled_tensor::Device;
+///
+/// assert_eq!(Device::cpu(), Device::cpu());
+/// let pair = Device::cpus(2);
+/// assert_ne!(pair[0], pair[1]);
+/// assert_eq!(pair[1].to_string(), "cpu:1");
+/// ```
+#[derive(Clone)]
+pub struct Device(Arc<dyn Backend>);
+
+impl Device {
+    /// A device of any backend.
+    pub fn new(backend: Arc<dyn Backend>) -> Device {
+        Device(backend)
+    }
+
+    /// The one shared CPU device. It works on the rayon pool of whoever calls it.
+    pub fn cpu() -> Device {
+        static CPU: OnceLock<Device> = OnceLock::new();
+        CPU.get_or_init(|| Device(Arc::new(CpuBackend::shared()))).clone()
+    }
+
+    /// `n` independent CPU devices that share the machine's threads evenly, each with a pool and memory count of its own.
+    pub fn cpus(n: usize) -> Vec<Device> {
+        Device::cpus_with_budget(n, usize::MAX)
+    }
+
+    /// [`cpus`](Device::cpus), each of which may hold `budget` bytes.
+    pub fn cpus_with_budget(n: usize, budget: usize) -> Vec<Device> {
+        let threads = std::thread::available_parallelism().map_or(1, |t| t.get());
+        let share = (threads / n.max(1)).max(1);
+        (0..n).map(|index| Device(Arc::new(CpuBackend::independent(index, share, budget)))).collect()
+    }
+
+    /// A CPU device of its own with `threads` threads and a budget in bytes.
+    pub fn cpu_with(index: usize, threads: usize, budget: usize) -> Device {
+        Device(Arc::new(CpuBackend::independent(index, threads.max(1), budget)))
+    }
+
+    /// The backend behind the handle.
+    pub fn backend(&self) -> &dyn Backend {
+        &*self.0
+    }
+
+    /// The device's name, as a person writes it: `cpu`, `cpu:1`, `cuda:0`.
+    pub fn name(&self) -> String {
+        self.0.name()
+    }
+
+    /// What live tensors hold on this device.
+    pub fn memory(&self) -> Memory {
+        self.0.memory()
+    }
+
+    /// Sets the memory's peak to what is in use now.
+    pub fn reset_peak_memory(&self) {
+        self.0.reset_peak();
+    }
+
+    /// Returns when all work that was enqueued on this device is done.
+    ///
+    /// # Panics
+    /// With a [`DeviceError`](crate::DeviceError) where the device failed.
+    #[track_caller]
+    pub fn synchronize(&self) {
+        self.0.synchronize().or_raise();
+    }
+
+    /// Runs `work` on the device's own threads where it has some (a CPU device made by [`cpus`](Device::cpus)).
+    pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let mut work = Some(work);
+        let mut answer = None;
+        self.0.run(&mut || answer = work.take().map(|work| work()));
+        answer.expect("a backend's `run` calls the work once")
+    }
+}
+
+impl PartialEq for Device {
+    fn eq(&self, other: &Device) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Device {}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
+}
+
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Device({})", self.name())
+    }
+}

@@ -1,0 +1,149 @@
+//! Element types, chosen at run time.
+
+use std::fmt;
+
+use half::{bf16, f16};
+
+/// The type of a tensor's elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DType {
+    /// 32-bit IEEE float.
+    F32,
+    /// 64-bit IEEE float.
+    F64,
+    /// 16-bit IEEE float; products and sums accumulate in f32.
+    F16,
+    /// 16-bit brain float; products and sums accumulate in f32.
+    BF16,
+    /// 32-bit unsigned integer: indices, token ids, lengths.
+    U32,
+    /// 64-bit signed integer.
+    I64,
+    /// Truth value, one byte each.
+    Bool,
+}
+
+impl DType {
+    /// Every dtype.
+    pub const ALL: [DType; 7] = [DType::F32, DType::F64, DType::F16, DType::BF16, DType::U32, DType::I64, DType::Bool];
+
+    /// The dtypes that have gradients.
+    pub const FLOATS: [DType; 4] = [DType::F32, DType::F64, DType::F16, DType::BF16];
+
+    /// Bytes of one element.
+    pub const fn size(self) -> usize {
+        match self {
+            DType::F64 | DType::I64 => 8,
+            DType::F32 | DType::U32 => 4,
+            DType::F16 | DType::BF16 => 2,
+            DType::Bool => 1,
+        }
+    }
+
+    /// True for f32, f64, f16 and bf16.
+    pub const fn is_float(self) -> bool {
+        matches!(self, DType::F32 | DType::F64 | DType::F16 | DType::BF16)
+    }
+
+    /// The dtype's lower-case name: `f32`, `bool`, ….
+    pub const fn name(self) -> &'static str {
+        match self {
+            DType::F32 => "f32",
+            DType::F64 => "f64",
+            DType::F16 => "f16",
+            DType::BF16 => "bf16",
+            DType::U32 => "u32",
+            DType::I64 => "i64",
+            DType::Bool => "bool",
+        }
+    }
+
+    /// The distance from 1 to the next larger value of a float dtype; 0 for the others.
+    pub const fn epsilon(self) -> f64 {
+        match self {
+            DType::F32 => f32::EPSILON as f64,
+            DType::F64 => f64::EPSILON,
+            DType::F16 => 9.765625e-4,
+            DType::BF16 => 7.8125e-3,
+            _ => 0.0,
+        }
+    }
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A Rust type that a tensor's elements can be read and written as.
+///
+/// Implemented for `f32`, `f64`, [`f16`], [`bf16`], `u32`, `i64` and `bool`.
+pub trait Element: sealed::Sealed + Copy + Send + Sync + PartialEq + fmt::Debug + 'static {
+    /// The dtype of a tensor of these elements.
+    const DTYPE: DType;
+
+    /// The elements as the bytes that a device stores (native byte order; a `bool` is one byte, 0 or 1).
+    fn to_bytes(elements: &[Self]) -> Vec<u8>;
+
+    /// The inverse of [`to_bytes`](Element::to_bytes).
+    fn from_bytes(bytes: &[u8]) -> Vec<Self>;
+
+    /// The element as f64 (exact but for i64 beyond 2⁵³).
+    fn as_f64(self) -> f64;
+
+    /// The element nearest to `value`: floats round to nearest even, integers saturate, `bool` is `value != 0`.
+    fn of_f64(value: f64) -> Self;
+}
+
+macro_rules! element {
+    ($($type:ty => $dtype:ident, |$x:ident| $to:expr, |$v:ident| $from:expr;)*) => {$(
+        impl sealed::Sealed for $type {}
+        impl Element for $type {
+            const DTYPE: DType = DType::$dtype;
+            fn to_bytes(elements: &[Self]) -> Vec<u8> {
+                bytemuck::cast_slice(elements).to_vec()
+            }
+            fn from_bytes(bytes: &[u8]) -> Vec<Self> {
+                bytemuck::allocation::pod_collect_to_vec(bytes)
+            }
+            fn as_f64(self) -> f64 {
+                let $x = self;
+                $to
+            }
+            fn of_f64($v: f64) -> Self {
+                $from
+            }
+        }
+    )*};
+}
+
+element! {
+    f32 => F32, |x| x as f64, |v| v as f32;
+    f64 => F64, |x| x, |v| v;
+    f16 => F16, |x| x.to_f64(), |v| f16::from_f64(v);
+    bf16 => BF16, |x| x.to_f64(), |v| bf16::from_f64(v);
+    u32 => U32, |x| x as f64, |v| v as u32;
+    i64 => I64, |x| x as f64, |v| v as i64;
+}
+
+impl sealed::Sealed for bool {}
+impl Element for bool {
+    const DTYPE: DType = DType::Bool;
+    fn to_bytes(elements: &[Self]) -> Vec<u8> {
+        elements.iter().map(|&b| b as u8).collect()
+    }
+    fn from_bytes(bytes: &[u8]) -> Vec<Self> {
+        bytes.iter().map(|&b| b != 0).collect()
+    }
+    fn as_f64(self) -> f64 {
+        self as u8 as f64
+    }
+    fn of_f64(value: f64) -> Self {
+        value != 0.0
+    }
+}

@@ -1,0 +1,129 @@
+//! Gathering, scattering and joining.
+
+use super::axes::resolve;
+use super::{Tensor, dims};
+use crate::DType;
+use crate::error::OrRaise;
+
+impl Tensor {
+    /// `out[.., i, ..] = x[.., index[.., i, ..], ..]` along `axis`. `index` (u32) has the shape of the result and agrees with this on
+    /// every other axis.
+    ///
+    /// # Panics
+    /// Where the shapes do not fit so, `index` is not u32, or an index is outside the axis.
+    #[track_caller]
+    pub fn gather(&self, axis: isize, index: &Tensor) -> Tensor {
+        let at = self.check_index("gather", axis, index);
+        self.answer(self.backend().gather(self, at, index), index.shape(), self.dtype)
+    }
+
+    /// A copy of this with `source` added at `index` along `axis`: the transpose of [`gather`](Tensor::gather). Sums run in the order
+    /// of `source`, so they are the same on any number of threads.
+    ///
+    /// # Panics
+    /// As `gather`, or where `source` has not the shape of `index`, or the dtype is bool.
+    #[track_caller]
+    pub fn scatter_add(&self, axis: isize, index: &Tensor, source: &Tensor) -> Tensor {
+        let at = self.check_index("scatter_add", axis, index);
+        self.check_same("scatter_add", source);
+        if source.shape() != index.shape() || self.dtype == DType::Bool {
+            panic!("scatter_add: source of shape {:?} at index of shape {:?}", source.shape(), index.shape());
+        }
+        self.answer(self.backend().scatter_add(self.clone(), at, index, source), self.shape(), self.dtype)
+    }
+
+    /// Whole slices of `axis`, in the order of `index` (u32 `[n]`), which may repeat.
+    ///
+    /// ```
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let device = Device::cpu();
+    /// let table = Tensor::from_slice(&[0f32, 1.0, 10.0, 11.0, 20.0, 21.0], [3, 2], &device);
+    /// let rows = Tensor::from_slice(&[2u32, 0, 2], [3], &device);
+    /// assert_eq!(table.index_select(0, &rows).to_vec::<f32>(), [20.0, 21.0, 0.0, 1.0, 20.0, 21.0]);
+    /// ```
+    #[track_caller]
+    pub fn index_select(&self, axis: isize, index: &Tensor) -> Tensor {
+        self.gather(axis, &self.along("index_select", axis, index))
+    }
+
+    /// A copy of this with the slices of `source` added at `index` (u32 `[n]`) along `axis`: the transpose of `index_select`.
+    #[track_caller]
+    pub fn index_add(&self, axis: isize, index: &Tensor, source: &Tensor) -> Tensor {
+        self.scatter_add(axis, &self.along("index_add", axis, index), source)
+    }
+
+    /// `parts` one after another along `axis`.
+    ///
+    /// # Panics
+    /// Where there are none, or they differ in anything but the length of that axis.
+    #[track_caller]
+    pub fn concat(parts: &[&Tensor], axis: isize) -> Tensor {
+        let Some(first) = parts.first() else { panic!("concat: no parts") };
+        let at = resolve("concat", axis, first.shape());
+        let mut shape = dims(first.shape());
+        shape[at] = 0;
+        for part in parts {
+            first.check_same("concat", part);
+            let fits = part.rank() == first.rank()
+                && (0..first.rank()).all(|a| a == at || part.shape()[a] == first.shape()[a]);
+            if !fits {
+                panic!("concat: shapes {:?} and {:?} differ beside axis {axis}", first.shape(), part.shape());
+            }
+            shape[at] += part.shape()[at];
+        }
+        first.answer(first.backend().concat(parts, at), &shape, first.dtype)
+    }
+
+    /// `parts` of one shape along a new axis.
+    #[track_caller]
+    pub fn stack(parts: &[&Tensor], axis: isize) -> Tensor {
+        let parts: Vec<Tensor> = parts.iter().map(|part| part.unsqueeze(axis)).collect();
+        Tensor::concat(&parts.iter().collect::<Vec<_>>(), axis)
+    }
+
+    /// Distinct rows of `index` (u32 `[n]`) in ascending order, and for each the sum of its rows of this `[n, d]`, in order.
+    ///
+    /// # Panics
+    /// Where the shapes are not these.
+    #[track_caller]
+    pub fn coalesce(&self, index: &Tensor) -> (Tensor, Tensor) {
+        self.check_device("coalesce", index);
+        if index.dtype != DType::U32 || self.rank() != 2 || index.shape() != &self.shape()[..1] {
+            panic!("coalesce: values of shape {:?} at {} of shape {:?}", self.shape(), index.dtype, index.shape());
+        }
+        self.backend().coalesce(index, self).or_raise()
+    }
+
+    /// `index` `[n]` repeated over every axis of this but `axis`.
+    #[track_caller]
+    fn along(&self, operation: &str, axis: isize, index: &Tensor) -> Tensor {
+        let at = resolve(operation, axis, self.shape());
+        if index.rank() != 1 {
+            panic!("{operation}: index of shape {:?} has not one axis", index.shape());
+        }
+        let mut shape = dims(self.shape());
+        shape[at] = index.elements();
+        let mut column = dims(&vec![1; self.rank()]);
+        column[at] = index.elements();
+        index.reshape(&column).broadcast_to(&shape)
+    }
+
+    #[track_caller]
+    fn check_index(&self, operation: &str, axis: isize, index: &Tensor) -> usize {
+        self.check_device(operation, index);
+        let at = resolve(operation, axis, self.shape());
+        if index.dtype != DType::U32 {
+            panic!("{operation}: the index is {}, not u32", index.dtype);
+        }
+        let fits =
+            index.rank() == self.rank() && (0..self.rank()).all(|a| a == at || index.shape()[a] == self.shape()[a]);
+        if !fits {
+            panic!(
+                "{operation}: index of shape {:?} does not fit shape {:?} beside axis {axis}",
+                index.shape(),
+                self.shape()
+            );
+        }
+        at
+    }
+}

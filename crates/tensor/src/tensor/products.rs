@@ -1,0 +1,73 @@
+//! Matrix products.
+
+use super::{Tensor, dims};
+use crate::DType;
+use crate::layout::broadcast_dims;
+
+impl Tensor {
+    /// The matrix product `[.., m, k]` × `[.., k, n]` → `[.., m, n]`; leading axes broadcast. A vector counts as a row on the left and as a
+    /// column on the right, and that axis goes away.
+    ///
+    /// The order of each sum depends on `k` alone: not on the other lengths, the strides, or the number of threads.
+    ///
+    /// # Panics
+    /// Where the inner lengths differ, the leading axes do not broadcast, or dtypes or devices differ, or the dtype is not a float.
+    #[track_caller]
+    pub fn matmul(&self, other: &Tensor) -> Tensor {
+        if self.rank() == 1 {
+            return self.unsqueeze(0).matmul(other).squeeze(if other.rank() == 1 { -1 } else { -2 });
+        }
+        if other.rank() == 1 {
+            return self.matmul(&other.unsqueeze(1)).squeeze(-1);
+        }
+        self.matmul_with(other, None, self.dtype)
+    }
+
+    /// [`matmul`](Tensor::matmul) of tensors of at least two axes, with a result of dtype `out`, added to `onto` where given; its storage
+    /// is reused if nobody else holds it.
+    #[track_caller]
+    pub fn matmul_with(&self, other: &Tensor, onto: Option<Tensor>, out: DType) -> Tensor {
+        self.check_same("matmul", other);
+        self.check_float("matmul");
+        if self.rank() < 2 || other.rank() < 2 || self.dim(-1) != other.dim(-2) {
+            panic!("matmul: shapes {:?} and {:?} do not fit", self.shape(), other.shape());
+        }
+        let (lead_a, matrix_a) = self.shape().split_at(self.rank() - 2);
+        let (lead_b, matrix_b) = other.shape().split_at(other.rank() - 2);
+        let Some(lead) = broadcast_dims(lead_a, lead_b) else {
+            panic!("matmul: leading axes of {:?} and {:?} do not broadcast", self.shape(), other.shape());
+        };
+        let with = |tail: &[usize]| {
+            let mut shape = dims(&lead);
+            shape.extend_from_slice(tail);
+            shape
+        };
+        let shape = with(&[matrix_a[0], matrix_b[1]]);
+        if let Some(onto) = &onto {
+            self.check_device("matmul", onto);
+            if onto.shape() != &shape[..] || onto.dtype != out {
+                panic!(
+                    "matmul: {out} product of shape {:?} onto {} of shape {:?}",
+                    &shape[..],
+                    onto.dtype,
+                    onto.shape()
+                );
+            }
+        }
+        let (a, b) = (self.broadcast_to(with(matrix_a)), other.broadcast_to(with(matrix_b)));
+        self.answer(self.backend().matmul(&a, &b, onto, out), &shape, out)
+    }
+
+    /// `x Wᵀ + b`: `[.., i]` with `weight` `[o, i]` and `bias` `[o]` → `[.., o]`.
+    #[track_caller]
+    pub fn linear(&self, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+        if weight.rank() != 2 || self.rank() == 0 || self.dim(-1) != weight.dim(1) {
+            panic!("linear: input of shape {:?} and weight of shape {:?} do not fit", self.shape(), weight.shape());
+        }
+        let rows = self.rows();
+        let onto = bias.map(|bias| bias.broadcast_to([rows.dim(0), weight.dim(0)]).copy());
+        let mut shape = dims(self.shape());
+        shape[self.rank() - 1] = weight.dim(0);
+        rows.matmul_with(&weight.t(), onto, self.dtype).reshape(&shape)
+    }
+}
