@@ -2,7 +2,15 @@
 
 mod bleu;
 mod completions;
+mod config_flags;
+mod display;
 mod input;
+mod n_best;
+mod score;
+mod signals;
+mod threads;
+mod train;
+mod translate;
 mod vocab;
 
 use std::io;
@@ -21,6 +29,9 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Vocab(vocab::Vocab),
+    Train(train::Train),
+    Translate(translate::Translate),
+    Score(score::Score),
     Bleu(bleu::Bleu),
     Completions(completions::Completions),
 }
@@ -29,6 +40,9 @@ impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Vocab(command) => command.run(),
+            Self::Train(command) => command.run(),
+            Self::Translate(command) => command.run(),
+            Self::Score(command) => command.run(),
             Self::Bleu(command) => command.run(),
             Self::Completions(command) => command.run(),
         }

@@ -2,7 +2,9 @@
 
 mod bleu;
 mod command;
+mod train;
 mod vocab;
+mod whole_run;
 
 use command::{command, fails, folder, succeeds, text, write};
 
@@ -21,7 +23,7 @@ fn version_and_help_are_there() {
     let folder = folder();
     assert_eq!(succeeds(folder.path(), &["--version"]), format!("unrolled {}\n", env!("CARGO_PKG_VERSION")));
     let help = succeeds(folder.path(), &["--help"]);
-    for command in ["vocab", "bleu", "completions"] {
+    for command in ["vocab", "train", "translate", "score", "bleu", "completions"] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
     }
 }

@@ -1,0 +1,98 @@
+//! `unrolled train`: a run folder from parallel text.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use unrolled_seq2seq::config::{Config, Layers, PRESETS, Resolved};
+use unrolled_seq2seq::progress::{Observer, Silent};
+use unrolled_seq2seq::run::{self, RunOptions};
+
+use super::config_flags::ConfigFlags;
+use super::display::Display;
+use super::signals::stop_flag;
+use super::threads::use_threads;
+
+/// Train a translator on parallel text, into a run folder.
+///
+/// Every key of the configuration is a flag. Values come from the defaults (the paper's recipe), a preset, a TOML file and flags, each over
+/// the one before; --dump-config prints the outcome, with what every key means and where its value came from.
+///
+/// SIGTERM and SIGINT save a checkpoint and stop; a second one stops at once. --resume goes on exactly where the last checkpoint left.
+#[derive(Debug, Args)]
+pub(super) struct Train {
+    /// A configuration file (TOML, flat).
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A configuration that comes with the program.
+    #[arg(long, value_name = "NAME", value_parser = presets())]
+    preset: Option<String>,
+    /// Go on with the run in the folder `output`, from its last checkpoint; its own configuration lies under the one given.
+    #[arg(long, conflicts_with = "overwrite")]
+    resume: bool,
+    /// Delete a run that is in the folder `output`.
+    #[arg(long)]
+    overwrite: bool,
+    /// Print the configuration as TOML and stop.
+    #[arg(long)]
+    dump_config: bool,
+    /// Show nothing but errors; the run's log has it all.
+    #[arg(long, short)]
+    quiet: bool,
+    #[command(flatten)]
+    flags: ConfigFlags,
+}
+
+fn presets() -> PossibleValuesParser {
+    PossibleValuesParser::new(PRESETS.iter().map(|preset| PossibleValue::new(preset.name).help(preset.summary())))
+}
+
+impl Train {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let resolved = self.resolve()?;
+        if self.dump_config {
+            io::stdout().write_all(resolved.to_toml().as_bytes())?;
+            return Ok(());
+        }
+        let config = &resolved.config;
+        config.check_for_training()?;
+        let stop = stop_flag().context("cannot listen for signals")?;
+        use_threads(config.threads)?;
+        let device = unrolled::device(&config.device)?;
+        let options = RunOptions { resume: self.resume, overwrite: self.overwrite };
+        let mut display: Box<dyn Observer> = if self.quiet { Box::new(Silent) } else { Box::new(Display::on_stderr()) };
+        run::train(config, &device, &options, display.as_mut(), &stop)?;
+        Ok(())
+    }
+
+    fn resolve(&self) -> anyhow::Result<Resolved> {
+        let mut layers =
+            Layers { run: None, preset: self.preset.clone(), file: self.config.clone(), flags: self.flags.0.clone() };
+        if !self.resume {
+            return Ok(layers.resolve()?);
+        }
+        let folder = layers.output()?.context("--resume needs the run's folder: give --output")?;
+        let path = folder.join(run::CONFIG_FILE);
+        anyhow::ensure!(
+            path.exists(),
+            "there is no run to resume in `{}`: it has no `{}`",
+            folder.display(),
+            run::CONFIG_FILE
+        );
+        layers.run = Some(path.clone());
+        let resolved = layers.resolve()?;
+        if !self.quiet {
+            changes(&path, &resolved)?.iter().for_each(|line| eprintln!("{line}"));
+        }
+        Ok(resolved)
+    }
+}
+
+/// Which value of each setting won over the run's own.
+fn changes(path: &Path, resolved: &Resolved) -> anyhow::Result<Vec<String>> {
+    let before = Config::read(path)?;
+    let differences = before.differences(&resolved.config).into_iter();
+    Ok(differences.map(|difference| format!("{difference}, by {}", resolved.origin(difference.key.name))).collect())
+}

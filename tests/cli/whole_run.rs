@@ -1,0 +1,121 @@
+//! A whole life of a model through the command: trained, resumed, asked to translate and to score.
+
+use std::path::Path;
+use std::process::Output;
+
+use tempfile::TempDir;
+
+use crate::command::{fails, folder, succeeds, text, with_input, write};
+
+/// A toy corpus: the target is the source with each word in French.
+fn corpus() -> TempDir {
+    let folder = folder();
+    let words = [("one", "un"), ("two", "deux"), ("three", "trois"), ("four", "quatre"), ("five", "cinq")];
+    let pairs = (0..125).map(|index| [index / 25, index / 5 % 5, index % 5].map(|word| words[word]));
+    let (source, target): (Vec<String>, Vec<String>) =
+        pairs.map(|pair| (pair.map(|(word, _)| word).join(" "), pair.map(|(_, word)| word).join(" "))).unzip();
+    write(&folder, "a.en", source.join("\n") + "\n");
+    write(&folder, "a.fr", target.join("\n") + "\n");
+    folder
+}
+
+fn train(folder: &Path, more: &[&str]) -> Output {
+    let data = ["--source", "a.en", "--target", "a.fr", "--valid-source", "a.en", "--valid-target", "a.fr"];
+    let arguments = [&["train", "--preset", "tiny", "--output", "run", "--threads", "1"], &data[..], more].concat();
+    let output = with_input(folder, &arguments, "");
+    assert!(output.stdout.is_empty(), "progress belongs to standard error");
+    output
+}
+
+fn translate(folder: &Path, input: &str, more: &[&str]) -> String {
+    let output = with_input(folder, &[&["translate", "--model", "run", "--threads", "1"], more].concat(), input);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout).to_owned()
+}
+
+#[test]
+fn a_model_is_trained_resumed_and_used() {
+    let corpus = corpus();
+    let folder = corpus.path();
+    let output = train(folder, &["--epochs", "0", "--updates", "20"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("all updates done: 20 updates"), "{}", text(&output.stderr));
+
+    let again = train(folder, &["--updates", "20"]);
+    assert_eq!(again.status.code(), Some(1), "a run is never overwritten unasked");
+    assert!(text(&again.stderr).contains("run"), "{}", text(&again.stderr));
+
+    let output = train(folder, &["--epochs", "0", "--updates", "30", "--resume"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let told = text(&output.stderr);
+    assert!(told.contains("updates: 30 instead of 20, by command line") && told.contains("30 updates"), "{told}");
+    let arguments = ["train", "--resume", "--output", "run", "--hidden-size", "64"];
+    assert!(fails(folder, &arguments, 1).contains("`hidden-size` of a resumed run must stay 32, found 64"));
+
+    translations_keep_their_lines(folder);
+    scores_are_one_a_pair(folder);
+}
+
+fn translations_keep_their_lines(folder: &Path) {
+    let input = "one two three\n\n five \nsix seven\n\none\n";
+    let plain = translate(folder, input, &["--beam", "3"]);
+    let lines: Vec<&str> = plain.split('\n').collect();
+    assert_eq!((lines.len(), lines[1], lines[4], lines[6]), (7, "", "", ""), "{plain}");
+    for batch in ["1", "2", "7"] {
+        assert_eq!(translate(folder, input, &["--beam", "3", "--batch-size", batch]), plain, "batch {batch}");
+    }
+    let list = translate(folder, input, &["--beam", "3", "--n-best", "2"]);
+    let first_of = |id: usize| {
+        let prefix = format!("{id} ||| ");
+        list.lines()
+            .find_map(|line| line.strip_prefix(&prefix))
+            .and_then(|rest| rest.split(" ||| ").next())
+            .unwrap()
+            .to_owned()
+    };
+    assert!((0..6).all(|id| first_of(id) == lines[id]), "the list's first is the best translation:\n{list}\n{plain}");
+    assert!(fails(folder, &["translate", "--model", "run", "--beam", "2", "--n-best", "3"], 1).contains("--n-best 3"));
+}
+
+fn scores_are_one_a_pair(folder: &Path) {
+    let arguments = ["score", "--model", "run", "--threads", "1", "--source", "a.en", "--target", "a.fr"];
+    let plain = succeeds(folder, &arguments);
+    let scores: Vec<f64> = plain.lines().map(|line| line.parse().unwrap()).collect();
+    assert!(scores.len() == 125 && scores.iter().all(|score| *score < 0.0), "{plain}");
+    let json = succeeds(folder, &[&arguments[..], &["--json"]].concat());
+    let total: serde_json::Value = serde_json::from_str(json.lines().last().unwrap()).unwrap();
+    assert_eq!((&total["pairs"], &total["words"]), (&125.into(), &500.into()), "three words and <EOS> each");
+    assert!((total["log_probability"].as_f64().unwrap() - scores.iter().sum::<f64>()).abs() < 1e-3, "{total}");
+}
+
+#[test]
+fn a_model_that_is_not_there_is_named() {
+    let folder = folder();
+    let message = fails(folder.path(), &["translate", "--model", "none"], 1);
+    assert!(message.contains("none"), "{message}");
+    assert!(fails(folder.path(), &["translate"], 2).contains("--model"));
+    write(&folder, "a", "x\n");
+    assert!(fails(folder.path(), &["score", "--model", "m", "--source", "a"], 2).contains("--target"));
+}
+
+/// The first signal saves and stops, so that the run can be resumed.
+#[cfg(unix)]
+#[test]
+fn a_signal_saves_and_stops() {
+    use std::io::{BufRead, BufReader};
+    let corpus = corpus();
+    let data = ["--source", "a.en", "--target", "a.fr", "--threads", "1", "--log-every", "1"];
+    let arguments =
+        [&["train", "--preset", "tiny", "--output", "run", "--epochs", "0", "--updates", "100000000"], &data[..]]
+            .concat();
+    let mut child = crate::command::command(corpus.path(), &arguments).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.starts_with("update ")), "training began");
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    let rest: Vec<String> = lines.collect();
+    assert!(child.wait().unwrap().success(), "{rest:?}");
+    assert!(rest.last().is_some_and(|line| line.starts_with("stopped by a signal: ")), "{rest:?}");
+    let output = train(corpus.path(), &["--epochs", "0", "--updates", "1", "--resume"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
