@@ -83,7 +83,7 @@ impl Var {
     #[track_caller]
     pub fn chunk(&self, parts: usize, axis: isize) -> Vec<Var> {
         let n = self.dim(axis);
-        if parts == 0 || n % parts != 0 {
+        if parts == 0 || !n.is_multiple_of(parts) {
             panic!("chunk: axis {axis} of shape {:?} cannot be cut into {parts} equal parts", self.shape());
         }
         (0..parts).map(|part| self.narrow(axis, part * (n / parts), n / parts)).collect()
