@@ -14,7 +14,7 @@ use unrolled_nn::checkpoint::{CheckpointError, CheckpointStore, MODEL, STATE};
 /// A run with these checkpoints.
 fn run_with(updates: &[u64]) -> (tempfile::TempDir, CheckpointStore) {
     let run = tempfile::tempdir().unwrap();
-    let store = CheckpointStore::create(run.path()).unwrap();
+    let store = CheckpointStore::create_on(Arc::new(Faulty::sound()), run.path()).unwrap();
     for &update in updates {
         store.save(update, &example(update)).unwrap();
     }
