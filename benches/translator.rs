@@ -16,7 +16,7 @@ use unrolled::tensor::random::Key;
 fn model(words: usize, hidden: usize, layers: usize) -> Model {
     let sizes =
         Sizes { source_words: words, target_words: words, embedding: hidden, hidden, layers, softmax_slices: 1 };
-    Model::new(&sizes, 0.0, 0.08, Key::new(1), &Device::cpu())
+    Model::new(&sizes, 0.0, 0.08.into(), Key::new(1), &Device::cpu())
 }
 
 /// `pairs` sentences of `length` words each, drawn evenly.
