@@ -1,1 +1,39 @@
-//! Tensors, reverse-mode autodiff, and the LSTM translator of 2014.
+//! Tensors, reverse-mode autodiff, and the LSTM translator of "Sequence to Sequence Learning with Neural Networks" (Sutskever, Vinyals,
+//! Le, 2014), from scratch.
+//!
+//! ```
+//! use unrolled::prelude::*;
+//!
+//! let device = unrolled::device("cpu")?;
+//! let x = Var::leaf(Tensor::from_slice(&[1f32, 2.0, 3.0], [3], &device));
+//! let loss = (&x * &x).sum(.., false);
+//! let gradients = loss.backward();
+//! assert_eq!(gradients.get(&x).unwrap().to_vec::<f32>(), [2.0, 4.0, 6.0]);
+//! # Ok::<(), unrolled::DeviceNameError>(())
+//! ```
+//!
+//! - [`tensor`]: arrays on a device, and the seam that a backend fills.
+//! - [`autograd`]: gradients of any order, gradient checkers.
+//! - [`nn`]: layers, losses, optimisers, checkpoints.
+//! - [`seq2seq`] (feature `seq2seq`): corpus, translator, training, beam search, BLEU.
+//!
+//! Without the default features only the library for tensors and gradients is built.
+
+mod device;
+#[cfg(feature = "cli")]
+pub mod display;
+
+pub use device::{DeviceNameError, device, devices};
+pub use unrolled_autograd as autograd;
+pub use unrolled_nn as nn;
+#[cfg(feature = "seq2seq")]
+pub use unrolled_seq2seq as seq2seq;
+pub use unrolled_tensor as tensor;
+
+/// What most programs use.
+pub mod prelude {
+    pub use unrolled_autograd::{Gradients, Var, gradcheck, no_grad};
+    pub use unrolled_nn::{Embedding, Linear, Lstm, LstmState, Module, Optimiser, Parameter, module};
+    pub use unrolled_tensor::random::Key;
+    pub use unrolled_tensor::{DType, Device, Tensor};
+}

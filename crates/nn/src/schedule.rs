@@ -264,7 +264,7 @@ mod tests {
         #[test]
         fn rates_are_sane_and_serialisable(schedule in any_schedule(), update in 0u64..100_000, epoch in 0.0..20.0f64) {
             let rate = schedule.rate(update, epoch);
-            prop_assert!(rate >= 0.0 && rate <= 10.0 && schedule.check().is_ok());
+            prop_assert!((0.0..=10.0).contains(&rate) && schedule.check().is_ok());
             let back: Schedule = serde_json::from_str(&serde_json::to_string(&schedule).unwrap()).unwrap();
             prop_assert_eq!(back, schedule);
             prop_assert_eq!(back.rate(update, epoch).to_bits(), rate.to_bits());

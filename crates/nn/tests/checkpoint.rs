@@ -15,7 +15,7 @@ use unrolled_tensor::{DType, Device, Tensor};
 fn written() -> (tempfile::TempDir, PathBuf) {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("checkpoint");
-    checkpoint::write(&folder, &example(1)).unwrap();
+    checkpoint::write_on(&Faulty::sound(), &folder, &example(1)).unwrap();
     (parent, folder)
 }
 
@@ -263,7 +263,7 @@ fn a_kill_at_any_step_leaves_the_old_checkpoint_or_the_new_one() {
         let (disk, _) = Faulty::dying_at(n % 7);
         let _ = checkpoint::write_on(&disk, &folder, &example(3));
         assert!(folder.exists() || names_in(parent.path()).contains(&".checkpoint.replaced".to_string()), "{n}");
-        checkpoint::write(&folder, &example(3)).unwrap();
+        checkpoint::write_on(&Faulty::sound(), &folder, &example(3)).unwrap();
         assert_eq!(seed_in(&folder), 3);
         assert_eq!(names_in(parent.path()), ["checkpoint"]);
         if !died && n > 30 {
