@@ -48,6 +48,6 @@ impl Var {
     pub fn apply(function: std::sync::Arc<dyn Function>, inputs: &[&Var]) -> Vec<Var> {
         let values: Vec<Tensor> = inputs.iter().map(|input| input.tensor().clone()).collect();
         let outputs = function.forward(&values);
-        record(Op::Custom(function), inputs, outputs.into(), Extra::None).into_vec()
+        record(Op::Custom(function), inputs, outputs, Extra::None)
     }
 }

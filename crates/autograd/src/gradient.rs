@@ -12,7 +12,7 @@ pub enum Gradient {
     /// As large as the variable.
     Dense(Var),
     /// Of some rows only, all others being 0: what an embedding's table gets.
-    Rows(Rows),
+    Rows(Box<Rows>),
 }
 
 /// A gradient of rows of a table. After [`Var::backward`] the rows are distinct and ascending.
@@ -65,7 +65,7 @@ impl Gradient {
     /// As a caller gets it: rows distinct and ascending.
     pub(crate) fn finished(self) -> Gradient {
         match self {
-            Gradient::Rows(rows) => Gradient::Rows(rows.coalesced()),
+            Gradient::Rows(rows) => Gradient::Rows(rows.coalesced().into()),
             dense => dense,
         }
     }
@@ -73,11 +73,11 @@ impl Gradient {
     /// The sum of both. The first of several is moved, not added to zeros.
     pub(crate) fn plus(self, other: Gradient, tracked: bool) -> Gradient {
         match (self, other) {
-            (Gradient::Rows(a), Gradient::Rows(b)) => Gradient::Rows(Rows {
-                index: Tensor::concat(&[&a.index, &b.index], 0),
-                values: Tensor::concat(&[&a.values, &b.values], 0),
-                shape: a.shape,
-            }),
+            (Gradient::Rows(a), Gradient::Rows(b)) => {
+                let index = Tensor::concat(&[&a.index, &b.index], 0);
+                let values = Tensor::concat(&[&a.values, &b.values], 0);
+                Gradient::Rows(Rows { index, values, shape: a.shape }.into())
+            }
             (a, b) if tracked => Gradient::Dense(a.into_var() + b.into_var()),
             (Gradient::Dense(dense), Gradient::Rows(rows)) | (Gradient::Rows(rows), Gradient::Dense(dense)) => {
                 Gradient::Dense(Var::constant(dense.tensor().index_add(0, &rows.index, &rows.values)))

@@ -27,7 +27,7 @@ pub(crate) struct Node {
 pub(crate) struct Saved {
     pub inputs: SmallVec<[Input; 2]>,
     /// The outputs, where the rule asks for them.
-    pub outputs: SmallVec<[Tensor; 1]>,
+    pub outputs: SmallVec<[Arc<Tensor>; 1]>,
     pub extra: Extra,
 }
 
@@ -43,9 +43,7 @@ pub(crate) enum Extra {
 #[derive(Clone)]
 pub(crate) struct Input {
     pub edge: Option<Edge>,
-    pub value: Option<Tensor>,
-    pub shape: Dims,
-    pub dtype: DType,
+    pub value: Option<Arc<Tensor>>,
 }
 
 /// An output of a node.
@@ -146,36 +144,35 @@ pub fn is_recording() -> bool {
 
 /// Wraps an operation's outputs; records it where an input is tracked and recording is on. An output that is not a float has no gradient
 /// and is not tracked.
-pub(crate) fn record(op: Op, inputs: &[&Var], outputs: SmallVec<[Tensor; 1]>, extra: Extra) -> SmallVec<[Var; 1]> {
+pub(crate) fn record(op: Op, inputs: &[&Var], outputs: Vec<Tensor>, extra: Extra) -> Vec<Var> {
+    let outputs: SmallVec<[Arc<Tensor>; 1]> = outputs.into_iter().map(Arc::new).collect();
+    let node = node(op, inputs, &outputs, extra);
+    let edge = |slot: usize, value: &Tensor| {
+        node.as_ref().filter(|_| value.dtype().is_float()).map(|node| Edge { node: node.clone(), slot })
+    };
+    outputs.into_iter().enumerate().map(|(slot, value)| Var::of(value.clone(), edge(slot, &value))).collect()
+}
+
+/// [`record`] for one output, a float wherever an input is tracked, and nothing extra.
+pub(crate) fn record_one(op: Op, inputs: &[&Var], output: Tensor) -> Var {
+    let output = Arc::new(output);
+    let node = node(op, inputs, std::slice::from_ref(&output), Extra::None);
+    Var::of(output, node.map(|node| Edge { node, slot: 0 }))
+}
+
+fn node(op: Op, inputs: &[&Var], outputs: &[Arc<Tensor>], extra: Extra) -> Option<Arc<Node>> {
     if !is_recording() || !inputs.iter().any(|input| input.is_tracked()) {
-        return outputs.into_iter().map(Var::constant).collect();
+        return None;
     }
     let needs = op.needs(|i| inputs[i].is_tracked());
     let inputs = inputs
         .iter()
         .enumerate()
-        .map(|(i, input)| Input {
-            edge: input.edge().cloned(),
-            value: needs.input(i).then(|| input.tensor().clone()),
-            shape: input.shape().into(),
-            dtype: input.dtype(),
-        })
-        .collect();
-    let saved = Saved { inputs, outputs: if needs.outputs { outputs.clone() } else { SmallVec::new() }, extra };
-    let described = outputs.iter().map(|o| (Dims::from(o.shape()), o.dtype())).collect();
-    let node = Node::new(op, described, saved);
-    outputs
-        .into_iter()
-        .enumerate()
-        .map(|(slot, value)| {
-            let edge = value.dtype().is_float().then(|| Edge { node: node.clone(), slot });
-            Var::of(value, edge)
-        })
-        .collect()
-}
-
-/// [`record`] for one output and nothing extra.
-pub(crate) fn record_one(op: Op, inputs: &[&Var], output: Tensor) -> Var {
-    let mut outputs = record(op, inputs, smallvec::smallvec![output], Extra::None);
-    outputs.pop().expect("one output")
+        .map(|(i, input)| Input { edge: input.edge().cloned(), value: needs.input(i).then(|| input.shared().clone()) });
+    let saved = Saved {
+        inputs: inputs.collect(),
+        outputs: if needs.outputs { outputs.into() } else { SmallVec::new() },
+        extra,
+    };
+    Some(Node::new(op, outputs.iter().map(|o| (Dims::from(o.shape()), o.dtype())).collect(), saved))
 }

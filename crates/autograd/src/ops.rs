@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use smallvec::smallvec;
 use unrolled_tensor::ops::{Binary, Unary};
 use unrolled_tensor::{Dims, Tensor};
 
 use crate::Var;
 use crate::function::Function;
-use crate::gradient::Gradient;
-use crate::rules::{self, Context};
+use crate::rules::{self, Answers, Context};
 
 /// A differentiable operation with its constants. A closed set, plus [`Op::Custom`].
 #[derive(Clone)]
@@ -22,7 +22,7 @@ pub enum Op {
     /// A function of two elements, broadcast.
     Binary(Binary),
     /// One of two operands by a condition (bool).
-    Select(Tensor),
+    Select(Arc<Tensor>),
     /// Another dtype.
     Cast,
     /// The sum over axes (ascending), which are kept with length 1 or not.
@@ -70,30 +70,35 @@ pub enum Op {
     /// Repeated by NumPy's rules.
     BroadcastTo,
     /// Operands one after another along an axis.
-    Concat(usize),
+    Concat {
+        /// The axis.
+        axis: usize,
+        /// The length of each operand along it.
+        lengths: Dims,
+    },
     /// Elements at an index along an axis.
     Gather {
         /// The axis.
         axis: usize,
         /// u32, the shape of the result
-        index: Tensor,
+        index: Arc<Tensor>,
     },
     /// The first operand with the second added at an index along an axis.
     ScatterAdd {
         /// The axis.
         axis: usize,
         /// u32, the shape of the second operand
-        index: Tensor,
+        index: Arc<Tensor>,
     },
     /// Rows of a table `[V, D]`; the gradient is sparse ([`Gradient::Rows`]).
     Embedding(
         /// u32 `[n]`
-        Tensor,
+        Arc<Tensor>,
     ),
     /// One LSTM layer over a range of time steps.
     Lstm {
         /// u32 `[B]`
-        lengths: Option<Tensor>,
+        lengths: Option<Arc<Tensor>>,
         /// Where the range begins.
         start: usize,
     },
@@ -166,7 +171,7 @@ impl Op {
         Op::StepBy { .. } => "step_by",
         Op::Flip(_) => "flip",
         Op::BroadcastTo => "broadcast_to",
-        Op::Concat(_) => "concat",
+        Op::Concat { .. } => "concat",
         Op::Gather { .. } => "gather",
         Op::ScatterAdd { .. } => "scatter_add",
         Op::Embedding(_) => "embedding",
@@ -189,40 +194,40 @@ impl Op {
     }
 
     /// The gradients of the inputs, one for each, from those of the outputs.
-    pub(crate) fn vjp(&self, context: &Context<'_>, gradients: &[Option<Var>]) -> Vec<Option<Gradient>> {
-        use rules::{elementwise, indexing, lstm, products, reductions, views};
+    pub(crate) fn vjp(&self, context: &Context<'_>, gradients: &[Option<Var>]) -> Answers {
+        use rules::{dense, elementwise, indexing, lstm, products, reductions, views};
         if let Op::Lstm { lengths, start } = self {
-            return lstm::rule(context, gradients, lengths.as_ref(), *start);
+            return lstm::rule(context, gradients, lengths.as_deref(), *start);
         }
         if let Op::Custom(function) = self {
             return rules::custom(context, &**function, gradients);
         }
         let g = gradients[0].as_ref().expect("a node is visited where a gradient arrived");
-        let dense = match self {
+        let one = match self {
             Op::Leaf | Op::Lstm { .. } | Op::Custom(_) => unreachable!("dealt with before"),
-            Op::Embedding(index) => return vec![Some(indexing::embedding(context, index, g))],
-            Op::Unary(op) => elementwise::unary(*op, context, g),
-            Op::Binary(op) => elementwise::binary(*op, context, g),
-            Op::Select(condition) => elementwise::select(condition, context, g),
-            Op::Cast => vec![Some(g.cast(context.dtype(0)))],
-            Op::Sum { axes, keep } => vec![Some(reductions::sum(axes, *keep, context, g))],
-            Op::Extreme { axes, keep } => vec![Some(reductions::extreme(axes, *keep, context, g))],
-            Op::CumulativeSum(axis) => vec![Some(reductions::cumulative_sum(*axis, g))],
-            Op::Softmax(axis) => vec![Some(reductions::softmax(*axis, context, g))],
-            Op::LogSoftmax(axis) => vec![Some(reductions::log_softmax(*axis, context, g))],
-            Op::Matmul => products::matmul(context, g),
-            Op::Reshape => vec![Some(g.reshape(context.shape(0)))],
-            Op::Permute(order) => vec![Some(views::permute(order, g))],
-            Op::Narrow { axis, start } => vec![Some(views::narrow(*axis, *start, context, g))],
-            Op::StepBy { axis, step } => vec![Some(views::step_by(*axis, *step, context, g))],
-            Op::Flip(axis) => vec![Some(g.flip(*axis as isize))],
-            Op::BroadcastTo => vec![Some(g.sum_to(context.shape(0)))],
-            Op::Concat(axis) => views::concat(*axis, context, g),
-            Op::Gather { axis, index } => vec![Some(indexing::gather(*axis, index, context, g))],
-            Op::ScatterAdd { axis, index } => indexing::scatter_add(*axis, index, g),
-            Op::LinearCrossEntropy => products::linear_cross_entropy(context, g),
+            Op::Embedding(index) => return smallvec![Some(indexing::embedding(context, index, g))],
+            Op::Binary(op) => return dense(elementwise::binary(*op, context, g)),
+            Op::Select(condition) => return dense(elementwise::select(condition, context, g)),
+            Op::Matmul => return dense(products::matmul(context, g)),
+            Op::Concat { axis, lengths } => return dense(views::concat(*axis, lengths, context, g)),
+            Op::ScatterAdd { axis, index } => return dense(indexing::scatter_add(*axis, index, context, g)),
+            Op::LinearCrossEntropy => return dense(products::linear_cross_entropy(context, g)),
+            Op::Unary(op) => return dense([elementwise::unary(*op, context, g)]),
+            Op::Cast => g.cast(context.dtype(0)),
+            Op::Sum { axes, keep } => reductions::sum(axes, *keep, context, g),
+            Op::Extreme { axes, keep } => reductions::extreme(axes, *keep, context, g),
+            Op::CumulativeSum(axis) => reductions::cumulative_sum(*axis, g),
+            Op::Softmax(axis) => reductions::softmax(*axis, context, g),
+            Op::LogSoftmax(axis) => reductions::log_softmax(*axis, context, g),
+            Op::Reshape => g.reshape(context.shape(0)),
+            Op::Permute(order) => views::permute(order, g),
+            Op::Narrow { axis, start } => views::narrow(*axis, *start, context, g),
+            Op::StepBy { axis, step } => views::step_by(*axis, *step, context, g),
+            Op::Flip(axis) => g.flip(*axis as isize),
+            Op::BroadcastTo => g.sum_to(context.shape(0)),
+            Op::Gather { axis, index } => indexing::gather(*axis, index, context, g),
         };
-        dense.into_iter().map(|gradient| gradient.map(Gradient::Dense)).collect()
+        dense([Some(one)])
     }
 }
 

@@ -32,7 +32,7 @@ fn indicator(condition: Tensor, like: &Var) -> Var {
     Var::constant(condition.cast(like.dtype()))
 }
 
-pub(crate) fn unary(op: Unary, context: &Context<'_>, g: &Var) -> Vec<Option<Var>> {
+pub(crate) fn unary(op: Unary, context: &Context<'_>, g: &Var) -> Option<Var> {
     let x = || context.input(0);
     let y = || context.output();
     let zero = |x: &Var| Tensor::zeros([], x.dtype(), x.device());
@@ -40,7 +40,7 @@ pub(crate) fn unary(op: Unary, context: &Context<'_>, g: &Var) -> Vec<Option<Var
         Unary::Affine { scale, .. } => g * scale,
         Unary::Neg => -g,
         Unary::Abs => g * &x().sign(),
-        Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round | Unary::Not => return vec![None],
+        Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round | Unary::Not => return None,
         Unary::Exp => g * &y(),
         Unary::Expm1 => g * &(y() + 1.0),
         Unary::Log => g / &x(),
@@ -53,7 +53,7 @@ pub(crate) fn unary(op: Unary, context: &Context<'_>, g: &Var) -> Vec<Option<Var
         Unary::Recip => -(g * &y().square()),
         Unary::Square => g * &x() * 2.0,
         // p xᵖ⁻¹ would be 0 · ∞ at x = 0.
-        Unary::Powf(0.0) => return vec![None],
+        Unary::Powf(0.0) => return None,
         Unary::Powf(1.0) => g.clone(),
         Unary::Powf(p) => g * &x().powf(p - 1.0) * p,
         Unary::Sin => g * &x().cos(),
@@ -89,19 +89,17 @@ pub(crate) fn unary(op: Unary, context: &Context<'_>, g: &Var) -> Vec<Option<Var
         }
         other => unreachable!("{} has no rule", other.name()),
     };
-    vec![Some(gradient)]
+    Some(gradient)
 }
 
-pub(crate) fn binary(op: Binary, context: &Context<'_>, g: &Var) -> Vec<Option<Var>> {
+pub(crate) fn binary(op: Binary, context: &Context<'_>, g: &Var) -> [Option<Var>; 2] {
     let (a, b) = (|| context.input(0), || context.input(1));
     match op {
-        Binary::Add => vec![context.reduced(0, || g.clone()), context.reduced(1, || g.clone())],
-        Binary::Sub => vec![context.reduced(0, || g.clone()), context.reduced(1, || -g)],
-        Binary::Mul => vec![context.reduced(0, || g * &b()), context.reduced(1, || g * &a())],
-        Binary::Div => {
-            vec![context.reduced(0, || g / &b()), context.reduced(1, || -(g * &context.output() / &b()))]
-        }
-        Binary::Pow => vec![
+        Binary::Add => [context.reduced(0, || g.clone()), context.reduced(1, || g.clone())],
+        Binary::Sub => [context.reduced(0, || g.clone()), context.reduced(1, || -g)],
+        Binary::Mul => [context.reduced(0, || g * &b()), context.reduced(1, || g * &a())],
+        Binary::Div => [context.reduced(0, || g / &b()), context.reduced(1, || -(g * &context.output() / &b()))],
+        Binary::Pow => [
             context.reduced(0, || g * &b() * a().pow(&(b() - 1.0))),
             context.reduced(1, || g * &context.output() * a().log()),
         ],
@@ -112,20 +110,17 @@ pub(crate) fn binary(op: Binary, context: &Context<'_>, g: &Var) -> Vec<Option<V
 }
 
 /// The gradient goes to the operand that won, to equals by halves.
-fn shared(context: &Context<'_>, g: &Var, wins: fn(&Tensor, &Tensor) -> Tensor) -> Vec<Option<Var>> {
+fn shared(context: &Context<'_>, g: &Var, wins: fn(&Tensor, &Tensor) -> Tensor) -> [Option<Var>; 2] {
     let (a, b) = (context.input(0), context.input(1));
     let half = a.tensor().eq(b.tensor()).cast(a.dtype()).affine(0.5, 0.0);
     let share = |wins: Tensor| Var::constant(wins.cast(a.dtype()).add(&half));
-    vec![
+    [
         context.reduced(0, || g * &share(wins(a.tensor(), b.tensor()))),
         context.reduced(1, || g * &share(wins(b.tensor(), a.tensor()))),
     ]
 }
 
-pub(crate) fn select(condition: &Tensor, context: &Context<'_>, g: &Var) -> Vec<Option<Var>> {
+pub(crate) fn select(condition: &Tensor, context: &Context<'_>, g: &Var) -> [Option<Var>; 2] {
     let zero = Var::constant(g.tensor().zeros_like());
-    vec![
-        context.reduced(0, || Var::select(condition, g, &zero)),
-        context.reduced(1, || Var::select(condition, &zero, g)),
-    ]
+    [context.reduced(0, || Var::select(condition, g, &zero)), context.reduced(1, || Var::select(condition, &zero, g))]
 }

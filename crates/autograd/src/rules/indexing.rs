@@ -14,8 +14,8 @@ pub(crate) fn gather(axis: usize, index: &Tensor, context: &Context<'_>, g: &Var
     zeros(context, g).scatter_add(axis as isize, index, g)
 }
 
-pub(crate) fn scatter_add(axis: usize, index: &Tensor, g: &Var) -> Vec<Option<Var>> {
-    vec![Some(g.clone()), Some(g.gather(axis as isize, index))]
+pub(crate) fn scatter_add(axis: usize, index: &Tensor, context: &Context<'_>, g: &Var) -> [Option<Var>; 2] {
+    [context.wants(0).then(|| g.clone()), context.wants(1).then(|| g.gather(axis as isize, index))]
 }
 
 /// Sparse, but dense where the pass itself is recorded.
@@ -25,5 +25,5 @@ pub(crate) fn embedding(context: &Context<'_>, index: &Tensor, g: &Var) -> Gradi
         return Gradient::Dense(zeros(context, g).scatter_add(0, &places, g));
     }
     let shape = [context.shape(0)[0], context.shape(0)[1]];
-    Gradient::Rows(Rows { index: index.clone(), values: g.tensor().clone(), shape })
+    Gradient::Rows(Rows { index: index.clone(), values: g.tensor().clone(), shape }.into())
 }

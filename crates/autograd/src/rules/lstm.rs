@@ -1,12 +1,12 @@
 //! One LSTM layer over a range of time steps, as one operation.
 
-use smallvec::smallvec;
+use std::sync::Arc;
+
 use unrolled_tensor::Tensor;
 use unrolled_tensor::fused::{LstmArgs, LstmOutputGradients};
 
-use super::Context;
+use super::{Answers, Context, dense};
 use crate::Var;
-use crate::gradient::Gradient;
 use crate::graph::{Extra, record};
 use crate::ops::Op;
 
@@ -37,7 +37,7 @@ pub(crate) fn rule(
     gradients: &[Option<Var>],
     lengths: Option<&Tensor>,
     start: usize,
-) -> Vec<Option<Gradient>> {
+) -> Answers {
     if context.tracked {
         panic!("lstm_sequence has no second derivative; use `Var::lstm_sequence_plain` where one is needed");
     }
@@ -47,11 +47,8 @@ pub(crate) fn rule(
     let arrived = |slot: usize| gradients[slot].as_ref().map(Var::tensor);
     let arrived = LstmOutputGradients { sequence: arrived(0), hidden: arrived(1), cell: arrived(2) };
     let made = Tensor::lstm_sequence_backward(&args, output, &arrived);
-    [made.input, made.weight_ih, made.weight_hh, made.bias, made.hidden, made.cell]
-        .into_iter()
-        .enumerate()
-        .map(|(i, gradient)| context.wants(i).then(|| Gradient::Dense(Var::constant(gradient))))
-        .collect()
+    let made = [made.input, made.weight_ih, made.weight_hh, made.bias, made.hidden, made.cell].into_iter().enumerate();
+    dense(made.map(|(i, gradient)| context.wants(i).then(|| Var::constant(gradient))))
 }
 
 fn arguments<'a>(inputs: [&'a Tensor; 6], lengths: Option<&'a Tensor>, start: usize) -> LstmArgs<'a> {
@@ -77,8 +74,8 @@ impl Var {
     ) -> LstmStates {
         let inputs = [self, weights.ih, weights.hh, weights.bias, hidden, cell];
         let output = Tensor::lstm_sequence(&arguments(inputs.map(Var::tensor), lengths, start));
-        let values = smallvec![output.sequence.clone(), output.hidden.clone(), output.cell.clone()];
-        let op = Op::Lstm { lengths: lengths.cloned(), start };
+        let values = vec![output.sequence.clone(), output.hidden.clone(), output.cell.clone()];
+        let op = Op::Lstm { lengths: lengths.cloned().map(Arc::new), start };
         let mut outputs = record(op, &inputs, values, Extra::Lstm(output.into())).into_iter();
         let mut next = || outputs.next().expect("three outputs");
         LstmStates { sequence: next(), hidden: next(), cell: next() }

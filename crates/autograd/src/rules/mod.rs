@@ -9,13 +9,22 @@ pub(crate) mod views;
 
 use std::sync::Arc;
 
-use unrolled_tensor::{DType, Tensor};
+use smallvec::SmallVec;
+use unrolled_tensor::{DType, Dims, Tensor};
 
 use crate::Var;
 use crate::backward::Needed;
 use crate::function::Function;
 use crate::gradient::Gradient;
 use crate::graph::{Edge, Node, Saved};
+
+/// The gradient of each input; none where nothing depends on it or nobody wants it.
+pub(crate) type Answers = SmallVec<[Option<Gradient>; 2]>;
+
+/// [`Answers`] of gradients that are all dense.
+pub(crate) fn dense(gradients: impl IntoIterator<Item = Option<Var>>) -> Answers {
+    gradients.into_iter().map(|gradient| gradient.map(Gradient::Dense)).collect()
+}
 
 /// What a rule can ask of the node it works for.
 pub(crate) struct Context<'a> {
@@ -39,17 +48,24 @@ impl Context<'_> {
         self.output_of(0, self.saved.outputs.first().expect("the table says which rules need the output"))
     }
 
-    fn output_of(&self, slot: usize, value: &Tensor) -> Var {
+    fn output_of(&self, slot: usize, value: &Arc<Tensor>) -> Var {
         let tracked = self.tracked && value.dtype().is_float();
         Var::of(value.clone(), tracked.then(|| Edge { node: self.node.clone(), slot }))
     }
 
+    /// The shape of input `i`, which is tracked.
     pub fn shape(&self, i: usize) -> &[usize] {
-        &self.saved.inputs[i].shape
+        &self.described(i).0
     }
 
+    /// The dtype of input `i`, which is tracked.
     pub fn dtype(&self, i: usize) -> DType {
-        self.saved.inputs[i].dtype
+        self.described(i).1
+    }
+
+    fn described(&self, i: usize) -> &(Dims, DType) {
+        let edge = self.saved.inputs[i].edge.as_ref().expect("only of a tracked input is anything asked");
+        &edge.node.outputs[edge.slot]
     }
 
     /// Whether anybody wants the gradient of input `i`.
@@ -64,11 +80,7 @@ impl Context<'_> {
 }
 
 /// A user's own backward, with its answers checked.
-pub(crate) fn custom(
-    context: &Context<'_>,
-    function: &dyn Function,
-    gradients: &[Option<Var>],
-) -> Vec<Option<Gradient>> {
+pub(crate) fn custom(context: &Context<'_>, function: &dyn Function, gradients: &[Option<Var>]) -> Answers {
     let inputs: Vec<Var> = (0..context.saved.inputs.len()).map(|i| context.input(i)).collect();
     let outputs: Vec<Var> =
         context.saved.outputs.iter().enumerate().map(|(slot, output)| context.output_of(slot, output)).collect();
@@ -78,6 +90,7 @@ pub(crate) fn custom(
     }
     for (i, answer) in answers.iter().enumerate() {
         if let Some(answer) = answer
+            && context.wants(i)
             && (answer.shape() != context.shape(i) || answer.dtype() != context.dtype(i))
         {
             panic!(
@@ -90,5 +103,5 @@ pub(crate) fn custom(
             );
         }
     }
-    answers.into_iter().map(|answer| answer.map(Gradient::Dense)).collect()
+    dense(answers)
 }

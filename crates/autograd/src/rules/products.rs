@@ -1,6 +1,5 @@
 //! Matrix products, and the linear layer under softmax and cross-entropy.
 
-use smallvec::smallvec;
 use unrolled_tensor::Tensor;
 use unrolled_tensor::fused::cross_entropy::{merge, weighted_losses};
 use unrolled_tensor::fused::{CrossEntropy, CrossEntropyArgs, CrossEntropyGradients};
@@ -10,12 +9,12 @@ use crate::Var;
 use crate::graph::{Extra, record};
 use crate::ops::Op;
 
-pub(crate) fn matmul(context: &Context<'_>, g: &Var) -> Vec<Option<Var>> {
-    vec![context.reduced(0, || g.matmul(&context.input(1).t())), context.reduced(1, || context.input(0).t().matmul(g))]
+pub(crate) fn matmul(context: &Context<'_>, g: &Var) -> [Option<Var>; 2] {
+    [context.reduced(0, || g.matmul(&context.input(1).t())), context.reduced(1, || context.input(0).t().matmul(g))]
 }
 
 /// Gradients that the forward pass has made, times the gradient that arrived.
-pub(crate) fn linear_cross_entropy(context: &Context<'_>, g: &Var) -> Vec<Option<Var>> {
+pub(crate) fn linear_cross_entropy(context: &Context<'_>, g: &Var) -> [Option<Var>; 3] {
     if context.tracked {
         panic!(
             "linear_cross_entropy has no second derivative; write it as `hidden.linear(weight, bias).log_softmax(-1)` \
@@ -23,11 +22,8 @@ pub(crate) fn linear_cross_entropy(context: &Context<'_>, g: &Var) -> Vec<Option
         );
     }
     let Extra::CrossEntropy(made) = &context.saved.extra else { unreachable!("recorded with its gradients") };
-    [&made.hidden, &made.weight, &made.bias]
-        .into_iter()
-        .enumerate()
-        .map(|(i, gradient)| context.wants(i).then(|| Var::constant(gradient.mul(g.tensor()))))
-        .collect()
+    let times = |i: usize, made: &Tensor| context.wants(i).then(|| Var::constant(made.mul(g.tensor())));
+    [times(0, &made.hidden), times(1, &made.weight), times(2, &made.bias)]
 }
 
 impl Var {
@@ -70,7 +66,7 @@ impl Var {
             if slices == 1 { Tensor::linear_cross_entropy(&args, tracked) } else { split(&args, slices, tracked) };
         let loss = made.losses.sum(.., false);
         let extra = made.gradients.map_or(Extra::None, |gradients| Extra::CrossEntropy(gradients.into()));
-        record(Op::LinearCrossEntropy, &inputs, smallvec![loss], extra).remove(0)
+        record(Op::LinearCrossEntropy, &inputs, vec![loss], extra).remove(0)
     }
 }
 

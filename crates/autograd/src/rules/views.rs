@@ -37,13 +37,15 @@ pub(crate) fn step_by(axis: usize, step: usize, context: &Context<'_>, g: &Var) 
     zeros.scatter_add(axis as isize, &places, g)
 }
 
-pub(crate) fn concat(axis: usize, context: &Context<'_>, g: &Var) -> Vec<Option<Var>> {
+pub(crate) fn concat(
+    axis: usize,
+    lengths: &[usize],
+    context: &Context<'_>,
+    g: &Var,
+) -> impl Iterator<Item = Option<Var>> {
     let mut start = 0;
-    (0..context.saved.inputs.len())
-        .map(|i| {
-            let len = context.shape(i)[axis];
-            start += len;
-            context.wants(i).then(|| g.narrow(axis as isize, start - len, len))
-        })
-        .collect()
+    lengths.iter().enumerate().map(move |(i, &len)| {
+        start += len;
+        context.wants(i).then(|| g.narrow(axis as isize, start - len, len))
+    })
 }

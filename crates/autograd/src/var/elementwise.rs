@@ -1,5 +1,7 @@
 //! Operations on single elements.
 
+use std::sync::Arc;
+
 use unrolled_tensor::ops::{Binary, Unary};
 use unrolled_tensor::{DType, Tensor};
 
@@ -132,7 +134,7 @@ impl Var {
     /// As [`Tensor::select`].
     #[track_caller]
     pub fn select(condition: &Tensor, a: &Var, b: &Var) -> Var {
-        record_one(Op::Select(condition.clone()), &[a, b], condition.select(&a.value, &b.value))
+        record_one(Op::Select(Arc::new(condition.clone())), &[a, b], condition.select(&a.value, &b.value))
     }
 
     /// Another dtype. Between floats the gradient is cast back; the result of a cast to integers or bool is not tracked.

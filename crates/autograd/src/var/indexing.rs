@@ -1,5 +1,7 @@
 //! Gathering and scattering.
 
+use std::sync::Arc;
+
 use unrolled_tensor::{DType, Dims, Tensor};
 
 use super::Var;
@@ -10,14 +12,14 @@ impl Var {
     /// `out[.., i, ..] = x[.., index[.., i, ..], ..]` along `axis`. Gradient: added at the index.
     #[track_caller]
     pub fn gather(&self, axis: isize, index: &Tensor) -> Var {
-        let op = Op::Gather { axis: self.axis("gather", axis), index: index.clone() };
+        let op = Op::Gather { axis: self.axis("gather", axis), index: Arc::new(index.clone()) };
         record_one(op, &[self], self.value.gather(axis, index))
     }
 
     /// This with `source` added at `index` along `axis`. Gradients: g, and g gathered at the index.
     #[track_caller]
     pub fn scatter_add(&self, axis: isize, index: &Tensor, source: &Var) -> Var {
-        let op = Op::ScatterAdd { axis: self.axis("scatter_add", axis), index: index.clone() };
+        let op = Op::ScatterAdd { axis: self.axis("scatter_add", axis), index: Arc::new(index.clone()) };
         record_one(op, &[self, source], self.value.scatter_add(axis, index, &source.value))
     }
 
@@ -31,7 +33,7 @@ impl Var {
             panic!("embedding: table of shape {:?} with {} ids", self.shape(), ids.dtype());
         }
         let flat = ids.flatten();
-        let rows = record_one(Op::Embedding(flat.clone()), &[self], self.value.index_select(0, &flat));
+        let rows = record_one(Op::Embedding(Arc::new(flat.clone())), &[self], self.value.index_select(0, &flat));
         let mut shape = Dims::from(ids.shape());
         shape.push(self.dim(1));
         rows.reshape(&shape)
@@ -41,7 +43,7 @@ impl Var {
     #[track_caller]
     pub fn top_k(&self, k: usize, axis: isize) -> (Var, Tensor) {
         let (values, places) = self.value.top_k(k, axis);
-        let op = Op::Gather { axis: self.axis("top_k", axis), index: places.clone() };
+        let op = Op::Gather { axis: self.axis("top_k", axis), index: Arc::new(places.clone()) };
         (record_one(op, &[self], values), places)
     }
 }

@@ -25,7 +25,8 @@ pub(crate) use reductions::signed;
 /// share the node. Graphs are `Send + Sync`: nothing about them belongs to a thread.
 #[derive(Clone)]
 pub struct Var {
-    value: Tensor,
+    // Shared with the nodes that save it: a tensor is an order larger than a pointer.
+    value: Arc<Tensor>,
     edge: Option<Edge>,
 }
 
@@ -41,21 +42,21 @@ impl Var {
         }
         let saved = Saved { inputs: smallvec![], outputs: smallvec![], extra: Extra::None };
         let node = Node::new(Op::Leaf, smallvec![(Dims::from(value.shape()), value.dtype())], saved);
-        Var { value, edge: Some(Edge { node, slot: 0 }) }
+        Var::of(value.into(), Some(Edge { node, slot: 0 }))
     }
 
     /// A variable that is not tracked.
     pub fn constant(value: Tensor) -> Var {
-        Var { value, edge: None }
+        Var::of(value.into(), None)
     }
 
-    pub(crate) fn of(value: Tensor, edge: Option<Edge>) -> Var {
+    pub(crate) fn of(value: Arc<Tensor>, edge: Option<Edge>) -> Var {
         Var { value, edge }
     }
 
     /// The same value, not tracked: no gradient passes here.
     pub fn detach(&self) -> Var {
-        Var::constant(self.value.clone())
+        Var::of(self.value.clone(), None)
     }
 
     /// The value.
@@ -65,7 +66,11 @@ impl Var {
 
     /// The value, without its graph.
     pub fn into_tensor(self) -> Tensor {
-        self.value
+        Arc::unwrap_or_clone(self.value)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Tensor> {
+        &self.value
     }
 
     /// The value of a leaf, for an update in place; see [`Tensor::storage_mut`]: whoever else still needs the old value keeps it.
@@ -77,7 +82,7 @@ impl Var {
         if !self.is_leaf() {
             panic!("value_mut: only a leaf may change; this comes from `{}`", self.operation());
         }
-        &mut self.value
+        Arc::make_mut(&mut self.value)
     }
 
     /// Whether gradients pass through this.

@@ -92,9 +92,10 @@ impl Var {
     /// `parts` one after another along `axis`.
     #[track_caller]
     pub fn concat(parts: &[&Var], axis: isize) -> Var {
-        let values: Vec<&Tensor> = parts.iter().map(|part| &part.value).collect();
+        let values: Vec<&Tensor> = parts.iter().map(|part| part.tensor()).collect();
         let value = Tensor::concat(&values, axis);
-        record_one(Op::Concat(parts[0].axis("concat", axis)), parts, value)
+        let lengths = values.iter().map(|part| part.dim(axis)).collect();
+        record_one(Op::Concat { axis: parts[0].axis("concat", axis), lengths }, parts, value)
     }
 
     /// `parts` of one shape along a new axis.
