@@ -89,6 +89,13 @@ pub fn gradcheck_with(f: impl Fn(&[Var]) -> Var, inputs: &[Tensor], tolerance: T
 /// As [`gradcheck`], for the derivative of the derivative: the gradient itself is the function that is checked, with respect to the inputs and to the
 /// gradient that arrives at f.
 ///
+/// ```
+/// use unrolled_autograd::gradgradcheck;
+/// use unrolled_tensor::{Device, Tensor};
+/// let x = Tensor::from_slice(&[0.3f64, -1.2, 2.0], [3], &Device::cpu());
+/// gradgradcheck(|v| v[0].softmax(0), &[x]).unwrap();
+/// ```
+///
 /// # Errors
 /// Where they disagree beyond [`Tolerance::second_order`].
 #[track_caller]

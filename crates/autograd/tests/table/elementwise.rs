@@ -5,7 +5,7 @@ use unrolled_tensor::DType;
 use unrolled_tensor::ops::{Binary, Unary};
 
 use crate::row::{Case, Row};
-use crate::sample::Sample;
+use crate::sample::{Sample, Values};
 
 pub fn rows() -> Vec<Row> {
     let unary = Unary::ALL.into_iter().filter(|op| op.takes(DType::F64)).map(unary);
@@ -14,7 +14,7 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// A value at which `op` is smooth, a good step away from any kink or pole.
-fn smooth(op: Unary, s: &mut Sample) -> f64 {
+fn smooth(op: Unary, s: &mut Values) -> f64 {
     let sign = s.of(&[-1.0, 1.0]);
     match op {
         Unary::Log | Unary::Sqrt | Unary::Rsqrt | Unary::Powf(_) => s.uniform(0.4, 2.5),

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use unrolled_autograd::{Tolerance, Var, gradcheck_with, gradgradcheck_with};
 use unrolled_tensor::Tensor;
 
-use crate::sample::Sample;
+use crate::sample::{Sample, each};
 
 /// One function with inputs for it.
 pub struct Case {
@@ -68,34 +68,36 @@ impl Row {
     }
 
     /// Checks both derivatives of `cases` cases.
-    pub fn check(&self, cases: u64) {
-        for number in 0..cases {
-            let Case { f, inputs } = (self.case)(&mut Sample::new(&self.name, number));
+    pub fn check(&self, cases: u32) {
+        each(&self.name, cases, |s| {
+            let Case { f, inputs } = (self.case)(s);
             let shapes: Vec<&[usize]> = inputs.iter().map(Tensor::shape).collect();
-            let place = format!("{}, case {number}, inputs of shapes {shapes:?}", self.name);
-            self.records(&f, &inputs, &place);
-            let tolerance = Tolerance { step: self.step, ..Tolerance::default() };
-            if let Err(error) = gradcheck_with(&f, &inputs, tolerance) {
-                panic!("{place}: {error}");
-            }
-            let second = || gradgradcheck_with(&f, &inputs, Tolerance { step: self.step, ..Tolerance::second_order() });
-            match self.second {
-                Second::Holds => second().unwrap_or_else(|error| panic!("{place}: {error}")),
-                Second::Refused(message) => assert_refused(second, message, &place),
-            }
+            let checked = self.records(&f, &inputs).and_then(|()| self.derivatives(&f, &inputs));
+            checked.map_err(|error| format!("inputs of shapes {shapes:?}: {error}"))
+        });
+    }
+
+    fn derivatives(&self, f: &dyn Fn(&[Var]) -> Var, inputs: &[Tensor]) -> Result<(), String> {
+        let tolerance = Tolerance { step: self.step, ..Tolerance::default() };
+        gradcheck_with(f, inputs, tolerance).map_err(|error| error.to_string())?;
+        let second = || gradgradcheck_with(f, inputs, Tolerance { step: self.step, ..Tolerance::second_order() });
+        match self.second {
+            Second::Holds => second().map_err(|error| error.to_string()),
+            Second::Refused(message) => refused(second, message),
         }
     }
 
     /// The operation that the row is there for is what is checked.
-    fn records(&self, f: &dyn Fn(&[Var]) -> Var, inputs: &[Tensor], place: &str) {
+    fn records(&self, f: &dyn Fn(&[Var]) -> Var, inputs: &[Tensor]) -> Result<(), String> {
         let leaves: Vec<Var> = inputs.iter().cloned().map(Var::leaf).collect();
         let operations = f(&leaves).operations();
-        assert!(operations.contains(&self.operation), "{place}: records {operations:?}, not {}", self.operation);
+        let there = operations.contains(&self.operation);
+        there.then_some(()).ok_or_else(|| format!("records {operations:?}, not {}", self.operation))
     }
 }
 
-fn assert_refused<T: std::fmt::Debug>(work: impl FnOnce() -> T, message: &str, place: &str) {
-    let payload = catch_unwind(AssertUnwindSafe(work)).expect_err(place);
+fn refused<T>(work: impl FnOnce() -> T, message: &str) -> Result<(), String> {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(work)) else { return Err("second order is not refused".into()) };
     let said = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
-    assert!(said.is_some_and(|said| said.contains(message)), "{place}: said {said:?}");
+    said.is_some_and(|said| said.contains(message)).then_some(()).ok_or_else(|| format!("refused with {said:?}"))
 }

@@ -1,31 +1,41 @@
-//! Seeded choices: shapes, values, and views that operations get their operands through.
+//! Choices of shapes, values, and views that operations get their operands through.
 
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use unrolled_autograd::Var;
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{Device, Tensor};
 
-/// A stream of choices, the same in every run.
+/// Runs `check` on samples made by proptest: the same in every run, and shrunk towards small shapes and plain operands where one fails.
+pub fn each(row: &str, cases: u32, check: impl Fn(&mut Sample) -> Result<(), String>) {
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let strategy = (any::<u64>().no_shrink(), proptest::collection::vec(any::<u32>(), 40));
+    let outcome = runner.run(&strategy, |(seed, choices)| {
+        let values = Values { key: Key::new(seed).purpose(row), at: 0 };
+        check(&mut Sample { choices: choices.into_iter(), values }).map_err(TestCaseError::fail)
+    });
+    if let Err(error) = outcome {
+        panic!("{row}: {error}");
+    }
+}
+
+/// A source of choices. Those of structure shrink towards the first of each; numbers do not.
 pub struct Sample {
+    choices: std::vec::IntoIter<u32>,
+    pub values: Values,
+}
+
+/// A source of numbers.
+pub struct Values {
     key: Key,
     at: u64,
 }
 
-/// Makes an operand of a leaf.
-pub type View = Box<dyn Fn(&Var) -> Var>;
-
-impl Sample {
-    pub fn new(row: &str, case: u64) -> Sample {
-        Sample { key: Key::new(1986).purpose(row).at(case), at: 0 }
-    }
-
+impl Values {
     pub fn below(&mut self, n: usize) -> usize {
         self.at += 1;
         self.key.below(self.at, n as u64) as usize
-    }
-
-    /// True once in `n` times.
-    pub fn once_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
     }
 
     pub fn of<T: Clone>(&mut self, choices: &[T]) -> T {
@@ -35,6 +45,25 @@ impl Sample {
     pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
         self.at += 1;
         low + (high - low) * self.key.uniform(self.at)
+    }
+}
+
+/// Makes an operand of a leaf.
+pub type View = Box<dyn Fn(&Var) -> Var>;
+
+impl Sample {
+    pub fn below(&mut self, n: usize) -> usize {
+        let choice = self.choices.next().unwrap_or(0);
+        ((choice as u64 * n as u64) >> 32) as usize
+    }
+
+    pub fn of<T: Clone>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())].clone()
+    }
+
+    /// True once in `n` times; shrinks towards false.
+    pub fn once_in(&mut self, n: usize) -> bool {
+        self.below(n) == n - 1
     }
 
     /// Up to three axes of 1 to 3, one in twelve of them of length 0.
@@ -58,8 +87,8 @@ impl Sample {
         (0..rank as isize).filter(|_| self.below(2) == 0).collect()
     }
 
-    pub fn tensor(&mut self, shape: &[usize], mut value: impl FnMut(&mut Sample) -> f64) -> Tensor {
-        let values: Vec<f64> = (0..shape.iter().product()).map(|_| value(self)).collect();
+    pub fn tensor(&mut self, shape: &[usize], mut value: impl FnMut(&mut Values) -> f64) -> Tensor {
+        let values: Vec<f64> = (0..shape.iter().product()).map(|_| value(&mut self.values)).collect();
         Tensor::from_slice(&values, shape, &Device::cpu())
     }
 
@@ -72,19 +101,19 @@ impl Sample {
         let total: usize = shapes.iter().map(|shape| shape.iter().product::<usize>()).sum();
         let mut places: Vec<usize> = (0..total).collect();
         for i in (1..total).rev() {
-            places.swap(i, self.below(i + 1));
+            places.swap(i, self.values.below(i + 1));
         }
         let mut values = places.into_iter().map(|place| (place as f64 - total as f64 / 2.0) * 0.125);
         shapes.iter().map(|shape| self.tensor(shape, |_| values.next().expect("one for each element"))).collect()
     }
 
     pub fn indices(&mut self, shape: &[usize], below: usize) -> Tensor {
-        let indices: Vec<u32> = (0..shape.iter().product()).map(|_| self.below(below) as u32).collect();
+        let indices: Vec<u32> = (0..shape.iter().product()).map(|_| self.values.below(below) as u32).collect();
         Tensor::from_slice(&indices, shape, &Device::cpu())
     }
 
     pub fn truths(&mut self, shape: &[usize]) -> Tensor {
-        let truths: Vec<bool> = (0..shape.iter().product()).map(|_| self.once_in(2)).collect();
+        let truths: Vec<bool> = (0..shape.iter().product()).map(|_| self.values.below(2) == 0).collect();
         Tensor::from_slice(&truths, shape, &Device::cpu())
     }
 
