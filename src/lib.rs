@@ -20,6 +20,8 @@
 //! Without the default features only the library for tensors and gradients is built.
 
 mod device;
+#[cfg(feature = "cli")]
+pub mod display;
 
 pub use device::{DeviceNameError, device, devices};
 pub use unrolled_autograd as autograd;

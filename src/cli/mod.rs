@@ -3,7 +3,7 @@
 mod bleu;
 mod completions;
 mod config_flags;
-mod display;
+
 mod input;
 mod n_best;
 mod score;

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
+use unrolled::display::Display;
 use unrolled_seq2seq::config::{Config, Layers, PRESETS, Resolved};
 use unrolled_seq2seq::progress::{Observer, Silent};
 use unrolled_seq2seq::run::{self, RunOptions};
 
 use super::config_flags::ConfigFlags;
-use super::display::Display;
+
 use super::signals::stop_flag;
 use super::threads::use_threads;
 

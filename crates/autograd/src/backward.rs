@@ -1,123 +1,22 @@
 //! From outputs back to leaves.
 
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-use unrolled_tensor::{Dims, Tensor};
+use smallvec::{SmallVec, smallvec};
 
-use crate::graph::{NoGrad, Node};
+use crate::Var;
+use crate::gradient::{Gradient, Gradients};
+use crate::graph::{Edge, NoGrad, Node};
 use crate::ops::Op;
 use crate::rules::Context;
-use crate::{Var, no_grad};
-
-/// The gradient of one variable.
-#[derive(Clone, Debug)]
-pub enum Gradient {
-    /// As large as the variable.
-    Dense(Var),
-    /// Of some rows only, all others being 0: what an embedding's table gets.
-    Rows(Rows),
-}
-
-/// A gradient of rows of a table. After [`Var::backward`] the rows are distinct and ascending.
-#[derive(Clone, Debug)]
-pub struct Rows {
-    /// u32 `[n]`
-    pub index: Tensor,
-    /// `[n, D]`
-    pub values: Tensor,
-    /// The table's shape, `[V, D]`.
-    pub shape: [usize; 2],
-}
-
-impl Rows {
-    /// As large as the table.
-    pub fn to_dense(&self) -> Tensor {
-        Tensor::zeros(self.shape, self.values.dtype(), self.values.device()).index_add(0, &self.index, &self.values)
-    }
-
-    fn coalesced(self) -> Rows {
-        let (index, values) = self.values.coalesce(&self.index);
-        Rows { index, values, ..self }
-    }
-}
-
-impl Gradient {
-    /// The gradient as large as the variable.
-    pub fn to_dense(&self) -> Tensor {
-        match self {
-            Gradient::Dense(gradient) => gradient.tensor().clone(),
-            Gradient::Rows(rows) => rows.to_dense(),
-        }
-    }
-
-    pub(crate) fn into_var(self) -> Var {
-        match self {
-            Gradient::Dense(gradient) => gradient,
-            Gradient::Rows(rows) => Var::constant(rows.to_dense()),
-        }
-    }
-
-    /// The sum of both. The first of several is moved, not added to zeros.
-    fn plus(self, other: Gradient, tracked: bool) -> Gradient {
-        match (self, other) {
-            (Gradient::Rows(a), Gradient::Rows(b)) => Gradient::Rows(Rows {
-                index: Tensor::concat(&[&a.index, &b.index], 0),
-                values: Tensor::concat(&[&a.values, &b.values], 0),
-                shape: a.shape,
-            }),
-            (a, b) if tracked => Gradient::Dense(a.into_var() + b.into_var()),
-            (a, b) => {
-                let (mut a, b) = (a.into_var().into_tensor(), b.into_var().into_tensor());
-                a.accumulate(&b, 1.0);
-                Gradient::Dense(Var::constant(a))
-            }
-        }
-    }
-}
-
-/// The gradients that a backward pass left at the leaves.
-///
-/// Gradients belong to this value, not to the variables: two passes do not mix, and threads do not share.
-#[derive(Clone, Debug, Default)]
-pub struct Gradients {
-    by_edge: HashMap<(u64, usize), Gradient>,
-}
-
-impl Gradients {
-    /// The gradient of a leaf, dense; `None` where nothing depended on it.
-    pub fn get(&self, var: &Var) -> Option<Tensor> {
-        self.gradient(var).map(Gradient::to_dense)
-    }
-
-    /// The gradient of a leaf as it is, sparse or dense.
-    pub fn gradient(&self, var: &Var) -> Option<&Gradient> {
-        self.by_edge.get(&var.key()?)
-    }
-
-    /// Takes the gradient of a leaf out, so that its storage has one owner.
-    pub fn take(&mut self, var: &Var) -> Option<Gradient> {
-        self.by_edge.remove(&var.key()?)
-    }
-
-    /// How many variables have a gradient.
-    pub fn len(&self) -> usize {
-        self.by_edge.len()
-    }
-
-    /// True where no variable has a gradient.
-    pub fn is_empty(&self) -> bool {
-        self.by_edge.is_empty()
-    }
-}
 
 /// How a backward pass runs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Backward {
     /// Keep what the graph has saved, for another pass over it. Otherwise each node is freed as it is passed.
     pub keep_graph: bool,
-    /// Record the pass itself, so that gradients can be differentiated. Implies `keep_graph`.
+    /// Record the pass itself, so that gradients can be differentiated. Implies `keep_graph`; under [`no_grad`] nothing is recorded.
     pub create_graph: bool,
 }
 
@@ -140,17 +39,24 @@ impl Var {
         self.backward_from(&Var::constant(self.tensor().ones_like()), options)
     }
 
-    /// The gradients of ⟨self, `gradient`⟩.
+    /// The gradients of ⟨self, `gradient`⟩ with respect to every leaf that this variable depends on.
+    ///
+    /// # Panics
+    /// Where shape or dtype of the gradient are not those of this variable, nothing was tracked, or an earlier pass has freed the graph.
     #[track_caller]
     pub fn backward_from(&self, gradient: &Var, options: Backward) -> Gradients {
         if !self.is_tracked() {
             panic!("backward: this variable was not tracked (made without a leaf, under no_grad, or detached)");
         }
-        pass(&[(self, gradient)], &[], options)
+        pass(&[(self, gradient)], None, options)
     }
 }
 
-/// The gradients of Σ ⟨output, gradient⟩ with respect to `inputs`, leaves or not; `None` where nothing depends on one.
+/// The gradients of Σ ⟨output, gradient⟩ with respect to `inputs`, leaves or not; `None` where nothing depends on one. Only the part of the graph
+/// between the two is gone through, and freed; what comes before `inputs` stays for a pass of its own.
+///
+/// # Panics
+/// Where shape or dtype of a gradient are not those of its output, or an earlier pass has freed the graph.
 ///
 /// ```
 /// use unrolled_autograd::{grad, Backward, Var};
@@ -167,7 +73,7 @@ impl Var {
 /// ```
 #[track_caller]
 pub fn grad(outputs: &[(&Var, &Var)], inputs: &[&Var], options: Backward) -> Vec<Option<Var>> {
-    let mut gradients = pass(outputs, inputs, options);
+    let mut gradients = pass(outputs, Some(inputs), options);
     let mut answers: Vec<Option<Var>> = Vec::with_capacity(inputs.len());
     for (i, input) in inputs.iter().enumerate() {
         // The same variable may be asked for twice.
@@ -180,110 +86,144 @@ pub fn grad(outputs: &[(&Var, &Var)], inputs: &[&Var], options: Backward) -> Vec
     answers
 }
 
-struct Queued(Arc<Node>);
-
-impl PartialEq for Queued {
-    fn eq(&self, other: &Queued) -> bool {
-        self.0.id == other.0.id
-    }
-}
-impl Eq for Queued {}
-impl PartialOrd for Queued {
-    fn partial_cmp(&self, other: &Queued) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Queued {
-    fn cmp(&self, other: &Queued) -> std::cmp::Ordering {
-        self.0.id.cmp(&other.0.id)
-    }
+/// Which nodes lead to what gradients are asked for.
+pub(crate) enum Needed {
+    /// To every leaf: all nodes do.
+    Everything,
+    /// To some variables: those between, and whether a gradient goes on from there.
+    Between(HashMap<u64, bool>),
 }
 
-/// Gradients that have arrived at nodes not yet visited, and the order to visit them in.
-#[derive(Default)]
-struct Arrived {
-    queue: BinaryHeap<Queued>,
-    by_node: HashMap<u64, SmallVec<[Option<Gradient>; 1]>>,
+impl Needed {
+    /// The nodes from which `wanted` can be reached. A node's inputs are older than it is, so none older than the oldest wanted is looked at.
+    fn between(outputs: &[(&Var, &Var)], wanted: &HashSet<(u64, usize)>) -> Needed {
+        let nodes: HashSet<u64> = wanted.iter().map(|&(id, _)| id).collect();
+        let oldest = nodes.iter().copied().min().unwrap_or(u64::MAX);
+        let mut waiting: Vec<Arc<Node>> =
+            outputs.iter().filter_map(|(output, _)| Some(output.edge()?.node.clone())).collect();
+        let mut inputs: BTreeMap<u64, Option<SmallVec<[u64; 2]>>> = BTreeMap::new();
+        while let Some(node) = waiting.pop() {
+            if node.id < oldest || inputs.contains_key(&node.id) {
+                continue;
+            }
+            let mut ids = SmallVec::new();
+            let there = node.each_input(|input| {
+                if let Some(edge) = &input.edge {
+                    ids.push(edge.node.id);
+                    waiting.push(edge.node.clone());
+                }
+            });
+            inputs.insert(node.id, there.then_some(ids));
+        }
+        let mut leads = HashMap::new();
+        for (id, inputs) in inputs {
+            // Where an earlier pass has freed the inputs they may have led there: the visit will say so.
+            let on = inputs.is_none_or(|inputs| inputs.iter().any(|input| leads.contains_key(input)));
+            if on || nodes.contains(&id) {
+                leads.insert(id, on);
+            }
+        }
+        Needed::Between(leads)
+    }
+
+    pub fn contains(&self, node: &Node) -> bool {
+        match self {
+            Needed::Everything => true,
+            Needed::Between(leads) => leads.contains_key(&node.id),
+        }
+    }
+
+    /// Whether a gradient goes on from this node.
+    fn goes_on(&self, node: &Node) -> bool {
+        match self {
+            Needed::Everything => !matches!(node.op, Op::Leaf),
+            Needed::Between(leads) => leads[&node.id],
+        }
+    }
 }
 
-impl Arrived {
-    fn add(&mut self, node: &Arc<Node>, slot: usize, gradient: Gradient, tracked: bool) {
-        let slots = self.by_node.entry(node.id).or_insert_with(|| {
-            self.queue.push(Queued(node.clone()));
-            smallvec::smallvec![None; node.outputs.len()]
-        });
-        slots[slot] = Some(match slots[slot].take() {
+/// A gradient for each output of a node.
+type Slots = SmallVec<[Option<Gradient>; 1]>;
+
+/// Gradients that have arrived at nodes not yet visited.
+struct Arrived<'a> {
+    by_id: BTreeMap<u64, (Arc<Node>, Slots)>,
+    needed: &'a Needed,
+    tracked: bool,
+}
+
+impl Arrived<'_> {
+    fn add(&mut self, Edge { node, slot }: &Edge, gradient: Gradient) {
+        if !self.needed.contains(node) {
+            return;
+        }
+        debug_assert_eq!(gradient.shape(), node.outputs[*slot].0, "the gradient for `{}`", node.op.name());
+        let fresh = || (node.clone(), smallvec![None; node.outputs.len()]);
+        let (_, slots) = self.by_id.entry(node.id).or_insert_with(fresh);
+        slots[*slot] = Some(match slots[*slot].take() {
             None => gradient,
-            Some(before) => before.plus(gradient, tracked),
+            Some(before) => before.plus(gradient, self.tracked),
         });
     }
 }
 
-/// Visits nodes in descending order of their ids: when a node is reached, all its gradients have arrived.
+/// Visits nodes in descending order of their ids: when a node is reached, all its gradients have arrived. Answers with the gradients of
+/// `wanted`, or of all leaves.
 #[track_caller]
-fn pass(outputs: &[(&Var, &Var)], wanted: &[&Var], options: Backward) -> Gradients {
+fn pass(outputs: &[(&Var, &Var)], wanted: Option<&[&Var]>, options: Backward) -> Gradients {
     let tracked = options.create_graph;
     let keep = options.keep_graph || tracked;
     let _guard = (!tracked).then(NoGrad::new);
-    let wanted: Vec<(u64, usize)> = wanted.iter().filter_map(|var| var.key()).collect();
-    let mut arrived = Arrived::default();
+    let wanted: Option<HashSet<_>> = wanted.map(|wanted| wanted.iter().filter_map(|var| var.key()).collect());
+    let needed = wanted.as_ref().map_or(Needed::Everything, |wanted| Needed::between(outputs, wanted));
+    let mut arrived = Arrived { by_id: BTreeMap::new(), needed: &needed, tracked };
     for (output, gradient) in outputs {
         if output.shape() != gradient.shape() || output.dtype() != gradient.dtype() {
             let (a, b) = (output.shape(), gradient.shape());
             panic!("backward: gradient {} of shape {b:?} for {} of shape {a:?}", gradient.dtype(), output.dtype());
         }
         if let Some(edge) = output.edge() {
-            arrived.add(&edge.node, edge.slot, Gradient::Dense((*gradient).clone()), tracked);
+            arrived.add(edge, Gradient::Dense((*gradient).clone()));
         }
     }
     let mut result = Gradients::default();
-    while let Some(Queued(node)) = arrived.queue.pop() {
-        let gradients = arrived.by_node.remove(&node.id).expect("a queued node has gradients");
-        let leaf = matches!(node.op, Op::Leaf);
+    while let Some((_, (node, gradients))) = arrived.by_id.pop_last() {
         for (slot, gradient) in gradients.iter().enumerate() {
-            if let Some(gradient) = gradient
-                && (wanted.contains(&(node.id, slot)) || (leaf && wanted.is_empty()))
-            {
-                result.by_edge.insert((node.id, slot), finished(gradient.clone()));
+            let asked = match &wanted {
+                Some(wanted) => wanted.contains(&(node.id, slot)),
+                None => matches!(node.op, Op::Leaf),
+            };
+            if let (true, Some(gradient)) = (asked, gradient) {
+                result.by_edge.insert((node.id, slot), gradient.clone().finished());
             }
         }
-        if leaf {
-            continue;
-        }
-        let Some(saved) = node.saved(keep) else {
-            panic!(
-                "backward: an earlier backward has freed this graph at `{}`; set `keep_graph` in the first of several",
-                node.op.name()
-            );
-        };
-        let gradients: SmallVec<[Option<Var>; 1]> =
-            gradients.into_iter().map(|gradient| gradient.map(Gradient::into_var)).collect();
-        let context = Context { node: &node, saved: &saved, tracked };
-        let answers = node.op.vjp(&context, &gradients);
-        debug_assert_eq!(answers.len(), saved.inputs.len(), "{}: one gradient for each input", node.op.name());
-        for (input, gradient) in saved.inputs.iter().zip(answers) {
-            if let (Some(edge), Some(gradient)) = (&input.edge, gradient) {
-                arrived.add(&edge.node, edge.slot, gradient, tracked);
-            }
+        if needed.goes_on(&node) {
+            visit(node, gradients, &mut arrived, keep);
         }
     }
     result
 }
 
-fn finished(gradient: Gradient) -> Gradient {
-    match gradient {
-        Gradient::Rows(rows) => Gradient::Rows(no_grad(|| rows.coalesced())),
-        dense => dense,
-    }
-}
-
-/// For callers that need to know a gradient's shape without making it dense.
-impl Gradient {
-    /// The variable's shape.
-    pub fn shape(&self) -> Dims {
-        match self {
-            Gradient::Dense(gradient) => gradient.shape().into(),
-            Gradient::Rows(rows) => rows.shape[..].into(),
+/// Runs the node's rule and passes the answers on.
+#[track_caller]
+fn visit(node: Arc<Node>, gradients: Slots, arrived: &mut Arrived<'_>, keep: bool) {
+    let Some(saved) = node.saved(keep) else {
+        panic!(
+            "backward: an earlier backward has freed this graph at `{}`; set `keep_graph` in the first of several",
+            node.op.name()
+        );
+    };
+    let gradients: SmallVec<[Option<Var>; 1]> =
+        gradients.into_iter().map(|gradient| gradient.map(Gradient::into_var)).collect();
+    let context = Context { node: &node, saved: &saved, tracked: arrived.tracked, needed: arrived.needed };
+    let answers = node.op.vjp(&context, &gradients);
+    debug_assert_eq!(answers.len(), saved.inputs.len(), "{}: one gradient for each input", node.op.name());
+    // What the rule worked with goes before the sums need room.
+    drop(gradients);
+    for (input, gradient) in saved.inputs.into_iter().zip(answers) {
+        drop(input.value);
+        if let (Some(edge), Some(gradient)) = (&input.edge, gradient) {
+            arrived.add(edge, gradient);
         }
     }
 }

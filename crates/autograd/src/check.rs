@@ -9,7 +9,7 @@ use unrolled_tensor::{DType, Tensor};
 use crate::backward::{Backward, grad};
 use crate::{Var, no_grad};
 
-/// How near an analytic gradient must be: |a − n| ≤ `absolute` + `relative` · max(|a|, |n|).
+/// How near an analytic gradient must be: |a − n| ≤ `absolute` + `relative` · max(|a|, |n|), and both finite.
 #[derive(Clone, Copy, Debug)]
 pub struct Tolerance {
     /// The step of the central difference.
@@ -24,6 +24,13 @@ impl Default for Tolerance {
     /// For functions of order 1 in f64: the difference's own error is about 1e-10.
     fn default() -> Tolerance {
         Tolerance { step: 1e-5, relative: 1e-6, absolute: 1e-7 }
+    }
+}
+
+impl Tolerance {
+    /// For gradients of gradients, which are larger and rougher.
+    pub fn second_order() -> Tolerance {
+        Tolerance { step: 1e-5, relative: 1e-5, absolute: 1e-6 }
     }
 }
 
@@ -67,16 +74,38 @@ impl std::error::Error for CheckError {}
 /// Where they disagree beyond [`Tolerance::default`].
 #[track_caller]
 pub fn gradcheck(f: impl Fn(&[Var]) -> Var, inputs: &[Tensor]) -> Result<(), CheckError> {
-    check(1, &f, inputs, Tolerance::default())
+    gradcheck_with(f, inputs, Tolerance::default())
+}
+
+/// [`gradcheck`] with a step and tolerance of the caller's own, for functions of another scale.
+///
+/// # Errors
+/// Where they disagree beyond the tolerance.
+#[track_caller]
+pub fn gradcheck_with(f: impl Fn(&[Var]) -> Var, inputs: &[Tensor], tolerance: Tolerance) -> Result<(), CheckError> {
+    check(1, &f, inputs, tolerance)
 }
 
 /// As [`gradcheck`], for the derivative of the derivative: the gradient itself is the function that is checked, with respect to the inputs and to the
 /// gradient that arrives at f.
 ///
 /// # Errors
-/// Where they disagree beyond the tolerance.
+/// Where they disagree beyond [`Tolerance::second_order`].
 #[track_caller]
 pub fn gradgradcheck(f: impl Fn(&[Var]) -> Var, inputs: &[Tensor]) -> Result<(), CheckError> {
+    gradgradcheck_with(f, inputs, Tolerance::second_order())
+}
+
+/// [`gradgradcheck`] with a step and tolerance of the caller's own.
+///
+/// # Errors
+/// Where they disagree beyond the tolerance.
+#[track_caller]
+pub fn gradgradcheck_with(
+    f: impl Fn(&[Var]) -> Var,
+    inputs: &[Tensor],
+    tolerance: Tolerance,
+) -> Result<(), CheckError> {
     let output = no_grad(|| f(&constants(inputs)));
     let mut all = inputs.to_vec();
     all.push(direction(output.tensor(), "cotangent"));
@@ -91,11 +120,12 @@ pub fn gradgradcheck(f: impl Fn(&[Var]) -> Var, inputs: &[Tensor]) -> Result<(),
         let parts: Vec<Var> = gradients
             .into_iter()
             .zip(&leaves)
-            .map(|(g, leaf)| g.unwrap_or_else(|| leaf.detach() * 0.0 + leaf * 0.0).reshape([leaf.tensor().elements()]))
+            .map(|(g, leaf)| g.unwrap_or_else(|| Var::constant(leaf.tensor().zeros_like())))
+            .map(|g| g.reshape([g.tensor().elements()]))
             .collect();
         Var::concat(&parts.iter().collect::<Vec<_>>(), 0)
     };
-    check(2, &first, &all, Tolerance { relative: 1e-5, absolute: 1e-6, ..Tolerance::default() })
+    check(2, &first, &all, tolerance)
 }
 
 fn constants(inputs: &[Tensor]) -> Vec<Var> {
@@ -121,10 +151,12 @@ fn check(order: usize, f: &dyn Fn(&[Var]) -> Var, inputs: &[Tensor], tolerance: 
     };
     let projected = |inputs: &[Tensor]| {
         let output = if order == 1 { no_grad(|| f(&constants(inputs))) } else { f(&constants(inputs)) };
-        output.tensor().mul(&r).sum(.., false).item::<f64>()
+        output.tensor().mul(&r).cast(DType::F64).sum(.., false).item::<f64>()
     };
     for (i, (input, analytic)) in inputs.iter().zip(analytic).enumerate() {
-        let analytic = analytic.map_or_else(|| input.zeros_like(), Var::into_tensor).to_vec::<f64>();
+        let analytic = analytic.map_or_else(|| input.zeros_like(), Var::into_tensor);
+        assert_eq!(analytic.shape(), input.shape(), "the gradient of input {i}");
+        let analytic = analytic.to_vec::<f64>();
         let values = input.to_vec::<f64>();
         for (e, &analytic) in analytic.iter().enumerate() {
             let at = |shift: f64| {
@@ -136,8 +168,8 @@ fn check(order: usize, f: &dyn Fn(&[Var]) -> Var, inputs: &[Tensor], tolerance: 
             };
             let numeric = (at(tolerance.step) - at(-tolerance.step)) / (2.0 * tolerance.step);
             let allowed = tolerance.absolute + tolerance.relative * analytic.abs().max(numeric.abs());
-            // Written so that NaN fails.
-            let near = (analytic - numeric).abs() <= allowed;
+            // Neither NaN nor infinite: two infinities would agree with everything.
+            let near = allowed.is_finite() && (analytic - numeric).abs() <= allowed;
             if !near {
                 return Err(CheckError { order, input: i, element: e, analytic, numeric });
             }

@@ -31,18 +31,20 @@ pub trait Function: Send + Sync {
     /// The outputs.
     fn forward(&self, inputs: &[Tensor]) -> Vec<Tensor>;
 
-    /// The gradient of each input, from those of the outputs (`None` where none arrived, which means 0). Written in `Var` operations it
-    /// can be differentiated again. `outputs` are given only if [`one_output`](Function::one_output) is true.
+    /// The gradient of each input, from those of the outputs (`None` where none arrived, which means 0). `None` for an
+    /// input says that nothing depends on it.
+    ///
+    /// Written in `Var` operations on what is given here, it can be differentiated again. What is computed from tensors alone is a constant to a
+    /// second derivative, which [`gradgradcheck`](crate::gradgradcheck) finds.
     fn backward(&self, inputs: &[Var], outputs: &[Var], gradients: &[Option<Var>]) -> Vec<Option<Var>>;
-
-    /// True (the usual case) where there is one output, which backward then gets.
-    fn one_output(&self) -> bool {
-        true
-    }
 }
 
 impl Var {
-    /// Applies a user's own function.
+    /// Applies a user's own function. An output that is not a float (indices, truth values) is not tracked.
+    ///
+    /// # Panics
+    /// In the backward pass, where the gradients are not one for each input, each in its input's shape and dtype.
+    #[track_caller]
     pub fn apply(function: std::sync::Arc<dyn Function>, inputs: &[&Var]) -> Vec<Var> {
         let values: Vec<Tensor> = inputs.iter().map(|input| input.tensor().clone()).collect();
         let outputs = function.forward(&values);

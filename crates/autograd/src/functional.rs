@@ -31,6 +31,9 @@ pub fn vjp(
 /// The value of `f` and the product of its Jacobian with `tangents` from the right, by two passes backwards: the first is linear in its
 /// cotangent, and the second differentiates it. What refuses a second derivative refuses this.
 ///
+/// # Panics
+/// Where there is not one tangent for each input, of its shape and dtype.
+///
 /// ```
 /// use unrolled_autograd::jvp;
 /// use unrolled_tensor::{Device, Tensor};
@@ -42,8 +45,11 @@ pub fn vjp(
 #[track_caller]
 pub fn jvp(f: impl Fn(&[Var]) -> Var, inputs: &[Tensor], tangents: &[Tensor]) -> (Tensor, Tensor) {
     let leaves: Vec<Var> = inputs.iter().cloned().map(Var::leaf).collect();
+    if tangents.len() != inputs.len() {
+        panic!("jvp: {} tangents for {} inputs", tangents.len(), inputs.len());
+    }
     let output = f(&leaves);
-    let cotangent = Var::leaf(output.tensor().zeros_like().copy());
+    let cotangent = Var::leaf(output.tensor().zeros_like());
     let create = Backward { create_graph: true, ..Backward::default() };
     let first = grad(&[(&output, &cotangent)], &leaves.iter().collect::<Vec<_>>(), create);
     let tangents: Vec<Var> = tangents.iter().cloned().map(Var::constant).collect();

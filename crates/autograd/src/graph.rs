@@ -26,8 +26,8 @@ pub(crate) struct Node {
 #[derive(Clone)]
 pub(crate) struct Saved {
     pub inputs: SmallVec<[Input; 2]>,
-    /// The first output, where the rule asks for it.
-    pub output: Option<Tensor>,
+    /// The outputs, where the rule asks for them.
+    pub outputs: SmallVec<[Tensor; 1]>,
     pub extra: Extra,
 }
 
@@ -74,10 +74,16 @@ impl Node {
         let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
         if keep { saved.clone() } else { saved.take() }
     }
+
+    /// Calls `work` with each operand. Says false where backward has freed them.
+    pub fn each_input(&self, work: impl FnMut(&Input)) -> bool {
+        let saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        saved.as_ref().map(|saved| saved.inputs.iter().for_each(work)).is_some()
+    }
 }
 
 impl Drop for Node {
-    /// Iterative: a chain of a million nodes would overflow the stack if each dropped the next.
+    /// Iterative: in a chain of a million nodes each would drop the next, and overflow the stack.
     fn drop(&mut self) {
         LIVE.fetch_sub(1, Relaxed);
         let take = |node: &mut Node| node.saved.get_mut().unwrap_or_else(PoisonError::into_inner).take();
@@ -138,12 +144,13 @@ pub fn is_recording() -> bool {
     PAUSED.with(Cell::get) == 0
 }
 
-/// Wraps an operation's outputs; records it where an input is tracked and recording is on.
+/// Wraps an operation's outputs; records it where an input is tracked and recording is on. An output that is not a float has no gradient
+/// and is not tracked.
 pub(crate) fn record(op: Op, inputs: &[&Var], outputs: SmallVec<[Tensor; 1]>, extra: Extra) -> SmallVec<[Var; 1]> {
     if !is_recording() || !inputs.iter().any(|input| input.is_tracked()) {
         return outputs.into_iter().map(Var::constant).collect();
     }
-    let needs = op.needs();
+    let needs = op.needs(|i| inputs[i].is_tracked());
     let inputs = inputs
         .iter()
         .enumerate()
@@ -154,13 +161,16 @@ pub(crate) fn record(op: Op, inputs: &[&Var], outputs: SmallVec<[Tensor; 1]>, ex
             dtype: input.dtype(),
         })
         .collect();
-    let saved = Saved { inputs, output: needs.output.then(|| outputs[0].clone()), extra };
+    let saved = Saved { inputs, outputs: if needs.outputs { outputs.clone() } else { SmallVec::new() }, extra };
     let described = outputs.iter().map(|o| (Dims::from(o.shape()), o.dtype())).collect();
     let node = Node::new(op, described, saved);
     outputs
         .into_iter()
         .enumerate()
-        .map(|(slot, value)| Var::of(value, Some(Edge { node: node.clone(), slot })))
+        .map(|(slot, value)| {
+            let edge = value.dtype().is_float().then(|| Edge { node: node.clone(), slot });
+            Var::of(value, edge)
+        })
         .collect()
 }
 

@@ -7,8 +7,8 @@ use unrolled_tensor::ops::{Binary, Unary};
 use unrolled_tensor::{Dims, Tensor};
 
 use crate::Var;
-use crate::backward::Gradient;
 use crate::function::Function;
+use crate::gradient::Gradient;
 use crate::rules::{self, Context};
 
 /// A differentiable operation with its constants. A closed set, plus [`Op::Custom`].
@@ -107,15 +107,23 @@ pub enum Op {
 #[derive(Clone, Copy)]
 pub(crate) struct Needs {
     inputs: u32,
-    pub output: bool,
+    pub outputs: bool,
 }
 
 impl Needs {
-    const NOTHING: Needs = Needs { inputs: 0, output: false };
-    const OUTPUT: Needs = Needs { inputs: 0, output: true };
+    pub const NOTHING: Needs = Needs { inputs: 0, outputs: false };
+    pub const OUTPUT: Needs = Needs { inputs: 0, outputs: true };
+    pub const INPUT: Needs = Needs { inputs: 1, outputs: false };
+    const ALL_INPUTS: Needs = Needs { inputs: u32::MAX, outputs: false };
+    const ALL: Needs = Needs { inputs: u32::MAX, outputs: true };
 
-    const fn inputs(mask: u32) -> Needs {
-        Needs { inputs: mask, output: false }
+    /// Of two operands those that are true here.
+    pub const fn pair(first: bool, second: bool) -> Needs {
+        Needs { inputs: first as u32 | (second as u32) << 1, outputs: false }
+    }
+
+    pub const fn and_output(self, outputs: bool) -> Needs {
+        Needs { outputs, ..self }
     }
 
     pub fn input(self, i: usize) -> bool {
@@ -123,47 +131,59 @@ impl Needs {
     }
 }
 
-impl Op {
-    /// The operation's name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Op::Leaf => "leaf",
-            Op::Unary(op) => op.name(),
-            Op::Binary(op) => op.name(),
-            Op::Select(_) => "select",
-            Op::Cast => "cast",
-            Op::Sum { .. } => "sum",
-            Op::Extreme { .. } => "extreme",
-            Op::CumulativeSum(_) => "cumsum",
-            Op::Softmax(_) => "softmax",
-            Op::LogSoftmax(_) => "log_softmax",
-            Op::Matmul => "matmul",
-            Op::Reshape => "reshape",
-            Op::Permute(_) => "permute",
-            Op::Narrow { .. } => "narrow",
-            Op::StepBy { .. } => "step_by",
-            Op::Flip(_) => "flip",
-            Op::BroadcastTo => "broadcast_to",
-            Op::Concat(_) => "concat",
-            Op::Gather { .. } => "gather",
-            Op::ScatterAdd { .. } => "scatter_add",
-            Op::Embedding(_) => "embedding",
-            Op::Lstm { .. } => "lstm_sequence",
-            Op::LinearCrossEntropy => "linear_cross_entropy",
-            Op::Custom(function) => function.name(),
+/// One list of names for [`Op::NAMES`] and [`Op::name`], so that a new operation cannot be missing in either.
+macro_rules! names {
+    ($($pattern:pat => $name:literal,)*) => {
+        /// The name of every operation but those of [`Unary::ALL`] and [`Binary::ALL`] and the users' own.
+        pub const NAMES: &[&str] = &[$($name),*];
+
+        /// The operation's name.
+        pub fn name(&self) -> &'static str {
+            match self {
+                Op::Unary(op) => op.name(),
+                Op::Binary(op) => op.name(),
+                Op::Custom(function) => function.name(),
+                $($pattern => $name,)*
+            }
         }
+    };
+}
+
+impl Op {
+    names! {
+        Op::Leaf => "leaf",
+        Op::Select(_) => "select",
+        Op::Cast => "cast",
+        Op::Sum { .. } => "sum",
+        Op::Extreme { .. } => "extreme",
+        Op::CumulativeSum(_) => "cumsum",
+        Op::Softmax(_) => "softmax",
+        Op::LogSoftmax(_) => "log_softmax",
+        Op::Matmul => "matmul",
+        Op::Reshape => "reshape",
+        Op::Permute(_) => "permute",
+        Op::Narrow { .. } => "narrow",
+        Op::StepBy { .. } => "step_by",
+        Op::Flip(_) => "flip",
+        Op::BroadcastTo => "broadcast_to",
+        Op::Concat(_) => "concat",
+        Op::Gather { .. } => "gather",
+        Op::ScatterAdd { .. } => "scatter_add",
+        Op::Embedding(_) => "embedding",
+        Op::Lstm { .. } => "lstm_sequence",
+        Op::LinearCrossEntropy => "linear_cross_entropy",
     }
 
-    pub(crate) fn needs(&self) -> Needs {
+    /// What to save, given which inputs are tracked: an operand whose only use is the gradient of an untracked one is not kept.
+    pub(crate) fn needs(&self, tracked: impl Fn(usize) -> bool) -> Needs {
         match self {
             Op::Unary(op) => rules::elementwise::unary_needs(*op),
-            Op::Binary(Binary::Add | Binary::Sub) => Needs::NOTHING,
-            Op::Binary(_) => Needs { inputs: 0b11, output: true },
-            Op::Extreme { .. } => Needs { inputs: 1, output: true },
+            Op::Binary(op) => rules::elementwise::binary_needs(*op, tracked(0), tracked(1)),
+            Op::Matmul => Needs::pair(tracked(1), tracked(0)),
+            Op::Extreme { .. } => Needs::INPUT.and_output(true),
             Op::Softmax(_) | Op::LogSoftmax(_) => Needs::OUTPUT,
-            Op::Matmul => Needs::inputs(0b11),
-            Op::Lstm { .. } => Needs::inputs(u32::MAX),
-            Op::Custom(_) => Needs { inputs: u32::MAX, output: true },
+            Op::Lstm { .. } => Needs::ALL_INPUTS,
+            Op::Custom(_) => Needs::ALL,
             _ => Needs::NOTHING,
         }
     }
@@ -210,14 +230,4 @@ impl fmt::Debug for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
-}
-
-pub(crate) const fn needs_input() -> Needs {
-    Needs::inputs(1)
-}
-pub(crate) const fn needs_output() -> Needs {
-    Needs::OUTPUT
-}
-pub(crate) const fn needs_nothing() -> Needs {
-    Needs::NOTHING
 }

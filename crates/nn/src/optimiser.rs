@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use unrolled_autograd::{Gradient, Gradients};
+use unrolled_tensor::Tensor;
 use unrolled_tensor::ops::Update;
-use unrolled_tensor::{DeviceError, Tensor};
 
 use crate::module::LoadError;
 use crate::{Module, Parameter};
@@ -61,7 +61,7 @@ impl Optimiser {
     /// One step of `rate` along the gradients times `scale` (the clip factor), which are used up. Parameters without a gradient stay.
     ///
     /// # Panics
-    /// With a [`DeviceError`] where memory for the state is lacking.
+    /// With a [`DeviceError`](unrolled_tensor::DeviceError) where memory for the state is lacking.
     #[track_caller]
     pub fn step(&mut self, module: &mut dyn Module, gradients: &mut Gradients, rate: f64, scale: f64) {
         self.steps += 1;
@@ -73,19 +73,12 @@ impl Optimiser {
         let hyper = [rate, scale, corrections[0], corrections[1]];
         for (path, parameter) in module.parameters_mut() {
             if let Some(gradient) = gradients.take(parameter.var()) {
-                let outcome = self.change(&path, parameter, gradient, hyper);
-                outcome.unwrap_or_else(|error| std::panic::panic_any(error));
+                self.change(&path, parameter, gradient, hyper);
             }
         }
     }
 
-    fn change(
-        &mut self,
-        path: &str,
-        parameter: &mut Parameter,
-        gradient: Gradient,
-        hyper: [f64; 4],
-    ) -> Result<(), DeviceError> {
+    fn change(&mut self, path: &str, parameter: &mut Parameter, gradient: Gradient, hyper: [f64; 4]) {
         let value = parameter.tensor_mut();
         let device = value.device().clone();
         let states = self.rule.states();
@@ -98,7 +91,7 @@ impl Optimiser {
             Gradient::Dense(gradient) => (gradient.tensor(), None),
             Gradient::Rows(rows) => (&rows.values, Some(&rows.index)),
         };
-        device.backend().update(&self.rule, value, gradient, rows, state, &hyper)
+        value.update(&self.rule, gradient, rows, state, &hyper);
     }
 
     /// What must be saved to go on later: the state of each parameter as `path.0`, `path.1`.

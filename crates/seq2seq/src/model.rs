@@ -51,7 +51,7 @@ module!(Decoder { lstm });
 /// use unrolled_tensor::{random::Key, Device};
 ///
 /// let sizes = Sizes { source_words: 20, target_words: 30, embedding: 4, hidden: 5, layers: 2, softmax_slices: 1 };
-/// let model = Model::new(&sizes, 0.0, 0.08, Key::new(1), &Device::cpu());
+/// let model = Model::new(&sizes, 0.0, 0.08.into(), Key::new(1), &Device::cpu());
 /// assert_eq!(model.parameter_count(), sizes.parameters());
 /// assert_eq!(model.parameters()[1].0, "encoder.lstm.0.weight_ih");
 /// ```
@@ -71,6 +71,22 @@ pub struct Model {
     softmax_slices: usize,
 }
 module!(Model { source_embedding, encoder, target_embedding, decoder, projection });
+
+/// Where the parameters start: uniform in [−x, x).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct InitialRange {
+    /// x for all parameters but the embeddings.
+    pub parameters: f64,
+    /// x for the embeddings.
+    pub embeddings: f64,
+}
+
+impl From<f64> for InitialRange {
+    /// One range for all.
+    fn from(x: f64) -> InitialRange {
+        InitialRange { parameters: x, embeddings: x }
+    }
+}
 
 impl Sizes {
     /// How many numbers such a model learns: one bias vector for each LSTM layer, one for the softmax.
@@ -118,16 +134,17 @@ fn source_tensors(sources: &Sources, device: &Device) -> (Tensor, Tensor) {
 }
 
 impl Model {
-    /// A model whose parameters start uniform in [−range, range), each from a stream of its own.
-    pub fn new(sizes: &Sizes, dropout: f64, range: f64, key: Key, device: &Device) -> Model {
+    /// A model whose parameters start uniform in the given ranges, each from a stream of its own.
+    pub fn new(sizes: &Sizes, dropout: f64, start: InitialRange, key: Key, device: &Device) -> Model {
         let Sizes { source_words, target_words, embedding, hidden, layers, softmax_slices } = *sizes;
-        let stack = |name| Lstm::new(embedding, hidden, layers, dropout, range, key.purpose(name), device);
+        let stack = |name| Lstm::new(embedding, hidden, layers, dropout, start.parameters, key.purpose(name), device);
+        let words = |words, name| Embedding::new(words, embedding, start.embeddings, key.purpose(name), device);
         Model {
-            source_embedding: Embedding::new(source_words, embedding, range, key.purpose("source_embedding"), device),
+            source_embedding: words(source_words, "source_embedding"),
             encoder: Encoder { lstm: stack("encoder") },
-            target_embedding: Embedding::new(target_words, embedding, range, key.purpose("target_embedding"), device),
+            target_embedding: words(target_words, "target_embedding"),
             decoder: Decoder { lstm: stack("decoder") },
-            projection: Linear::new(hidden, target_words, range, key.purpose("projection"), device),
+            projection: Linear::new(hidden, target_words, start.parameters, key.purpose("projection"), device),
             dropout: Dropout::new(dropout),
             softmax_slices,
         }

@@ -17,7 +17,7 @@ const SIZES: Sizes =
     Sizes { source_words: 11, target_words: 13, embedding: 6, hidden: 7, layers: 2, softmax_slices: 2 };
 
 fn model(dropout: f64) -> Model {
-    Model::new(&SIZES, dropout, 0.5, Key::new(1), &Device::cpu())
+    Model::new(&SIZES, dropout, 0.5.into(), Key::new(1), &Device::cpu())
 }
 
 fn corpus(pairs: &[(Vec<u32>, Vec<u32>)]) -> NumberedCorpus {

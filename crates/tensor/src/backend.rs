@@ -85,11 +85,12 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// [`Reduce::ArgMin`] answer u32 and take the first of equals; all others keep the dtype.
     /// The order of a sum depends on `n` alone.
     fn reduce(&self, op: Reduce, x: &Tensor) -> Result<Storage>;
-    /// Running sums along the last axis.
+    /// Running sums along the last axis, of f16 and bf16 in f32.
     fn cumulative_sum(&self, x: &Tensor) -> Result<Storage>;
     /// Softmax, or its logarithm, along the last axis of `x`.
     fn softmax(&self, x: &Tensor, logarithm: bool) -> Result<Storage>;
-    /// The `k` largest along the last axis, in descending order, and where they stood (u32); of equals the first comes first.
+    /// The `k` largest along the last axis, in descending order, and where they stood (u32); of equals the first comes first, and NaN
+    /// counts as larger than any number.
     fn top_k(&self, x: &Tensor, k: usize) -> Result<(Storage, Storage)>;
 
     // ---- products ----
@@ -104,7 +105,7 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// `out[.., i, ..] = x[.., index[.., i, ..], ..]` along `axis`; `index` (u32) has the shape of the result and agrees with
     /// `x` on every other axis. An index outside `x` is the caller's mistake and panics where the device can tell.
     fn gather(&self, x: &Tensor, axis: usize, index: &Tensor) -> Result<Storage>;
-    /// A copy of `x` with `source` added at `index` along `axis`, in the order of `source`.
+    /// A copy of `x` with `source` added at `index` along `axis`, in the order of `source`; of f16 and bf16 in f32, rounded once.
     fn scatter_add(&self, x: Tensor, axis: usize, index: &Tensor, source: &Tensor) -> Result<Storage>;
     /// The parts one after another along `axis`.
     fn concat(&self, parts: &[&Tensor], axis: usize) -> Result<Storage>;

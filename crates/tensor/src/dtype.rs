@@ -125,10 +125,23 @@ macro_rules! element {
 element! {
     f32 => F32, |x| x as f64, |v| v as f32;
     f64 => F64, |x| x, |v| v;
-    f16 => F16, |x| x.to_f64(), |v| f16::from_f64(v);
-    bf16 => BF16, |x| x.to_f64(), |v| bf16::from_f64(v);
+    f16 => F16, |x| x.to_f64(), |v| f16::from_f32(odd_f32(v));
+    bf16 => BF16, |x| x.to_f64(), |v| bf16::from_f32(odd_f32(v));
     u32 => U32, |x| x as f64, |v| v as u32;
     i64 => I64, |x| x as f64, |v| v as i64;
+}
+
+/// `x` rounded to f32, to the neighbour whose last bit is 1 where it is not an f32. A second rounding, to fewer bits, then gives what one
+/// rounding of `x` would: the library's own conversion from f64 drops the lower half of the bits, or rounds twice, depending on the
+/// processor.
+fn odd_f32(x: f64) -> f32 {
+    let near = x as f32;
+    let back = near as f64;
+    if back == x || x.is_nan() {
+        return near;
+    }
+    let towards_zero = near.to_bits() - (back.abs() > x.abs()) as u32;
+    f32::from_bits(towards_zero | 1)
 }
 
 impl sealed::Sealed for bool {}
@@ -145,5 +158,33 @@ impl Element for bool {
     }
     fn of_f64(value: f64) -> Self {
         value != 0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_floats_are_rounded_once_and_ties_go_to_even() {
+        let ulp = 2f64.powi(-10);
+        for (x, rounded) in [
+            (1.0 + ulp / 2.0, 1.0),
+            (1.0 + ulp / 2.0 + 2f64.powi(-45), 1.0 + ulp),
+            (1.0 + ulp * 1.5, 1.0 + 2.0 * ulp),
+            (1.0 + ulp * 1.5 - 2f64.powi(-45), 1.0 + ulp),
+            (65519.999, 65504.0),
+            (65520.0, f64::INFINITY),
+            (1e300, f64::INFINITY),
+            (2f64.powi(-25), 0.0),
+            (2f64.powi(-25) * (1.0 + 2f64.powi(-40)), 2f64.powi(-24)),
+        ] {
+            assert_eq!(f16::of_f64(x).to_f64(), rounded, "{x}");
+            assert_eq!(f16::of_f64(-x).to_f64(), -rounded, "{}", -x);
+        }
+        let tie = 1.0 + 2f64.powi(-8);
+        assert_eq!(bf16::of_f64(tie).to_f64(), 1.0);
+        assert_eq!(bf16::of_f64(tie + 2f64.powi(-50)).to_f64(), 1.0 + 2f64.powi(-7));
+        assert!(f16::of_f64(f64::NAN).is_nan() && bf16::of_f64(f64::NAN).is_nan());
     }
 }

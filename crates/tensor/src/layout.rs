@@ -49,11 +49,11 @@ impl Layout {
 
     /// True where the elements follow one another in row-major order (from any offset).
     pub fn is_contiguous(&self) -> bool {
+        if self.dims.contains(&0) {
+            return true;
+        }
         let mut step = 1isize;
         for (&n, &stride) in self.dims.iter().zip(&self.strides).rev() {
-            if n == 0 {
-                return true;
-            }
             if n > 1 {
                 if stride != step {
                     return false;
@@ -87,7 +87,10 @@ impl Layout {
     pub fn step(&self, axis: usize, step: usize) -> Layout {
         let mut out = self.clone();
         out.dims[axis] = self.dims[axis].div_ceil(step);
-        out.strides[axis] *= step as isize;
+        // Of at most one index no step is taken, and a very long one would overflow.
+        if out.dims[axis] > 1 {
+            out.strides[axis] *= step as isize;
+        }
         out
     }
 
@@ -175,6 +178,14 @@ impl Layout {
         }
         Some(Layout { dims: dims.into(), strides, offset: self.offset })
     }
+}
+
+/// The number of elements of a shape; `None` where it is more than can be counted.
+pub(crate) fn count(dims: &[usize]) -> Option<usize> {
+    if dims.contains(&0) {
+        return Some(0);
+    }
+    dims.iter().try_fold(1usize, |count, &n| count.checked_mul(n)).filter(|&count| count <= isize::MAX as usize)
 }
 
 /// The dims that two shapes broadcast to by NumPy's rules; `None` where they do not.

@@ -1,6 +1,7 @@
 //! Which elementwise operation, reduction or optimiser step is meant: data that crosses the seam.
 
-/// A function of one element. Those on floats keep the dtype; f16 and bf16 are computed in f32.
+/// A function of one element, which keeps the dtype; f16 and bf16 are computed in f32. Integers wrap; `Affine` and a `Clamp`'s bounds are
+/// computed in f64 and converted as by a cast.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Unary {
@@ -310,7 +311,7 @@ impl Reduce {
 /// What a random element is drawn from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Distribution {
-    /// Uniform in [low, high).
+    /// Uniform in [low, high); `low` where they are equal.
     Uniform {
         /// Lower bound, included.
         low: f64,

@@ -7,6 +7,11 @@
 
 use std::fmt;
 
+use half::{bf16, f16};
+
+use crate::DType;
+use crate::ops::Distribution;
+
 /// The name of a stream of random numbers: seed, purpose, step.
 ///
 /// ```
@@ -109,6 +114,68 @@ impl Key {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last as u64, last as u64 + 1) as usize);
         }
+    }
+}
+
+/// Element `index` of the stream `key` as a tensor of `dtype` (a float) holds it: the definition of [`Tensor::random`](crate::Tensor::random), which
+/// every backend meets to the bit. Normal deviates and uniform ones of f64 take 64 bits an element, all others 32. Values are computed in
+/// f64 with one fused multiply–add, rounded to f32 unless the dtype is f64, and rounded again to f16 and bf16.
+///
+/// ```
+/// use unrolled_tensor::{ops::Distribution, random::{self, Key}, Device, DType, Tensor};
+/// let (key, normal) = (Key::new(9), Distribution::Normal { mean: 1.0, deviation: 2.0 });
+/// let x = Tensor::random(normal, key, [10], DType::F32, &Device::cpu());
+/// assert_eq!(x.to_f64_vec()[7], random::element(normal, key, 7, DType::F32));
+/// ```
+pub fn element(distribution: Distribution, key: Key, index: u64, dtype: DType) -> f64 {
+    match distribution {
+        Distribution::Normal { mean, deviation } => {
+            rounded(normal_of(key.word64(index)).mul_add(deviation, mean), dtype)
+        }
+        Distribution::Uniform { low, high } => {
+            let unit = if dtype == DType::F64 { key.uniform(index) } else { unit_f32(key.word(index)) as f64 };
+            rounded(unit.mul_add(high - low, low), dtype).min(uniform_cap(low, high, dtype))
+        }
+        Distribution::Dropout { keep } => {
+            if (unit_f32(key.word(index)) as f64) < keep {
+                rounded(1.0 / keep, dtype)
+            } else {
+                0.0
+            }
+        }
+    }
+}
+
+/// The largest element of `dtype` that [`Distribution::Uniform`] gives: the last below `high`, to which rounding alone could go up; `low` where
+/// there is none between the bounds.
+pub fn uniform_cap(low: f64, high: f64, dtype: DType) -> f64 {
+    let near = rounded(high, dtype);
+    let below = match dtype {
+        _ if near < high => near,
+        DType::F16 => f16::from_bits(bits_below(f16::from_f64(near).to_bits())).to_f64(),
+        DType::BF16 => bf16::from_bits(bits_below(bf16::from_f64(near).to_bits())).to_f64(),
+        DType::F32 => (near as f32).next_down() as f64,
+        _ => near.next_down(),
+    };
+    below.max(rounded(low, dtype))
+}
+
+fn rounded(x: f64, dtype: DType) -> f64 {
+    match dtype {
+        DType::F64 => x,
+        DType::F32 => x as f32 as f64,
+        DType::F16 => f16::from_f32(x as f32).to_f64(),
+        DType::BF16 => bf16::from_f32(x as f32).to_f64(),
+        other => panic!("random: {other} is not a float dtype"),
+    }
+}
+
+/// The next float downwards, of the bits of a 16-bit one.
+const fn bits_below(bits: u16) -> u16 {
+    match bits {
+        0x0000 | 0x8000 => 0x8001,
+        0x0001..0x8000 => bits - 1,
+        _ => bits + 1,
     }
 }
 
@@ -278,6 +345,25 @@ mod tests {
         for i in 1..2000 {
             let x = (i as f64 * 0.01).powi(3) * 1e-9;
             assert!((natural_logarithm(x) - x.ln()).abs() <= 4e-16 * x.ln().abs().max(1.0), "{x}");
+        }
+    }
+
+    #[test]
+    fn a_uniform_element_stays_below_its_upper_bound_in_every_dtype() {
+        let key = Key::new(8);
+        for dtype in DType::FLOATS {
+            for (low, high) in
+                [(-0.08, 0.08), (0.0, 1.0), (1.0, 1.0 + 2.0 * dtype.epsilon()), (-1.0, 0.0), (-3.0, -1.0)]
+            {
+                let drawn = (0..5000).map(|i| element(Distribution::Uniform { low, high }, key, i, dtype));
+                let (smallest, largest) =
+                    drawn.fold((f64::INFINITY, f64::NEG_INFINITY), |(s, l), x| (s.min(x), l.max(x)));
+                assert!(
+                    smallest >= rounded(low, dtype) && largest < high,
+                    "{dtype} [{low}, {high}): {smallest} {largest}"
+                );
+            }
+            assert_eq!(element(Distribution::Uniform { low: 0.5, high: 0.5 }, key, 0, dtype), 0.5);
         }
     }
 

@@ -5,14 +5,25 @@ use unrolled_tensor::ops::{Binary, Unary};
 
 use super::Context;
 use crate::Var;
-use crate::ops::{Needs, needs_input, needs_nothing, needs_output};
+use crate::ops::Needs;
 
 pub(crate) fn unary_needs(op: Unary) -> Needs {
     use Unary::*;
     match op {
-        Affine { .. } | Neg | Sign | Floor | Ceil | Round | Not => needs_nothing(),
-        Exp | Expm1 | Sqrt | Rsqrt | Recip | Tanh | Sigmoid => needs_output(),
-        _ => needs_input(),
+        Affine { .. } | Neg | Sign | Floor | Ceil | Round | Not => Needs::NOTHING,
+        Exp | Expm1 | Sqrt | Rsqrt | Recip | Tanh | Sigmoid => Needs::OUTPUT,
+        _ => Needs::INPUT,
+    }
+}
+
+/// `a` and `b`: whether these operands are tracked.
+pub(crate) fn binary_needs(op: Binary, a: bool, b: bool) -> Needs {
+    match op {
+        Binary::Add | Binary::Sub => Needs::NOTHING,
+        Binary::Mul => Needs::pair(b, a),
+        Binary::Div => Needs::pair(false, true).and_output(b),
+        Binary::Pow => Needs::pair(true, a).and_output(b),
+        _ => Needs::pair(true, true),
     }
 }
 
@@ -35,9 +46,15 @@ pub(crate) fn unary(op: Unary, context: &Context<'_>, g: &Var) -> Vec<Option<Var
         Unary::Log => g / &x(),
         Unary::Log1p => g / &(x() + 1.0),
         Unary::Sqrt => g / &(y() * 2.0),
-        Unary::Rsqrt => g * &y().powf(3.0) * -0.5,
+        Unary::Rsqrt => {
+            let y = y();
+            g * &(y.square() * &y) * -0.5
+        }
         Unary::Recip => -(g * &y().square()),
         Unary::Square => g * &x() * 2.0,
+        // p xᵖ⁻¹ would be 0 · ∞ at x = 0.
+        Unary::Powf(0.0) => return vec![None],
+        Unary::Powf(1.0) => g.clone(),
         Unary::Powf(p) => g * &x().powf(p - 1.0) * p,
         Unary::Sin => g * &x().cos(),
         Unary::Cos => -(g * &x().sin()),

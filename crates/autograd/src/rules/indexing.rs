@@ -4,7 +4,7 @@ use unrolled_tensor::Tensor;
 
 use super::Context;
 use crate::Var;
-use crate::backward::{Gradient, Rows};
+use crate::gradient::{Gradient, Rows};
 
 fn zeros(context: &Context<'_>, g: &Var) -> Var {
     Var::constant(Tensor::zeros(context.shape(0), g.dtype(), g.device()))

@@ -6,7 +6,7 @@ use unrolled_tensor::fused::{LstmArgs, LstmOutputGradients};
 
 use super::Context;
 use crate::Var;
-use crate::backward::Gradient;
+use crate::gradient::Gradient;
 use crate::graph::{Extra, record};
 use crate::ops::Op;
 

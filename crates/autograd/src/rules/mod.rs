@@ -9,11 +9,12 @@ pub(crate) mod views;
 
 use std::sync::Arc;
 
-use unrolled_tensor::DType;
+use unrolled_tensor::{DType, Tensor};
 
 use crate::Var;
-use crate::backward::Gradient;
+use crate::backward::Needed;
 use crate::function::Function;
+use crate::gradient::Gradient;
 use crate::graph::{Edge, Node, Saved};
 
 /// What a rule can ask of the node it works for.
@@ -22,6 +23,7 @@ pub(crate) struct Context<'a> {
     pub saved: &'a Saved,
     /// Whether the pass itself is recorded.
     pub tracked: bool,
+    pub needed: &'a Needed,
 }
 
 impl Context<'_> {
@@ -32,10 +34,14 @@ impl Context<'_> {
         Var::of(value, input.edge.clone().filter(|_| self.tracked))
     }
 
-    /// The (first) output, likewise.
+    /// The output, likewise.
     pub fn output(&self) -> Var {
-        let value = self.saved.output.clone().expect("the table says which rules need the output");
-        Var::of(value, self.tracked.then(|| Edge { node: self.node.clone(), slot: 0 }))
+        self.output_of(0, self.saved.outputs.first().expect("the table says which rules need the output"))
+    }
+
+    fn output_of(&self, slot: usize, value: &Tensor) -> Var {
+        let tracked = self.tracked && value.dtype().is_float();
+        Var::of(value.clone(), tracked.then(|| Edge { node: self.node.clone(), slot }))
     }
 
     pub fn shape(&self, i: usize) -> &[usize] {
@@ -48,7 +54,7 @@ impl Context<'_> {
 
     /// Whether anybody wants the gradient of input `i`.
     pub fn wants(&self, i: usize) -> bool {
-        self.saved.inputs[i].edge.is_some()
+        self.saved.inputs[i].edge.as_ref().is_some_and(|edge| self.needed.contains(&edge.node))
     }
 
     /// The gradient of input `i` where it is wanted, summed to the input's shape.
@@ -64,7 +70,8 @@ pub(crate) fn custom(
     gradients: &[Option<Var>],
 ) -> Vec<Option<Gradient>> {
     let inputs: Vec<Var> = (0..context.saved.inputs.len()).map(|i| context.input(i)).collect();
-    let outputs = if function.one_output() { vec![context.output()] } else { Vec::new() };
+    let outputs: Vec<Var> =
+        context.saved.outputs.iter().enumerate().map(|(slot, output)| context.output_of(slot, output)).collect();
     let answers = function.backward(&inputs, &outputs, gradients);
     if answers.len() != inputs.len() {
         panic!("{}: backward gave {} gradients for {} inputs", function.name(), answers.len(), inputs.len());

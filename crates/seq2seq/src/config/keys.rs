@@ -59,6 +59,9 @@ table! {
         dropout: f64 = 0.0, FromTo(0.0, 1.0), free;
         /// Every parameter starts uniform in [-x, x].
         initial_range: f64 = 0.08, Above(0.0), free;
+        /// Every embedding starts uniform in [-x, x]. 0: like all other parameters.
+        /// Adam learns sooner from embeddings of order 1, whose words differ from the first update on.
+        initial_embedding_range: f64 = 0.0, AtLeast(0.0), free;
         /// Slices in which the output vocabulary is computed; as many devices can share it.
         softmax_slices: usize = 1, AtLeast(1.0), fixed;
         /// Number format of parameters and activations.

@@ -29,7 +29,7 @@ use unrolled_tensor::{Device, catch_device_error};
 
 use crate::config::Config;
 use crate::corpus::Lines;
-use crate::model::{Model, Sizes};
+use crate::model::{InitialRange, Model, Sizes};
 use crate::progress::{Observer, Reason};
 use crate::vocabulary::Vocabulary;
 
@@ -104,7 +104,7 @@ pub fn load(folder: &Path, device: &Device) -> Result<Translator, Error> {
     let (source_vocabulary, target_vocabulary) = (vocabulary(SOURCE_VOCABULARY)?, vocabulary(TARGET_VOCABULARY)?);
     let sizes = sizes_of(&config, &source_vocabulary, &target_vocabulary);
     let model = catch_device_error(|| {
-        let mut model = Model::new(&sizes, 0.0, config.initial_range, Key::new(0), device);
+        let mut model = Model::new(&sizes, 0.0, initial_range_of(&config), Key::new(0), device);
         model.load(&saved.model).map(|()| model)
     })?;
     let model = model.map_err(|error| Error::Model { path: folder.clone(), error })?;
@@ -121,4 +121,11 @@ pub(crate) fn sizes_of(config: &Config, source: &Vocabulary, target: &Vocabulary
         layers: config.layers,
         softmax_slices: config.softmax_slices.min(target.len()),
     }
+}
+
+/// Where a configuration lets parameters start.
+pub(crate) fn initial_range_of(config: &Config) -> InitialRange {
+    let parameters = config.initial_range;
+    let embeddings = if config.initial_embedding_range > 0.0 { config.initial_embedding_range } else { parameters };
+    InitialRange { parameters, embeddings }
 }

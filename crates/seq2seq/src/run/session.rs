@@ -17,7 +17,7 @@ use super::data::{self, Data};
 use super::progress_meter::Meter;
 use super::{
     CONFIG_FILE, Error, LOG_FILE, RunOptions, SOURCE_VOCABULARY, Summary, TARGET_VOCABULARY, VALIDATION_FOLDER,
-    sizes_of, validation,
+    initial_range_of, sizes_of, validation,
 };
 use crate::batch::{Batch, BatchPlan};
 use crate::config::{self, Config};
@@ -128,7 +128,7 @@ impl<'a> Session<'a> {
     ) -> Result<Session<'a>, Error> {
         let key = Key::new(config.seed);
         let sizes = sizes_of(config, &data.source, &data.target);
-        let model = Model::new(&sizes, config.dropout, config.initial_range, key.purpose("parameters"), device);
+        let model = Model::new(&sizes, config.dropout, initial_range_of(config), key.purpose("parameters"), device);
         let updates_per_epoch = data.training.len().div_ceil(config.batch_size) as u64;
         Ok(Session {
             schedule: schedule_of(config, updates_per_epoch),

@@ -54,7 +54,7 @@ impl Golden {
             layers: 2,
             softmax_slices,
         };
-        let mut model = Model::new(&sizes, dropout, 0.08, Key::new(1), device);
+        let mut model = Model::new(&sizes, dropout, 0.08.into(), Key::new(1), device);
         let recorded = self.file.tensors.keys().filter(|name| name.starts_with("parameter.")).count();
         assert_eq!(model.parameters().len(), recorded);
         for (path, parameter) in model.parameters_mut() {

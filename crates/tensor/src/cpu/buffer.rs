@@ -1,6 +1,6 @@
 //! The CPU's memory: aligned blocks that are kept for reuse, and counted against a budget.
 
-use std::alloc::{Layout as Allocation, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout as Allocation, alloc_zeroed, dealloc};
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -14,6 +14,9 @@ use crate::{DeviceError, Memory};
 const ALIGNMENT: usize = 64;
 /// Smaller blocks go straight to the system's allocator, which is quick for them.
 const POOLED_FROM: usize = 4096;
+
+/// No allocation can be larger, and its size class is still a valid one.
+const LARGEST: usize = isize::MAX as usize / 2;
 
 struct Block(NonNull<u8>);
 
@@ -77,21 +80,29 @@ impl Pool {
         self.peak.store(self.in_use.load(Relaxed), Relaxed);
     }
 
-    /// A buffer of `bytes`, or the error that the budget does not allow it.
+    /// A buffer of `len` elements.
+    pub fn take_elements<T>(self: &Arc<Pool>, len: usize) -> Result<Buffer, DeviceError> {
+        self.take(len.saturating_mul(size_of::<T>()))
+    }
+
+    /// A buffer of `bytes`, or the error that the budget or the system does not allow it.
     pub fn take(self: &Arc<Pool>, bytes: usize) -> Result<Buffer, DeviceError> {
-        let before = self.in_use.fetch_add(bytes, Relaxed);
-        if before.checked_add(bytes).is_none_or(|now| now > self.budget) || bytes > isize::MAX as usize / 2 {
-            self.in_use.fetch_sub(bytes, Relaxed);
+        let refused = |in_use| {
             let device = self.device.clone();
-            return Err(DeviceError::OutOfMemory { device, requested: bytes, in_use: before, budget: self.budget });
-        }
-        self.peak.fetch_max(before + bytes, Relaxed);
+            DeviceError::OutOfMemory { device, requested: bytes, in_use, budget: self.budget }
+        };
+        let fits = |now: usize| now.checked_add(bytes).filter(|&then| then <= self.budget && then <= LARGEST);
+        let before = self.in_use.fetch_update(Relaxed, Relaxed, fits).map_err(refused)?;
         let class = size_class(bytes);
-        let block = self.reuse(class).unwrap_or_else(|| {
+        let block = self.reuse(class).or_else(|| {
             // SAFETY: the class is not zero.
-            let pointer = unsafe { alloc_zeroed(allocation(class)) };
-            NonNull::new(pointer).unwrap_or_else(|| handle_alloc_error(allocation(class)))
+            NonNull::new(unsafe { alloc_zeroed(allocation(class)) })
         });
+        let Some(block) = block else {
+            self.in_use.fetch_sub(bytes, Relaxed);
+            return Err(refused(before));
+        };
+        self.peak.fetch_max(before + bytes, Relaxed);
         Ok(Buffer { block, bytes, pool: self.clone() })
     }
 
@@ -170,6 +181,16 @@ mod tests {
         assert!(matches!(pool.take(60_000), Err(DeviceError::OutOfMemory { in_use: 40_500, .. })));
         drop(second);
         assert_eq!(pool.memory(), Memory { in_use: 0, peak: 40_500, budget: 100_000 });
+    }
+
+    #[test]
+    fn what_no_machine_has_is_an_error_and_not_an_abort() {
+        let pool = Pool::new("test".into(), usize::MAX);
+        for bytes in [usize::MAX, isize::MAX as usize / 2, 1 << 60] {
+            assert!(matches!(pool.take(bytes), Err(DeviceError::OutOfMemory { in_use: 0, .. })), "{bytes}");
+        }
+        assert!(pool.take_elements::<u64>(usize::MAX / 4).is_err());
+        assert_eq!(pool.memory().in_use, 0);
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(super) fn fused<T: Gemm>(cpu: &CpuBackend, args: &CrossEntropyArgs<'_>, grad
     let mut losses = zeros(&[n]);
     let mut made = if gradients { Some((zeros(&[n, h]), zeros(&[v, h]), zeros(&[v]))) } else { None };
     let rows = chunk_rows(v).min(n.max(1));
-    let mut logits = cpu.memory.take(rows * v * size_of::<T>())?;
+    let mut logits = cpu.memory.take_elements::<T>(rows * v)?;
     let row_inputs = RowInputs {
         bias: contiguous_elements::<T>(&bias),
         targets: contiguous_elements(&targets),

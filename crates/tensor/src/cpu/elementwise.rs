@@ -12,6 +12,8 @@ use crate::{DType, Element, Tensor, bf16, f16};
 /// An element as kernels store it: truth values as bytes.
 pub(crate) trait Stored: Pod + Send + Sync {
     fn from_wide(x: f64) -> Self;
+    /// As `from_wide`, of a number that is an f32.
+    fn from_single(x: f32) -> Self;
     fn to_wide(self) -> f64;
     /// Conversion from i64 without the detour over f64.
     fn from_integer(x: i64) -> Self;
@@ -25,6 +27,10 @@ macro_rules! stored {
             #[inline(always)]
             fn from_wide(x: f64) -> Self {
                 <$type as Element>::of_f64(x)
+            }
+            #[inline(always)]
+            fn from_single(x: f32) -> Self {
+                stored!(@single $type, x)
             }
             #[inline(always)]
             fn to_wide(self) -> f64 {
@@ -45,16 +51,23 @@ macro_rules! stored {
     (@plus $type:ident, $a:ident, $b:ident) => { $a + $b };
     (@integer f32, $x:ident) => { $x as f32 };
     (@integer f64, $x:ident) => { $x as f64 };
-    (@integer f16, $x:ident) => { f16::from_f64($x as f64) };
-    (@integer bf16, $x:ident) => { bf16::from_f64($x as f64) };
+    (@integer f16, $x:ident) => { f16::of_f64(odd_f64($x)) };
+    (@integer bf16, $x:ident) => { bf16::of_f64(odd_f64($x)) };
     (@integer u32, $x:ident) => { $x.clamp(0, u32::MAX as i64) as u32 };
     (@integer i64, $x:ident) => { $x };
+    (@single f16, $x:ident) => { f16::from_f32($x) };
+    (@single bf16, $x:ident) => { bf16::from_f32($x) };
+    (@single $type:ident, $x:ident) => { $x as $type };
 }
 stored!(f32, f64, f16, bf16, u32, i64);
 
 impl Stored for u8 {
     #[inline(always)]
     fn from_wide(x: f64) -> Self {
+        (x != 0.0) as u8
+    }
+    #[inline(always)]
+    fn from_single(x: f32) -> Self {
         (x != 0.0) as u8
     }
     #[inline(always)]
@@ -71,15 +84,22 @@ impl Stored for u8 {
     }
 }
 
+/// `x` as f64, what does not fit marked by a last bit of 1, so that rounding it again to a short float rounds as if once.
+fn odd_f64(x: i64) -> f64 {
+    const LOW: i64 = (1 << 11) - 1;
+    let inexact = x.unsigned_abs() >> 53 != 0 && x & LOW != 0;
+    (if inexact { (x & !LOW) | (LOW + 1) } else { x }) as f64
+}
+
 pub(crate) fn fill<T: Stored>(out: &mut [T], value: f64) {
     let value = T::from_wide(value);
-    in_pieces(out, 1, |_, piece| piece.fill(value));
+    in_pieces(out, 1, &|_, piece| piece.fill(value));
 }
 
 /// `out[i] = f(x[i])` over a strided view.
 fn map<A: Pod + Send + Sync, O: Send>(x: &Tensor, out: &mut [O], f: impl Fn(A) -> O + Send + Sync + Copy) {
     let a = elements::<A>(x);
-    map_slices([x.layout()], out, |[at], steps, out| match steps[0] {
+    map_slices([x.layout()], out, &|[at], steps, out| match steps[0] {
         1 => {
             let a = &a[at..at + out.len()];
             vectorised(|| out.iter_mut().zip(a).for_each(|(o, &a)| *o = f(a)));
@@ -104,7 +124,7 @@ where
     O: Send,
 {
     let (a, b) = (elements::<A>(x), elements::<B>(y));
-    map_slices([x.layout(), y.layout()], out, |[i, j], steps, out| match steps {
+    map_slices([x.layout(), y.layout()], out, &|[i, j], steps, out| match steps {
         [1, 1] => {
             let (a, b) = (&a[i..i + out.len()], &b[j..j + out.len()]);
             vectorised(|| out.iter_mut().zip(a.iter().zip(b)).for_each(|(o, (&a, &b))| *o = f(a, b)));
@@ -130,7 +150,7 @@ where
 pub(crate) fn map_slices<const N: usize, O: Send>(
     layouts: [&Layout; N],
     out: &mut [O],
-    inner: impl Fn([usize; N], [isize; N], &mut [O]) + Send + Sync,
+    inner: &(dyn Fn([usize; N], [isize; N], &mut [O]) + Send + Sync),
 ) {
     if out.is_empty() {
         return;
@@ -142,14 +162,14 @@ pub(crate) fn map_slices<const N: usize, O: Send>(
         let mut rows = out.chunks_mut(run);
         walk.rows(0..walk.outer_len(), |starts| {
             let row = rows.next().expect("as many runs as rows of the output");
-            in_pieces(row, 1, |from, piece| {
+            in_pieces(row, 1, &|from, piece| {
                 let at = std::array::from_fn(|k| (starts[k] as isize + from as isize * walk.steps[k]) as usize);
                 inner(at, walk.steps, piece);
             });
         });
         return;
     }
-    in_pieces(out, run, |from, piece| {
+    in_pieces(out, run, &|from, piece| {
         let mut rows = piece.chunks_mut(run);
         let first = from / run;
         walk.rows(first..first + rows.len(), |starts| {
@@ -167,32 +187,37 @@ pub(crate) fn cast<T: Stored>(x: &Tensor, out: &mut [T]) {
     }
 }
 
-fn cast_float<A: Stored, T: Stored>(x: &Tensor, out: &mut [T]) {
+fn cast_float<A: Float, T: Stored>(x: &Tensor, out: &mut [T]) {
     // A plain copy needs no conversion and keeps every bit.
     if std::any::TypeId::of::<A>() == std::any::TypeId::of::<T>() {
         return map::<T, T>(x, out, |v| v);
     }
-    map::<A, T>(x, out, |v| T::from_wide(v.to_wide()));
+    map::<A, T>(x, out, |v| v.widen().store());
 }
 
 pub(crate) fn unary<T: Stored>(op: Unary, x: &Tensor, out: &mut [T]) {
     match x.dtype() {
-        DType::Bool => map::<u8, T>(x, out, |v| T::from_integer(1 - v as i64)),
-        DType::U32 | DType::I64 => unary_integer(op, x, out),
+        DType::Bool => map::<u8, u8>(x, bytemuck::cast_slice_mut(out), |v| 1 - v),
+        DType::U32 => unary_integer::<u32>(op, x, bytemuck::cast_slice_mut(out)),
+        DType::I64 => unary_integer::<i64>(op, x, bytemuck::cast_slice_mut(out)),
         dtype => by_float!(dtype, F => unary_float::<F>(op, x, bytemuck::cast_slice_mut(out))),
     }
 }
 
-fn unary_integer<T: Stored>(op: Unary, x: &Tensor, out: &mut [T]) {
-    by_dtype!(x.dtype(), A => match op {
-        Unary::Affine { scale, shift } => map::<A, T>(x, out, move |v| T::from_wide(v.to_wide() * scale + shift)),
-        Unary::Neg => map::<A, T>(x, out, |v| T::from_wide(-v.to_wide())),
-        Unary::Abs => map::<A, T>(x, out, |v| T::from_wide(v.to_wide().abs())),
-        Unary::Sign => map::<A, T>(x, out, |v| T::from_integer((v.to_wide() > 0.0) as i64 - (v.to_wide() < 0.0) as i64)),
-        Unary::Square => map::<A, T>(x, out, |v| T::from_wide(v.to_wide() * v.to_wide())),
-        Unary::Clamp { low, high } => map::<A, T>(x, out, move |v| T::from_wide(v.to_wide().max(low).min(high))),
+fn unary_integer<I: Wrapping + Stored>(op: Unary, x: &Tensor, out: &mut [I]) {
+    let zero = I::from_integer(0);
+    match op {
+        Unary::Affine { scale, shift } => map(x, out, move |v: I| I::from_wide(v.to_wide() * scale + shift)),
+        Unary::Neg => map(x, out, |v: I| zero.sub(v)),
+        Unary::Abs => map(x, out, |v: I| if v < zero { zero.sub(v) } else { v }),
+        Unary::Sign => map(x, out, |v: I| I::from_integer((v > zero) as i64 - (v < zero) as i64)),
+        Unary::Square => map(x, out, |v: I| v.mul(v)),
+        Unary::Clamp { low, high } => map(x, out, move |v: I| {
+            let wide = v.to_wide().max(low).min(high);
+            if wide == v.to_wide() { v } else { I::from_wide(wide) }
+        }),
         other => unreachable!("{} does not take integers", other.name()),
-    })
+    }
 }
 
 fn unary_float<F: Float>(op: Unary, x: &Tensor, out: &mut [F]) {
@@ -318,8 +343,8 @@ fn binary_float<F: Float>(op: Binary, a: &Tensor, b: &Tensor, out: &mut [F]) {
         Binary::Mul => each!(|a, b| a * b),
         Binary::Div => each!(|a, b| a / b),
         Binary::Pow => each!(|a, b| a.powf(b)),
-        Binary::Maximum => each!(|a, b| if b != b { b } else { a.maximum(b) }),
-        Binary::Minimum => each!(|a, b| if b != b { b } else { a.minimum(b) }),
+        Binary::Maximum => each!(|a, b| a.maximum(b)),
+        Binary::Minimum => each!(|a, b| a.minimum(b)),
         other => unreachable!("{} does not take floats", other.name()),
     }
 }
@@ -340,7 +365,7 @@ pub(crate) fn compare(op: Compare, a: &Tensor, b: &Tensor, out: &mut [u8]) {
 
 pub(crate) fn select<T: Pod + Send + Sync>(condition: &Tensor, a: &Tensor, b: &Tensor, out: &mut [T]) {
     let (c, x, y) = (elements::<u8>(condition), elements::<T>(a), elements::<T>(b));
-    map_slices([condition.layout(), a.layout(), b.layout()], out, |at, steps, out| {
+    map_slices([condition.layout(), a.layout(), b.layout()], out, &|at, steps, out| {
         let place = |k: usize, i: usize| (at[k] as isize + i as isize * steps[k]) as usize;
         for (i, o) in out.iter_mut().enumerate() {
             *o = if c[place(0, i)] != 0 { x[place(1, i)] } else { y[place(2, i)] };
@@ -352,7 +377,7 @@ pub(crate) fn select<T: Pod + Send + Sync>(condition: &Tensor, a: &Tensor, b: &T
 pub(crate) fn accumulate<T: Stored>(onto: &mut [T], x: &Tensor, scale: f64) {
     fn add<F: Float>(onto: &mut [F], x: &Tensor, scale: f64) {
         let (a, scale) = (elements::<F>(x), F::Wide::of(scale));
-        map_slices([x.layout()], onto, |[at], [step], out| {
+        map_slices([x.layout()], onto, &|[at], [step], out| {
             if step == 1 {
                 let a = &a[at..at + out.len()];
                 let sum = |o: &mut F, a: F| *o = F::narrow(o.widen() + scale * a.widen());
@@ -368,7 +393,7 @@ pub(crate) fn accumulate<T: Stored>(onto: &mut [T], x: &Tensor, scale: f64) {
     match x.dtype() {
         DType::U32 | DType::I64 | DType::Bool => {
             let a = elements::<T>(x);
-            map_slices([x.layout()], onto, |[at], [step], out| {
+            map_slices([x.layout()], onto, &|[at], [step], out| {
                 for (i, o) in out.iter_mut().enumerate() {
                     let a = a[(at as isize + i as isize * step) as usize];
                     *o = T::from_wide(o.to_wide() + scale * a.to_wide());

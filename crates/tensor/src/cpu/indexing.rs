@@ -22,7 +22,7 @@ pub(crate) fn gather<T: Pod + Send + Sync>(x: &Tensor, axis: usize, index: &Tens
     let (data, places) = (elements::<T>(x), elements::<u32>(index));
     let (len, step) = (x.shape()[axis], x.layout().strides()[axis]);
     let base = base(x.layout(), axis, index.layout());
-    map_slices([index.layout(), &base], out, |[i, at], [i_step, at_step], out| {
+    map_slices([index.layout(), &base], out, &|[i, at], [i_step, at_step], out| {
         let place = |k: usize| {
             let index = places[(i as isize + k as isize * i_step) as usize];
             if index as usize >= len {

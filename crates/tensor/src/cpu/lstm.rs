@@ -39,9 +39,9 @@ pub(super) fn forward<T: Gemm>(cpu: &CpuBackend, args: &LstmArgs<'_>) -> Result<
     let (bias, first_h, first_c) = (args.bias.contiguous(), args.hidden.contiguous(), args.cell.contiguous());
     let lengths = lengths_of(args);
     let lengths = lengths.as_ref().map(contiguous_elements::<u32>);
-    let mut gates = cpu.memory.take(steps * b * 4 * h_len * size_of::<T>())?;
-    let mut cells = cpu.memory.take(steps * b * h_len * size_of::<T>())?;
-    let mut sequence = cpu.memory.take(steps * b * h_len * size_of::<T>())?;
+    let mut gates = cpu.memory.take_elements::<T>(steps * b * 4 * h_len)?;
+    let mut cells = cpu.memory.take_elements::<T>(steps * b * h_len)?;
+    let mut sequence = cpu.memory.take_elements::<T>(steps * b * h_len)?;
     cpu.on_threads(|| {
         let (gates, cells, sequence) = (gates.elements_mut(), cells.elements_mut(), sequence.elements_mut());
         let bias = contiguous_elements::<T>(&bias);
@@ -121,7 +121,7 @@ pub(super) fn backward<T: Gemm>(
         None => Tensor::zeros([b, h_len], dtype, like.device()),
     };
     let (mut dh, mut dc) = (start(gradients.hidden), start(gradients.cell));
-    let mut d_gates = cpu.memory.take(steps * 4 * state * size_of::<T>())?;
+    let mut d_gates = cpu.memory.take_elements::<T>(steps * 4 * state)?;
     {
         let (dh, dc) = (super::elements_mut::<T>(&mut dh)?, super::elements_mut::<T>(&mut dc)?);
         let d_gates = d_gates.elements_mut::<T>();

@@ -3,6 +3,8 @@
 //! The f32 functions are branch-free so that a loop over them becomes vector code. They use no fused multiply–add: the same bits
 //! come out whatever instruction set the loop was compiled for. Polynomials after Cephes (Moshier, 1989).
 
+use super::elementwise::Stored;
+
 /// Arithmetic that kernels run in: f32 for f32, f16 and bf16, f64 for f64.
 pub(crate) trait Real:
     Copy
@@ -15,12 +17,14 @@ pub(crate) trait Real:
     + std::ops::Div<Output = Self>
     + std::ops::Neg<Output = Self>
     + std::ops::AddAssign
-    + bytemuck::Pod
+    + Stored
 {
     const ZERO: Self;
     const ONE: Self;
     const INFINITY: Self;
     fn of(x: f64) -> Self;
+    /// Converted to an element's type, rounded once.
+    fn store<T: Stored>(self) -> T;
     fn exp(self) -> Self;
     fn expm1(self) -> Self;
     fn ln(self) -> Self;
@@ -36,18 +40,21 @@ pub(crate) trait Real:
     fn floor(self) -> Self;
     fn ceil(self) -> Self;
     fn round_ties_even(self) -> Self;
+    fn is_nan(self) -> bool;
     /// NaN where either is.
+    #[inline(always)]
     fn maximum(self, other: Self) -> Self {
-        if self > other || self != self { self } else { other }
+        if self > other || self.is_nan() { self } else { other }
     }
     /// NaN where either is.
+    #[inline(always)]
     fn minimum(self, other: Self) -> Self {
-        if self < other || self != self { self } else { other }
+        if self < other || self.is_nan() { self } else { other }
     }
 }
 
 macro_rules! real {
-    ($type:ident, $erf:path, $exp:expr, $tanh:expr, $sigmoid:expr) => {
+    ($type:ident, $store:ident, $erf:path, $exp:expr, $tanh:expr, $sigmoid:expr) => {
         impl Real for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -55,6 +62,10 @@ macro_rules! real {
             #[inline(always)]
             fn of(x: f64) -> Self {
                 x as $type
+            }
+            #[inline(always)]
+            fn store<T: Stored>(self) -> T {
+                T::$store(self)
             }
             #[inline(always)]
             fn exp(self) -> Self {
@@ -75,6 +86,10 @@ macro_rules! real {
             real!(@std $type: expm1 exp_m1, ln ln, ln_1p ln_1p, sqrt sqrt, sin sin, cos cos, abs abs, floor floor,
                 ceil ceil, round_ties_even round_ties_even);
             #[inline(always)]
+            fn is_nan(self) -> bool {
+                $type::is_nan(self)
+            }
+            #[inline(always)]
             fn powf(self, p: Self) -> Self {
                 $type::powf(self, p)
             }
@@ -88,8 +103,8 @@ macro_rules! real {
     )*};
 }
 
-real!(f32, libm::erff, exp_f32, tanh_f32, sigmoid_f32);
-real!(f64, libm::erf, f64::exp, f64::tanh, sigmoid_f64);
+real!(f32, from_single, libm::erff, exp_f32, tanh_f32, sigmoid_f32);
+real!(f64, from_wide, libm::erf, f64::exp, f64::tanh, sigmoid_f64);
 
 /// eˣ within 2 units in the last place, subnormal results included.
 #[inline(always)]
@@ -114,10 +129,11 @@ pub(crate) fn exp_f32(x: f32) -> f32 {
 #[inline(always)]
 pub(crate) fn tanh_f32(x: f32) -> f32 {
     let z = x * x;
-    let p = (((-5.704_988_7e-3 * z + 2.063_908_9e-2) * z - 5.373_971_6e-2) * z + 1.333_144_2e-1) * z - 3.333_328_2e-1;
+    let p = (((-5.704_988_7e-3 * z + 2.063_908_9e-2) * z - 5.373_971_6e-2) * z + 1.333_144_2e-1) * z - 3.333_328e-1;
     let near = p * z * x + x;
     let far = 1.0 - 2.0 / (exp_f32(2.0 * x.abs()) + 1.0);
-    if x.abs() < 0.625 { near } else { far.copysign(x) }
+    // The sign of a zero is lost in the sum of `near`.
+    (if x.abs() < 0.625 { near } else { far }).copysign(x)
 }
 
 /// 1/(1 + e⁻ˣ), small results relatively accurate too.

@@ -106,6 +106,14 @@ unsafe impl<T> Send for Output<T> {}
 // SAFETY: as above.
 unsafe impl<T> Sync for Output<T> {}
 
+impl<T> Output<T> {
+    /// The element at `place`, which is inside the result.
+    unsafe fn at(self, place: usize) -> *mut T {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.add(place) }
+    }
+}
+
 /// `c = a b` or, with `add`, `c += a b`; `c` is row-major and whole.
 pub(crate) fn product<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
@@ -121,13 +129,12 @@ pub(crate) fn product<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], 
     }
     let out = Output(c.as_mut_ptr());
     let tile = |rows: std::ops::Range<usize>, columns: std::ops::Range<usize>| {
-        let out = out;
         for from in (0..k).step_by(K_BLOCK) {
             let beta = if add || from > 0 { T::ONE } else { T::ZERO };
             let sizes = [rows.len(), K_BLOCK.min(k - from), columns.len()];
             // SAFETY: `Matrix::new` checked the operands' reach, the ranges are inside m × n, and no two tiles share an element.
             unsafe {
-                let c = out.0.add(rows.start * n + columns.start);
+                let c = out.at(rows.start * n + columns.start);
                 T::gemm(
                     sizes,
                     a.at(rows.start, from),
@@ -161,7 +168,7 @@ fn tile_length(n: usize, parts: usize) -> usize {
 /// How to cut the result into `threads` tiles: each tile packs its rows of a and its columns of b, so the sum of both should be small.
 fn grid(threads: usize, m: usize, n: usize) -> (usize, usize) {
     (1..=threads)
-        .filter(|parts| threads % parts == 0)
+        .filter(|&parts| threads.is_multiple_of(parts))
         .map(|parts| (parts, threads / parts))
         .min_by_key(|&(pm, pn)| (tile_length(m, pm) * tile_length(n, pn), pm * n + pn * m))
         .expect("1 divides any number")
@@ -211,7 +218,7 @@ fn batched<T: Gemm>(cpu: &CpuBackend, a: &Tensor, b: &Tensor, onto: Option<Tenso
             Ok(onto.storage().clone())
         }
         None => {
-            let mut buffer = cpu.memory.take(batch * m * n * size_of::<T>())?;
+            let mut buffer = cpu.memory.take_elements::<T>(batch * m * n)?;
             cpu.on_threads(|| multiply(buffer.elements_mut(), false));
             Ok(Arc::new(buffer))
         }

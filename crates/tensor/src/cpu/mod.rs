@@ -91,6 +91,7 @@ pub(crate) use {by_dtype, by_float};
 
 /// A float as it is stored, and the arithmetic that it is computed in.
 pub(crate) trait Float: Pod + Send + Sync {
+    const DTYPE: DType;
     type Wide: Real;
     fn widen(self) -> Self::Wide;
     fn narrow(wide: Self::Wide) -> Self;
@@ -99,6 +100,7 @@ pub(crate) trait Float: Pod + Send + Sync {
 macro_rules! float {
     ($($type:ty, $wide:ty, |$x:ident| $widen:expr, |$w:ident| $narrow:expr;)*) => {$(
         impl Float for $type {
+            const DTYPE: DType = <$type as crate::Element>::DTYPE;
             type Wide = $wide;
             #[inline(always)]
             fn widen(self) -> $wide {
@@ -147,18 +149,24 @@ impl CpuBackend {
     /// `work` on this device's threads.
     fn on_threads<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         match &self.threads {
-            Some(pool) if rayon::current_thread_index().is_none() || pool.current_thread_index().is_none() => {
-                pool.install(work)
-            }
+            Some(pool) if pool.current_thread_index().is_none() => pool.install(work),
             _ => work(),
         }
     }
 
     /// Fresh storage of `len` elements that `write` fills.
     fn storage<T: Pod + Send + Sync>(&self, len: usize, write: impl FnOnce(&mut [T]) + Send) -> Result<Storage> {
-        let mut buffer = self.memory.take(len * size_of::<T>())?;
+        let mut buffer = self.memory.take_elements::<T>(len)?;
         self.on_threads(|| write(buffer.elements_mut()));
         Ok(Arc::new(buffer))
+    }
+
+    /// The same elements without gaps: itself where it is so, else a copy.
+    fn contiguous(&self, x: &Tensor) -> Result<Tensor> {
+        if x.is_contiguous() {
+            return Ok(x.clone());
+        }
+        Ok(Tensor::of(self.cast(x, x.dtype())?, x.shape(), x.dtype(), x.device()))
     }
 
     /// A fresh contiguous tensor on the device of `like`.
@@ -190,9 +198,11 @@ pub(crate) fn contiguous_elements<T: Pod>(x: &Tensor) -> &[T] {
     &elements(x)[x.layout().offset()..][..x.elements()]
 }
 
-/// The storage of a tensor for writing; see [`Tensor::storage_mut`].
+/// The elements of a tensor for writing; see [`Tensor::storage_mut`]. The storage may be longer than the tensor.
 pub(crate) fn elements_mut<T: Pod>(x: &mut Tensor) -> Result<&mut [T]> {
-    Ok(x.storage_mut()?.downcast_mut::<Buffer>().expect("a CPU tensor's storage is a CPU buffer").elements_mut())
+    let len = x.elements();
+    let buffer = x.storage_mut()?.downcast_mut::<Buffer>().expect("a CPU tensor's storage is a CPU buffer");
+    Ok(&mut buffer.elements_mut()[..len])
 }
 
 impl Backend for CpuBackend {
@@ -269,16 +279,19 @@ impl Backend for CpuBackend {
     }
 
     fn cumulative_sum(&self, x: &Tensor) -> Result<Storage> {
+        let x = &self.contiguous(x)?;
         by_dtype!(x.dtype(), T => self.storage(x.elements(), |out: &mut [T]| rows::cumulative_sum(x, out)))
     }
 
     fn softmax(&self, x: &Tensor, logarithm: bool) -> Result<Storage> {
+        let x = &self.contiguous(x)?;
         by_float!(x.dtype(), T => self.storage(x.elements(), |out: &mut [T]| rows::softmax(x, logarithm, out)))
     }
 
     fn top_k(&self, x: &Tensor, k: usize) -> Result<(Storage, Storage)> {
+        let x = &self.contiguous(x)?;
         let len = x.elements_without_last() * k;
-        let mut places = self.memory.take(len * size_of::<u32>())?;
+        let mut places = self.memory.take_elements::<u32>(len)?;
         let values = by_dtype!(x.dtype(), T => {
             let places = places.elements_mut();
             self.storage(len, |values: &mut [T]| rows::top_k(x, k, values, places))
@@ -295,6 +308,13 @@ impl Backend for CpuBackend {
     }
 
     fn scatter_add(&self, mut x: Tensor, axis: usize, index: &Tensor, source: &Tensor) -> Result<Storage> {
+        let dtype = x.dtype();
+        if matches!(dtype, DType::F16 | DType::BF16) {
+            // Sums of short floats run in f32.
+            let wide = |x: &Tensor| Ok(Tensor::of(self.cast(x, DType::F32)?, x.shape(), DType::F32, x.device()));
+            let sums = self.scatter_add(wide(&x)?, axis, index, &wide(source)?)?;
+            return self.cast(&Tensor::of(sums, x.shape(), DType::F32, x.device()), dtype);
+        }
         by_dtype!(x.dtype(), T => indexing::scatter_add::<T>(&mut x, axis, index, source))?;
         Ok(x.storage().clone())
     }

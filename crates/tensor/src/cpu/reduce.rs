@@ -4,11 +4,10 @@
 //! the blocks in turn. Whether the axis lies along memory, across it, or is walked by several threads, the bits are the same.
 
 use bytemuck::Pod;
-use rayon::prelude::*;
 
 use super::elementwise::Stored;
 use super::math::{Real, vectorised};
-use super::threads::{GRAIN, in_pieces};
+use super::threads::{GRAIN, in_costly_pieces};
 use super::{Float, by_dtype, by_float, elements};
 use crate::layout::{Layout, Walk};
 use crate::ops::Reduce;
@@ -58,20 +57,8 @@ impl<F: Float, const OP: u8> Fold<F> for FloatFold<OP> {
         match OP {
             SUM | SQUARES => a + b,
             PRODUCT => a * b,
-            MAX => {
-                if b > a || b != b {
-                    b
-                } else {
-                    a
-                }
-            }
-            _ => {
-                if b < a || b != b {
-                    b
-                } else {
-                    a
-                }
-            }
+            MAX => b.maximum(a),
+            _ => b.minimum(a),
         }
     }
     #[inline(always)]
@@ -181,9 +168,9 @@ fn with<T: Pod + Send + Sync, F: Fold<T>>(fold: F, x: &Tensor, out: &mut [T]) {
     let walk = Walk::new([&outer]);
     let run = walk.inner;
     let across = stride != 1 && walk.steps[0] == 1 && run > 1;
-    // Cut the outputs so that each task reads about GRAIN elements.
-    let unit = if across { run.min(COLUMNS * (GRAIN / (COLUMNS * n)).max(1)) } else { (GRAIN / n).max(1) };
-    let task = |from: usize, piece: &mut [T]| {
+    // Neighbouring columns stay together.
+    let unit = if across { run.min(COLUMNS) } else { 1 };
+    in_costly_pieces(out, unit, unit * n, &|from, piece| {
         let mut at = 0;
         while at < piece.len() {
             let (row, column) = ((from + at) / run, (from + at) % run);
@@ -192,7 +179,7 @@ fn with<T: Pod + Send + Sync, F: Fold<T>>(fold: F, x: &Tensor, out: &mut [T]) {
             walk.rows(row..row + 1, |[s]| start = s);
             let here = &mut piece[at..at + len];
             if across {
-                columns(fold, &data[start + column..], n, stride, here);
+                columns(fold, data, start + column, n, stride, here);
             } else {
                 for (i, o) in here.iter_mut().enumerate() {
                     let first = (start as isize + (column + i) as isize * walk.steps[0]) as usize;
@@ -201,23 +188,24 @@ fn with<T: Pod + Send + Sync, F: Fold<T>>(fold: F, x: &Tensor, out: &mut [T]) {
             }
             at += len;
         }
-    };
-    if out.len() * n <= GRAIN {
-        task(0, out);
-    } else {
-        out.par_chunks_mut(unit).enumerate().for_each(|(i, piece)| task(i * unit, piece));
-    }
+    });
 }
 
 /// Sums of whole tensors: the blocks are spread over the threads and joined in turn.
 fn few_long_rows<T: Pod + Send + Sync, F: Fold<T>>(fold: F, data: &[T], outer: &Layout, n: usize, out: &mut [T]) {
     let walk = Walk::new([outer]);
     let mut results = out.iter_mut();
+    let mut totals = vec![fold.start(); n.div_ceil(BLOCK)];
     walk.rows(0..walk.outer_len(), |[start]| {
         for i in 0..walk.inner {
             let first = (start as isize + i as isize * walk.steps[0]) as usize;
-            let blocks: Vec<F::Wide> = data[first..first + n].par_chunks(BLOCK).map(|b| block(fold, b)).collect();
-            let total = blocks.into_iter().reduce(|a, b| fold.join(a, b)).expect("n > 0");
+            let row = &data[first..first + n];
+            in_costly_pieces(&mut totals, 1, BLOCK, &|from, totals| {
+                for (total, x) in totals.iter_mut().zip(row[from * BLOCK..].chunks(BLOCK)) {
+                    *total = block(fold, x);
+                }
+            });
+            let total = totals.iter().copied().reduce(|a, b| fold.join(a, b)).expect("n > 0");
             *results.next().expect("an output for each row") = fold.finish(total);
         }
     });
@@ -267,19 +255,30 @@ fn row_of<T: Pod + Send + Sync, F: Fold<T>>(fold: F, data: &[T], first: usize, n
     blocks.reduce(|a, b| fold.join(a, b)).expect("n > 0")
 }
 
-/// Neighbouring columns at once, each in the very order of `row_of`.
-fn columns<T: Pod + Send + Sync, F: Fold<T>>(fold: F, data: &[T], n: usize, stride: isize, out: &mut [T]) {
+/// Neighbouring columns at once, each in the very order of `row_of`; the first element of the first column is at `first`.
+fn columns<T: Pod + Send + Sync, F: Fold<T>>(
+    fold: F,
+    data: &[T],
+    first: usize,
+    n: usize,
+    stride: isize,
+    out: &mut [T],
+) {
     for (tile, out) in out.chunks_mut(COLUMNS).enumerate() {
+        let first = (first + tile * COLUMNS) as isize;
         let mut totals = [fold.start(); COLUMNS];
         for from in (0..n).step_by(BLOCK) {
             let mut lanes = [[fold.start(); COLUMNS]; LANES];
-            for i in 0..BLOCK.min(n - from) {
-                let at = ((tile * COLUMNS) as isize + (from + i) as isize * stride) as usize;
-                let (lane, row) = (&mut lanes[i % LANES], &data[at..at + out.len()]);
-                for (l, &x) in lane.iter_mut().zip(row) {
-                    *l = fold.join(*l, fold.take(x));
+            let rows = from..n.min(from + BLOCK);
+            vectorised(|| {
+                for i in rows {
+                    let at = (first + i as isize * stride) as usize;
+                    let lane = &mut lanes[(i - from) % LANES];
+                    for (l, &x) in lane.iter_mut().zip(&data[at..at + out.len()]) {
+                        *l = fold.join(*l, fold.take(x));
+                    }
                 }
-            }
+            });
             for c in 0..out.len() {
                 let sum = join_lanes(fold, std::array::from_fn(|l| lanes[l][c]));
                 totals[c] = if from == 0 { sum } else { fold.join(totals[c], sum) };
@@ -301,7 +300,7 @@ pub(crate) fn extreme_place(op: Reduce, x: &Tensor, out: &mut [u32]) {
             ahead || (a.partial_cmp(&a).is_none() && b.partial_cmp(&b).is_some())
         };
         let run = walk.inner;
-        in_pieces(out, 1, |from, piece| {
+        in_costly_pieces(out, 1, n, &|from, piece| {
             for (i, o) in piece.iter_mut().enumerate() {
                 let (row, column) = ((from + i) / run, (from + i) % run);
                 let mut first = 0;

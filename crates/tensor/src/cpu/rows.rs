@@ -5,14 +5,13 @@ use bytemuck::Pod;
 use super::elementwise::Stored;
 use super::math::{Real, vectorised};
 use super::threads::{in_pieces, in_pieces_of_two};
-use super::{Float, contiguous_elements};
-use crate::Tensor;
+use super::{Float, by_float, contiguous_elements};
+use crate::{DType, Tensor};
 
+/// `x` is contiguous.
 pub(crate) fn softmax<F: Float>(x: &Tensor, logarithm: bool, out: &mut [F]) {
-    let n = x.dim(-1);
-    let x = x.contiguous();
-    let data = contiguous_elements::<F>(&x);
-    in_pieces(out, n, |from, piece| {
+    let (n, data) = (x.dim(-1), contiguous_elements::<F>(x));
+    in_pieces(out, n, &|from, piece| {
         for (o, x) in piece.chunks_mut(n).zip(data[from..].chunks(n)) {
             softmax_row(x, logarithm, o);
         }
@@ -40,12 +39,11 @@ pub(crate) fn row_max<F: Float>(x: &[F]) -> F::Wide {
         let mut chunks = x.chunks_exact(16);
         for chunk in &mut chunks {
             for l in 0..16 {
-                let v = chunk[l].widen();
-                lanes[l] = if v > lanes[l] || v != v { v } else { lanes[l] };
+                lanes[l] = chunk[l].widen().maximum(lanes[l]);
             }
         }
         let rest = chunks.remainder().iter().map(|v| v.widen());
-        lanes.into_iter().chain(rest).fold(-F::Wide::INFINITY, |a, b| if b > a || b != b { b } else { a })
+        lanes.into_iter().chain(rest).fold(-F::Wide::INFINITY, |a, b| b.maximum(a))
     })
 }
 
@@ -67,28 +65,44 @@ pub(crate) fn sum_exp<F: Float>(x: &[F], max: F::Wide) -> F::Wide {
     })
 }
 
+/// `x` is contiguous.
 pub(crate) fn cumulative_sum<T: Stored>(x: &Tensor, out: &mut [T]) {
-    let n = x.dim(-1);
-    let x = x.contiguous();
-    let data = contiguous_elements::<T>(&x);
-    in_pieces(out, n, |from, piece| {
+    match x.dtype() {
+        DType::U32 => running_sums::<u32, u32>(x, bytemuck::cast_slice_mut(out), |v| v, |v| v),
+        DType::I64 => running_sums::<i64, i64>(x, bytemuck::cast_slice_mut(out), |v| v, |v| v),
+        dtype => by_float!(dtype, F => {
+            running_sums::<F, <F as Float>::Wide>(x, bytemuck::cast_slice_mut(out), F::widen, F::narrow);
+        }),
+    }
+}
+
+fn running_sums<T: Pod + Send + Sync, W: Stored>(
+    x: &Tensor,
+    out: &mut [T],
+    widen: impl Fn(T) -> W + Send + Sync,
+    narrow: impl Fn(W) -> T + Send + Sync,
+) {
+    let (n, data) = (x.dim(-1), contiguous_elements::<T>(x));
+    in_pieces(out, n, &|from, piece| {
         for (o, x) in piece.chunks_mut(n).zip(data[from..].chunks(n)) {
-            let mut sum = T::from_integer(0);
+            let mut sum = W::from_integer(0);
             for (o, &x) in o.iter_mut().zip(x) {
-                sum = sum.plus(x);
-                *o = sum;
+                sum = sum.plus(widen(x));
+                *o = narrow(sum);
             }
         }
     });
 }
 
+/// `x` is contiguous.
 pub(crate) fn top_k<T: Pod + Send + Sync + PartialOrd>(x: &Tensor, k: usize, values: &mut [T], places: &mut [u32]) {
-    let n = x.dim(-1);
-    let x = x.contiguous();
-    let data = contiguous_elements::<T>(&x);
-    in_pieces_of_two(values, k, places, k, n, |first, values, places| {
+    let (n, data) = (x.dim(-1), contiguous_elements::<T>(x));
+    if values.is_empty() {
+        return;
+    }
+    in_pieces_of_two((values, k), (places, k), n, &|first, values, places| {
         let mut order: Vec<u32> = Vec::with_capacity(n);
-        for (i, (values, places)) in values.chunks_mut(k.max(1)).zip(places.chunks_mut(k.max(1))).enumerate() {
+        for (i, (values, places)) in values.chunks_mut(k).zip(places.chunks_mut(k)).enumerate() {
             top_k_row(&data[(first + i) * n..][..n], &mut order, values, places);
         }
     });

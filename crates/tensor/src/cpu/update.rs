@@ -64,7 +64,7 @@ impl<W: Real> Step<W> {
                     if decoupled {
                         x = x - self.rate * decay * x;
                     } else {
-                        g = g + decay * x;
+                        g += decay * x;
                     }
                     let (one, m1, v1) = (W::ONE, m.widen(), v.widen());
                     let (m1, v1) = (beta1 * m1 + (one - beta1) * g, beta2 * v1 + (one - beta2) * (g * g));
@@ -87,7 +87,8 @@ pub(super) fn update<F: Float + Pod>(
 ) -> Result<()> {
     let (gradient, hyper) = (gradient.contiguous(), hyper.cast(DType::F64).contiguous());
     let step = Step::<F::Wide>::new(rule, contiguous_elements(&hyper));
-    let width = parameter.elements().checked_div(parameter.shape().first().copied().unwrap_or(1)).unwrap_or(0);
+    let height = parameter.shape().first().copied().unwrap_or(1);
+    let width = parameter.elements().checked_div(height).unwrap_or(0);
     let mut states = state.iter_mut();
     let mut next = || states.next().map(elements_mut::<F>).transpose().map(|s| s.unwrap_or(&mut []));
     let (first, second) = (next()?, next()?);
@@ -98,6 +99,7 @@ pub(super) fn update<F: Float + Pod>(
         Some(rows) => {
             let rows = rows.contiguous();
             for (&row, g) in contiguous_elements::<u32>(&rows).iter().zip(g.chunks(width.max(1))) {
+                assert!((row as usize) < height, "update: row {row} is outside a parameter of {height} rows");
                 let range = row as usize * width..(row as usize + 1) * width;
                 let of = |s: &mut [F]| if s.is_empty() { 0..0 } else { range.clone() };
                 let (a, b) = (of(first), of(second));

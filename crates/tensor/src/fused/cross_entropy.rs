@@ -165,6 +165,9 @@ impl Tensor {
     }
 
     /// First phase over a slice of the vocabulary.
+    ///
+    /// # Panics
+    /// Where the shapes, dtypes or devices do not fit together.
     #[track_caller]
     pub fn linear_cross_entropy_partials(args: &CrossEntropyArgs<'_>) -> CrossEntropyPartials {
         use crate::error::OrRaise;
@@ -173,10 +176,17 @@ impl Tensor {
     }
 
     /// Second phase over a slice, with the merged `log_sum` `[N]`.
+    ///
+    /// # Panics
+    /// Where the shapes, dtypes or devices do not fit together.
     #[track_caller]
     pub fn linear_cross_entropy_gradients(args: &CrossEntropyArgs<'_>, log_sum: &Tensor) -> CrossEntropyGradients {
         use crate::error::OrRaise;
-        args.sizes();
+        let (n, _, _) = args.sizes();
+        args.hidden.check_same("linear_cross_entropy", log_sum);
+        if log_sum.shape() != [n] {
+            panic!("linear_cross_entropy: log_sum of shape {:?}, not [{n}]", log_sum.shape());
+        }
         args.hidden.backend().linear_cross_entropy_gradients(args, log_sum).or_raise()
     }
 }

@@ -111,6 +111,28 @@ impl LstmArgs<'_> {
         (t, b, i, h)
     }
 
+    /// # Panics
+    /// Where what [`Tensor::lstm_sequence_backward`] gets beside the arguments does not fit them.
+    #[track_caller]
+    fn check_backward(&self, output: &LstmOutput, gradients: &LstmOutputGradients<'_>) {
+        let (t, b, _, h) = self.sizes();
+        let (sequence, state) = ([t, b, h], [b, h]);
+        for (name, tensor, wanted) in [
+            ("output's sequence", Some(&output.sequence), &sequence[..]),
+            ("output's cells", Some(&output.cells), &sequence),
+            ("output's gates", Some(&output.gates), &[t, b, 4 * h]),
+            ("gradient of the sequence", gradients.sequence, &sequence),
+            ("gradient of hidden", gradients.hidden, &state),
+            ("gradient of cell", gradients.cell, &state),
+        ] {
+            let Some(tensor) = tensor else { continue };
+            self.input.check_same("lstm backward", tensor);
+            if tensor.shape() != wanted {
+                panic!("lstm backward: {name} of shape {:?} where {wanted:?} is needed", tensor.shape());
+            }
+        }
+    }
+
     /// bool `[B, 1]`: which rows step `t` still belongs to.
     fn alive(&self, t: usize) -> Option<Tensor> {
         let lengths = self.lengths?;
@@ -226,7 +248,10 @@ impl Tensor {
         args.input.backend().lstm_sequence(args).or_raise()
     }
 
-    /// The gradients of [`lstm_sequence`](Tensor::lstm_sequence).
+    /// The gradients of [`lstm_sequence`](Tensor::lstm_sequence), whose arguments and answer these are.
+    ///
+    /// # Panics
+    /// Where the shapes, dtypes or devices do not fit together.
     #[track_caller]
     pub fn lstm_sequence_backward(
         args: &LstmArgs<'_>,
@@ -234,6 +259,7 @@ impl Tensor {
         gradients: &LstmOutputGradients<'_>,
     ) -> LstmGradients {
         use crate::error::OrRaise;
+        args.check_backward(output, gradients);
         args.input.backend().lstm_sequence_backward(args, output, gradients).or_raise()
     }
 }

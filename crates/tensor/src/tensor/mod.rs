@@ -7,6 +7,7 @@ mod indexing;
 mod operators;
 mod products;
 mod reductions;
+mod update;
 mod views;
 
 pub use axes::{Axes, INFER};
@@ -14,7 +15,7 @@ pub use axes::{Axes, INFER};
 use std::sync::Arc;
 
 use crate::error::OrRaise;
-use crate::layout::{Dims, Layout};
+use crate::layout::{Dims, Layout, count};
 use crate::ops::Distribution;
 use crate::random::Key;
 use crate::{Backend, DType, Device, Element, Storage};
@@ -46,23 +47,28 @@ impl Tensor {
     #[track_caller]
     pub fn from_slice<T: Element>(elements: &[T], shape: impl AsRef<[usize]>, device: &Device) -> Tensor {
         let shape = shape.as_ref();
-        let wanted: usize = shape.iter().product();
+        let wanted = elements_of("from_slice", shape);
         if wanted != elements.len() {
             panic!("from_slice: {} elements cannot fill shape {shape:?}, which has {wanted}", elements.len());
         }
         Tensor::from_bytes(&T::to_bytes(elements), T::DTYPE, shape, device)
     }
 
-    /// A tensor from raw elements of `dtype`: row-major, native byte order.
+    /// A tensor from raw elements of `dtype`: row-major, native byte order. Of bool any byte but 0 is true.
     ///
     /// # Panics
     /// Where the number of bytes is not the shape's.
     #[track_caller]
     pub fn from_bytes(bytes: &[u8], dtype: DType, shape: impl AsRef<[usize]>, device: &Device) -> Tensor {
         let shape = shape.as_ref();
-        let wanted = shape.iter().product::<usize>() * dtype.size();
+        let wanted = elements_of("from_bytes", shape).saturating_mul(dtype.size());
         if wanted != bytes.len() {
             panic!("from_bytes: {} bytes cannot fill {dtype} of shape {shape:?}, which has {wanted}", bytes.len());
+        }
+        if dtype == DType::Bool && bytes.iter().any(|&byte| byte > 1) {
+            // Kernels rely on 0 and 1.
+            let truths = <bool as Element>::from_bytes(bytes);
+            return Tensor::from_slice(&truths, shape, device);
         }
         Tensor::of(device.backend().upload(bytes, dtype).or_raise(), shape, dtype, device)
     }
@@ -117,7 +123,8 @@ impl Tensor {
     #[track_caller]
     pub fn full(shape: impl AsRef<[usize]>, value: f64, dtype: DType, device: &Device) -> Tensor {
         let shape = shape.as_ref();
-        Tensor::of(device.backend().fill(value, shape.iter().product(), dtype).or_raise(), shape, dtype, device)
+        let len = elements_of("full", shape);
+        Tensor::of(device.backend().fill(value, len, dtype).or_raise(), shape, dtype, device)
     }
 
     /// All elements 0.
@@ -171,6 +178,9 @@ impl Tensor {
     }
 
     /// [`random`](Tensor::random) at the step that `step` (one i64 on the device) holds when the work runs.
+    ///
+    /// # Panics
+    /// Where `dtype` is not a float, or `step` is not one i64 on this device.
     #[track_caller]
     pub fn random_at(
         distribution: Distribution,
@@ -184,7 +194,18 @@ impl Tensor {
         if !dtype.is_float() {
             panic!("random: {dtype} is not a float dtype");
         }
-        let storage = device.backend().random(distribution, key, step, shape.iter().product(), dtype).or_raise();
+        if let Some(step) = step
+            && (step.dtype != DType::I64 || step.elements() != 1 || step.device != *device)
+        {
+            panic!(
+                "random: the step is {} of shape {:?} on {}, not one i64 on {device}",
+                step.dtype,
+                step.shape(),
+                step.device
+            );
+        }
+        let len = elements_of("random", shape);
+        let storage = device.backend().random(distribution, key, step, len, dtype).or_raise();
         Tensor::of(storage, shape, dtype, device)
     }
 
@@ -249,7 +270,8 @@ impl Tensor {
     }
 
     /// The storage for writing: of a contiguous whole that nobody else holds. Where that is not so, the tensor first becomes a copy,
-    /// so whoever else holds the old storage (a graph that still needs it) never sees a change.
+    /// so whoever else holds the old storage (a graph that still needs it) never sees a change. The storage may be longer than the tensor,
+    /// whose elements come first.
     pub fn storage_mut(&mut self) -> crate::Result<&mut (dyn std::any::Any + Send + Sync)> {
         let whole = self.layout.offset() == 0 && self.is_contiguous();
         if !whole || Arc::get_mut(&mut self.storage).is_none() {
@@ -302,6 +324,12 @@ impl Tensor {
             panic!("{operation}: {} is not a float dtype", self.dtype);
         }
     }
+}
+
+/// The number of elements of `shape`.
+#[track_caller]
+pub(crate) fn elements_of(operation: &str, shape: &[usize]) -> usize {
+    count(shape).unwrap_or_else(|| panic!("{operation}: shape {shape:?} has more elements than can be counted"))
 }
 
 /// Dims from a slice; shorter to write than the conversion.

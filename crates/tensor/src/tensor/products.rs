@@ -1,6 +1,6 @@
 //! Matrix products.
 
-use super::{Tensor, dims};
+use super::{Tensor, dims, elements_of};
 use crate::DType;
 use crate::layout::broadcast_dims;
 
@@ -43,6 +43,7 @@ impl Tensor {
             shape
         };
         let shape = with(&[matrix_a[0], matrix_b[1]]);
+        elements_of("matmul", &shape);
         if let Some(onto) = &onto {
             self.check_device("matmul", onto);
             if onto.shape() != &shape[..] || onto.dtype != out {

@@ -2,10 +2,10 @@
 
 use super::axes::{Axes, resolve};
 use super::{Tensor, dims};
+use crate::DType;
 use crate::error::OrRaise;
 use crate::layout::Dims;
 use crate::ops::{Reduce, Unary};
-use crate::{DType, INFER};
 
 impl Tensor {
     /// A reduction over `axes`, which stay with length 1 if `keep`, else go away. The position that [`Reduce::ArgMax`] answers
@@ -79,7 +79,7 @@ impl Tensor {
         self.reduce(Reduce::ArgMin, axis, keep)
     }
 
-    /// The mean over `axes` (floats); f16 and bf16 are summed and divided in f32.
+    /// The mean over `axes` (floats), NaN of nothing; f16 and bf16 are summed and divided in f32.
     #[track_caller]
     pub fn mean(&self, axes: impl Axes, keep: bool) -> Tensor {
         self.check_float("mean");
@@ -120,7 +120,8 @@ impl Tensor {
         last.answer(self.backend().cumulative_sum(&last), last.shape(), self.dtype).move_axis(-1, at)
     }
 
-    /// The `k` largest along `axis` in descending order, and where they stood (u32); of equals the first comes first.
+    /// The `k` largest along `axis` in descending order, and where they stood (u32); of equals the first comes first. NaN counts as larger
+    /// than any number.
     ///
     /// # Panics
     /// Where `k` is larger than the axis, or the dtype is bool.
@@ -139,8 +140,13 @@ impl Tensor {
     }
 
     /// All axes but the last as one: `[rows, n]`.
+    ///
+    /// # Panics
+    /// Where there is no axis.
     #[track_caller]
     pub fn rows(&self) -> Tensor {
-        self.reshape([INFER, self.dim(-1)])
+        let n = self.dim(-1);
+        // Not inferred: of rows of length 0 the number is known all the same.
+        self.reshape([self.shape()[..self.rank() - 1].iter().product(), n])
     }
 }

@@ -1,9 +1,9 @@
 //! Views: other shapes of the same storage.
 
 use super::axes::{INFER, resolve};
-use super::{Tensor, dims};
+use super::{Tensor, dims, elements_of};
 use crate::error::OrRaise;
-use crate::layout::{Dims, Layout};
+use crate::layout::{Dims, Layout, count};
 use crate::{DType, Device};
 
 impl Tensor {
@@ -16,15 +16,17 @@ impl Tensor {
         let mut wanted = dims(shape.as_ref());
         if let Some(unknown) = wanted.iter().position(|&n| n == INFER) {
             wanted[unknown] = 1;
-            let known: usize = wanted.iter().product();
-            wanted[unknown] = if known == 0 { 0 } else { self.elements() / known };
+            let known = count(&wanted).unwrap_or(usize::MAX);
+            wanted[unknown] = self.elements().checked_div(known).unwrap_or(0);
         }
-        if wanted.iter().product::<usize>() != self.elements() {
+        if count(&wanted) != Some(self.elements()) {
+            let named: Vec<String> =
+                shape.as_ref().iter().map(|&n| if n == INFER { "_".into() } else { n.to_string() }).collect();
             panic!(
-                "reshape: shape {:?} of {} elements cannot become {:?}",
+                "reshape: shape {:?} of {} elements cannot become [{}]",
                 self.shape(),
                 self.elements(),
-                shape.as_ref()
+                named.join(", ")
             );
         }
         match self.layout.reshape(&wanted) {
@@ -157,6 +159,7 @@ impl Tensor {
     #[track_caller]
     pub fn broadcast_to(&self, shape: impl AsRef<[usize]>) -> Tensor {
         let shape = shape.as_ref();
+        elements_of("broadcast_to", shape);
         match self.layout.broadcast_to(shape) {
             Some(layout) => self.with_layout(layout),
             None => panic!("broadcast_to: shape {:?} does not broadcast to {shape:?}", self.shape()),
@@ -170,7 +173,7 @@ impl Tensor {
     #[track_caller]
     pub fn chunk(&self, parts: usize, axis: isize) -> Vec<Tensor> {
         let n = self.dim(axis);
-        if parts == 0 || n % parts != 0 {
+        if parts == 0 || !n.is_multiple_of(parts) {
             panic!("chunk: axis {axis} of shape {:?} cannot be cut into {parts} equal parts", self.shape());
         }
         (0..parts).map(|part| self.narrow(axis, part * (n / parts), n / parts)).collect()

@@ -7,7 +7,7 @@ use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, Prog
 use unrolled_seq2seq::progress::{Event, Observer, Started, Update, Validation};
 
 /// Shows events as they come.
-pub(super) struct Display<W: Write> {
+pub struct Display<W: Write> {
     /// On a terminal.
     bar: Option<ProgressBar>,
     /// Elsewhere.
@@ -25,7 +25,7 @@ struct Limits {
 
 impl Display<io::Stderr> {
     /// A bar where standard error is a terminal, plain lines where it is not.
-    pub(super) fn on_stderr() -> Self {
+    pub fn on_stderr() -> Self {
         let bar = io::stderr().is_terminal().then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()));
         Self { bar, lines: io::stderr(), limits: None }
     }

@@ -1,0 +1,127 @@
+//! What a backward pass answers with.
+
+use std::collections::HashMap;
+
+use unrolled_tensor::{Dims, Tensor};
+
+use crate::Var;
+
+/// The gradient of one variable.
+#[derive(Clone, Debug)]
+pub enum Gradient {
+    /// As large as the variable.
+    Dense(Var),
+    /// Of some rows only, all others being 0: what an embedding's table gets.
+    Rows(Rows),
+}
+
+/// A gradient of rows of a table. After [`Var::backward`] the rows are distinct and ascending.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// u32 `[n]`
+    pub index: Tensor,
+    /// `[n, D]`
+    pub values: Tensor,
+    /// The table's shape, `[V, D]`.
+    pub shape: [usize; 2],
+}
+
+impl Rows {
+    /// As large as the table.
+    pub fn to_dense(&self) -> Tensor {
+        Tensor::zeros(self.shape, self.values.dtype(), self.values.device()).index_add(0, &self.index, &self.values)
+    }
+
+    fn coalesced(self) -> Rows {
+        let (index, values) = self.values.coalesce(&self.index);
+        Rows { index, values, ..self }
+    }
+}
+
+impl Gradient {
+    /// The gradient as large as the variable.
+    pub fn to_dense(&self) -> Tensor {
+        match self {
+            Gradient::Dense(gradient) => gradient.tensor().clone(),
+            Gradient::Rows(rows) => rows.to_dense(),
+        }
+    }
+
+    /// The variable's shape, without making rows dense.
+    pub fn shape(&self) -> Dims {
+        match self {
+            Gradient::Dense(gradient) => gradient.shape().into(),
+            Gradient::Rows(rows) => rows.shape[..].into(),
+        }
+    }
+
+    pub(crate) fn into_var(self) -> Var {
+        match self {
+            Gradient::Dense(gradient) => gradient,
+            Gradient::Rows(rows) => Var::constant(rows.to_dense()),
+        }
+    }
+
+    /// As a caller gets it: rows distinct and ascending.
+    pub(crate) fn finished(self) -> Gradient {
+        match self {
+            Gradient::Rows(rows) => Gradient::Rows(rows.coalesced()),
+            dense => dense,
+        }
+    }
+
+    /// The sum of both. The first of several is moved, not added to zeros.
+    pub(crate) fn plus(self, other: Gradient, tracked: bool) -> Gradient {
+        match (self, other) {
+            (Gradient::Rows(a), Gradient::Rows(b)) => Gradient::Rows(Rows {
+                index: Tensor::concat(&[&a.index, &b.index], 0),
+                values: Tensor::concat(&[&a.values, &b.values], 0),
+                shape: a.shape,
+            }),
+            (a, b) if tracked => Gradient::Dense(a.into_var() + b.into_var()),
+            (Gradient::Dense(dense), Gradient::Rows(rows)) | (Gradient::Rows(rows), Gradient::Dense(dense)) => {
+                Gradient::Dense(Var::constant(dense.tensor().index_add(0, &rows.index, &rows.values)))
+            }
+            (a, b) => {
+                let (mut a, b) = (a.into_var().into_tensor(), b.into_var().into_tensor());
+                a.accumulate(&b, 1.0);
+                Gradient::Dense(Var::constant(a))
+            }
+        }
+    }
+}
+
+/// The gradients that a backward pass left at the leaves.
+///
+/// Gradients belong to this value, not to the variables: two passes do not mix, and threads do not share.
+#[derive(Clone, Debug, Default)]
+pub struct Gradients {
+    pub(crate) by_edge: HashMap<(u64, usize), Gradient>,
+}
+
+impl Gradients {
+    /// The gradient of a leaf, dense; `None` where nothing depended on it.
+    pub fn get(&self, var: &Var) -> Option<Tensor> {
+        self.gradient(var).map(Gradient::to_dense)
+    }
+
+    /// The gradient of a leaf as it is, sparse or dense.
+    pub fn gradient(&self, var: &Var) -> Option<&Gradient> {
+        self.by_edge.get(&var.key()?)
+    }
+
+    /// Takes the gradient of a leaf out, so that its storage has one owner.
+    pub fn take(&mut self, var: &Var) -> Option<Gradient> {
+        self.by_edge.remove(&var.key()?)
+    }
+
+    /// How many variables have a gradient.
+    pub fn len(&self) -> usize {
+        self.by_edge.len()
+    }
+
+    /// True where no variable has a gradient.
+    pub fn is_empty(&self) -> bool {
+        self.by_edge.is_empty()
+    }
+}

@@ -1,0 +1,129 @@
+//! Reductions over any axes, and what works along one.
+
+use unrolled_tensor::ops::Reduce;
+use unrolled_tensor::{Axes, DType, Dims, Tensor};
+
+use super::Var;
+use crate::graph::record_one;
+use crate::ops::Op;
+
+impl Var {
+    /// The sum over `axes`. Gradient: g for each element.
+    #[track_caller]
+    pub fn sum(&self, axes: impl Axes, keep: bool) -> Var {
+        let axes = axes.of("sum", self.shape());
+        let value = self.value.sum(&signed(&axes)[..], keep);
+        record_one(Op::Sum { axes, keep }, &[self], value)
+    }
+
+    /// The mean over `axes`; f16 and bf16 are summed and divided in f32.
+    #[track_caller]
+    pub fn mean(&self, axes: impl Axes, keep: bool) -> Var {
+        let axes = axes.of("mean", self.shape());
+        self.wide(|x| x.sum(&signed(&axes)[..], keep).affine(1.0 / x.count(&axes), 0.0))
+    }
+
+    /// The variance over `axes`: Σ (x − mean)² / (n − `correction`); f16 and bf16 are summed and
+    /// divided in f32. PyTorch's default is a correction of 1.
+    #[track_caller]
+    pub fn var(&self, axes: impl Axes, correction: usize, keep: bool) -> Var {
+        let axes = axes.of("var", self.shape());
+        self.wide(|x| {
+            let centred = x - &x.mean(&signed(&axes)[..], true);
+            let divisor = x.count(&axes) - correction as f64;
+            centred.square().sum(&signed(&axes)[..], keep).affine(1.0 / divisor, 0.0)
+        })
+    }
+
+    /// `work` in f32 where this is f16 or bf16: a sum of many elements would lose its last places there, or pass 65504.
+    #[track_caller]
+    fn wide(&self, work: impl FnOnce(&Var) -> Var) -> Var {
+        match self.dtype() {
+            DType::F16 | DType::BF16 => work(&self.cast(DType::F32)).cast(self.dtype()),
+            _ => work(self),
+        }
+    }
+
+    /// How many elements a reduction over `axes` joins.
+    fn count(&self, axes: &[usize]) -> f64 {
+        axes.iter().map(|&axis| self.shape()[axis]).product::<usize>() as f64
+    }
+
+    /// The largest over `axes`; equals share the gradient evenly.
+    #[track_caller]
+    pub fn max(&self, axes: impl Axes, keep: bool) -> Var {
+        self.extreme(Reduce::Max, axes.of("max", self.shape()), keep)
+    }
+
+    /// The smallest over `axes`; equals share the gradient evenly.
+    #[track_caller]
+    pub fn min(&self, axes: impl Axes, keep: bool) -> Var {
+        self.extreme(Reduce::Min, axes.of("min", self.shape()), keep)
+    }
+
+    #[track_caller]
+    fn extreme(&self, op: Reduce, axes: Dims, keep: bool) -> Var {
+        let value = self.value.reduce(op, &signed(&axes)[..], keep);
+        record_one(Op::Extreme { axes, keep }, &[self], value)
+    }
+
+    /// Running sums along `axis`. Gradient: running sums of g from the other end.
+    #[track_caller]
+    pub fn cumsum(&self, axis: isize) -> Var {
+        let at = self.axis("cumsum", axis);
+        record_one(Op::CumulativeSum(at), &[self], self.value.cumsum(axis))
+    }
+
+    /// Softmax p along `axis`. Gradient: p (g − Σ g p).
+    #[track_caller]
+    pub fn softmax(&self, axis: isize) -> Var {
+        let at = self.axis("softmax", axis);
+        record_one(Op::Softmax(at), &[self], self.value.softmax(axis))
+    }
+
+    /// The logarithm of the softmax p along `axis`. Gradient: g − p Σ g.
+    #[track_caller]
+    pub fn log_softmax(&self, axis: isize) -> Var {
+        let at = self.axis("log_softmax", axis);
+        record_one(Op::LogSoftmax(at), &[self], self.value.log_softmax(axis))
+    }
+
+    /// ln Σ eˣ over `axis`, without overflow. Gradient: g times the softmax.
+    #[track_caller]
+    pub fn logsumexp(&self, axis: isize, keep: bool) -> Var {
+        // Subtracting a constant leaves value and gradient unchanged, so the largest need not be differentiated. An infinite one is not
+        // subtracted: ∞ − ∞ is no number.
+        let max = self.value.max(axis, true);
+        let finite = max.abs().lt(&Tensor::full([], f64::INFINITY, max.dtype(), max.device()));
+        let max = Var::constant(finite.select(&max, &max.zeros_like()));
+        let sum = (self - &max).exp().sum(axis, true).log() + &max;
+        if keep { sum } else { sum.squeeze(axis) }
+    }
+
+    /// The sum over the axes that broadcasting to this shape would repeat: the transpose of `broadcast_to`.
+    ///
+    /// # Panics
+    /// Where `shape` does not broadcast to this shape.
+    #[track_caller]
+    pub fn sum_to(&self, shape: &[usize]) -> Var {
+        if self.shape() == shape {
+            return self.clone();
+        }
+        if !shape_broadcasts(shape, self.shape()) {
+            panic!("sum_to: shape {shape:?} does not broadcast to {:?}", self.shape());
+        }
+        let lead = self.rank() - shape.len();
+        let axes: Vec<isize> =
+            (0..self.rank()).filter(|&a| a < lead || shape[a - lead] != self.shape()[a]).map(|a| a as isize).collect();
+        self.sum(&axes[..], true).reshape(shape)
+    }
+}
+
+fn shape_broadcasts(from: &[usize], to: &[usize]) -> bool {
+    from.len() <= to.len() && from.iter().rev().zip(to.iter().rev()).all(|(&a, &b)| a == b || a == 1)
+}
+
+/// Axes as the tensor crate takes them.
+pub(crate) fn signed(axes: &[usize]) -> Vec<isize> {
+    axes.iter().map(|&axis| axis as isize).collect()
+}

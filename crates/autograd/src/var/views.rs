@@ -1,0 +1,106 @@
+//! Views and joins.
+
+use unrolled_tensor::{Dims, Tensor};
+
+use super::Var;
+use crate::graph::record_one;
+use crate::ops::Op;
+
+impl Var {
+    /// The same elements under another shape; one length may be [`INFER`](unrolled_tensor::INFER).
+    #[track_caller]
+    pub fn reshape(&self, shape: impl AsRef<[usize]>) -> Var {
+        record_one(Op::Reshape, &[self], self.value.reshape(shape))
+    }
+
+    /// The axes in another order.
+    #[track_caller]
+    pub fn permute(&self, order: impl AsRef<[isize]>) -> Var {
+        let axes: Dims = order.as_ref().iter().map(|&axis| self.axis("permute", axis)).collect();
+        record_one(Op::Permute(axes), &[self], self.value.permute(order))
+    }
+
+    /// Two axes exchanged.
+    #[track_caller]
+    pub fn transpose(&self, a: isize, b: isize) -> Var {
+        let (a, b) = (self.axis("transpose", a), self.axis("transpose", b));
+        let mut order: Vec<isize> = (0..self.rank() as isize).collect();
+        order.swap(a, b);
+        self.permute(order)
+    }
+
+    /// The last two axes exchanged.
+    #[track_caller]
+    pub fn t(&self) -> Var {
+        self.transpose(-2, -1)
+    }
+
+    /// `len` indices of `axis` from `start` on.
+    #[track_caller]
+    pub fn narrow(&self, axis: isize, start: usize, len: usize) -> Var {
+        let at = self.axis("narrow", axis);
+        record_one(Op::Narrow { axis: at, start }, &[self], self.value.narrow(axis, start, len))
+    }
+
+    /// Index `index` of `axis`; the axis goes away.
+    #[track_caller]
+    pub fn index(&self, axis: isize, index: usize) -> Var {
+        self.narrow(axis, index, 1).squeeze(axis)
+    }
+
+    /// Every `step`-th index of `axis`.
+    #[track_caller]
+    pub fn step_by(&self, axis: isize, step: usize) -> Var {
+        let at = self.axis("step_by", axis);
+        record_one(Op::StepBy { axis: at, step }, &[self], self.value.step_by(axis, step))
+    }
+
+    /// The axis in the opposite order.
+    #[track_caller]
+    pub fn flip(&self, axis: isize) -> Var {
+        record_one(Op::Flip(self.axis("flip", axis)), &[self], self.value.flip(axis))
+    }
+
+    /// A new axis of length 1 before `axis`; −1 puts it last.
+    #[track_caller]
+    pub fn unsqueeze(&self, axis: isize) -> Var {
+        self.reshape(self.value.unsqueeze(axis).shape())
+    }
+
+    /// Without `axis`, whose length is 1.
+    #[track_caller]
+    pub fn squeeze(&self, axis: isize) -> Var {
+        self.reshape(self.value.squeeze(axis).shape())
+    }
+
+    /// Repeated by NumPy's rules. Gradient: summed over what was repeated.
+    #[track_caller]
+    pub fn broadcast_to(&self, shape: impl AsRef<[usize]>) -> Var {
+        record_one(Op::BroadcastTo, &[self], self.value.broadcast_to(shape))
+    }
+
+    /// Equal parts of `axis`.
+    #[track_caller]
+    pub fn chunk(&self, parts: usize, axis: isize) -> Vec<Var> {
+        let n = self.dim(axis);
+        if parts == 0 || n % parts != 0 {
+            panic!("chunk: axis {axis} of shape {:?} cannot be cut into {parts} equal parts", self.shape());
+        }
+        (0..parts).map(|part| self.narrow(axis, part * (n / parts), n / parts)).collect()
+    }
+
+    /// `parts` one after another along `axis`.
+    #[track_caller]
+    pub fn concat(parts: &[&Var], axis: isize) -> Var {
+        let values: Vec<&Tensor> = parts.iter().map(|part| &part.value).collect();
+        let value = Tensor::concat(&values, axis);
+        record_one(Op::Concat(parts[0].axis("concat", axis)), parts, value)
+    }
+
+    /// `parts` of one shape along a new axis.
+    #[track_caller]
+    pub fn stack(parts: &[&Var], axis: isize) -> Var {
+        let parts: Vec<Var> = parts.iter().map(|part| part.unsqueeze(axis)).collect();
+        Var::concat(&parts.iter().collect::<Vec<_>>(), axis)
+    }
+}

@@ -1,0 +1,84 @@
+//! Every operation's derivatives against finite differences: one row for each operation and for each composition of the public interface.
+
+mod elementwise;
+mod fused;
+mod indexing;
+mod precision;
+mod products;
+mod reductions;
+mod row;
+mod sample;
+mod views;
+
+use std::collections::BTreeSet;
+
+use row::Row;
+use unrolled_autograd::Op;
+use unrolled_tensor::DType;
+use unrolled_tensor::ops::{Binary, Unary};
+
+/// Cases of each row.
+const CASES: u64 = 24;
+
+fn rows() -> Vec<Row> {
+    [elementwise::rows(), reductions::rows(), products::rows(), views::rows(), indexing::rows(), fused::rows()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+#[test]
+fn every_operation_has_a_row() {
+    let covered: BTreeSet<&str> = rows().iter().map(|row| row.operation).collect();
+    // What takes no floats has no derivative.
+    let unary = Unary::ALL.into_iter().filter(|op| op.takes(DType::F64)).map(Unary::name);
+    let binary = Binary::ALL.into_iter().filter(|op| op.takes(DType::F64)).map(Binary::name);
+    let missing: Vec<&str> =
+        Op::NAMES.iter().copied().chain(unary).chain(binary).filter(|name| !covered.contains(name)).collect();
+    assert!(missing.is_empty(), "no row checks {missing:?}");
+}
+
+#[test]
+fn names_of_rows_differ() {
+    let rows = rows();
+    let names: BTreeSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(names.len(), rows.len());
+}
+
+#[test]
+fn elementwise_derivatives() {
+    elementwise::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn reduction_derivatives() {
+    reductions::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn product_derivatives() {
+    products::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn view_derivatives() {
+    views::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn indexing_derivatives() {
+    indexing::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn fused_derivatives() {
+    fused::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn gradients_in_smaller_dtypes() {
+    let rows = rows();
+    let mut checked = rows.iter().filter(|row| row.precisions).peekable();
+    assert!(checked.peek().is_some());
+    checked.for_each(|row| precision::check(row, 8));
+}

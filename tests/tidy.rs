@@ -1,0 +1,64 @@
+//! The invariants of ARCHITECTURE.md that can be read off the sources.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn each_crate_depends_only_on_those_below_it() {
+    let layers = ["tensor", "autograd", "nn", "seq2seq"];
+    for (height, name) in layers.iter().enumerate() {
+        let manifest = fs::read_to_string(root().join(format!("crates/{name}/Cargo.toml"))).unwrap();
+        for above in &layers[height..] {
+            assert!(
+                !manifest.contains(&format!("unrolled-{above}.workspace")),
+                "unrolled-{name} depends on unrolled-{above}"
+            );
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_is_in_the_cpu_backend_alone() {
+    let mut files = Vec::new();
+    for folder in ["src", "crates", "examples", "benches"] {
+        rust_files(&root().join(folder), &mut files);
+    }
+    assert!(files.len() > 50, "the sources were found");
+    let allowed = root().join("crates/tensor/src/cpu");
+    for file in files.iter().filter(|file| !file.starts_with(&allowed)) {
+        let text = fs::read_to_string(file).unwrap();
+        let code = text.lines().map(|line| line.split("//").next().unwrap_or(line));
+        let found = code
+            .clone()
+            .any(|line| line.contains("unsafe {") || line.contains("unsafe fn") || line.contains("unsafe impl"));
+        assert!(!found, "{} has unsafe code", file.display());
+    }
+}
+
+#[test]
+fn the_readme_names_only_commands_that_exist() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let known = fs::read_to_string(root().join("src/cli/mod.rs")).unwrap().to_lowercase();
+    let mut commands = 0;
+    for line in readme.lines().filter_map(|line| line.strip_prefix("unrolled ")) {
+        let name = line.split_whitespace().next().unwrap();
+        assert!(known.contains(&format!("mod {name};")), "README: `unrolled {name}` is no command");
+        commands += 1;
+    }
+    assert!(commands >= 4, "the README shows the command");
+}
