@@ -7,8 +7,11 @@ use std::collections::BTreeMap;
 
 use golden::{BATCHES, Golden};
 use unrolled_nn::{Module, Optimiser, global_norm};
+use unrolled_seq2seq::batch::Batch;
+use unrolled_seq2seq::beam_search::{DecodeOptions, translate};
 use unrolled_seq2seq::config::Normalise;
 use unrolled_seq2seq::model::{DeviceBatch, Model};
+use unrolled_seq2seq::numbered::NumberedCorpus;
 use unrolled_seq2seq::training::{Recipe, Trainer};
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{DType, Device, Tensor};
@@ -127,4 +130,32 @@ fn twenty_steps_of_training() {
             assert_eq!(finals[0], finals[1], "{dtype}, {slices} slices: two devices differ");
         }
     }
+}
+
+/// The beam works in either dtype: the same translations, each with the log-probability that scoring it gives.
+#[test]
+fn translations_do_not_depend_on_the_dtype() {
+    let options = DecodeOptions { beam_size: 3, n_best: 2, ..DecodeOptions::default() };
+    let found = DTYPES.map(|dtype| {
+        let (golden, device) = (Golden::load(dtype, &Device::cpu()), Device::cpu());
+        let model = golden.model(1, 0.0, &device);
+        let sources = golden.batch(0).source;
+        let translations: Vec<Vec<u32>> = translate(&model, &sources, &options)
+            .iter()
+            .enumerate()
+            .flat_map(|(row, best)| best.iter().map(move |found| (row, found)))
+            .map(|(row, found)| {
+                let mut corpus = NumberedCorpus::new();
+                let words = (0..sources.lengths[row] as usize - 1).map(|t| sources.ids[t * sources.sentences() + row]);
+                corpus.push(&words.collect::<Vec<_>>(), &found.words);
+                let batch = Batch::of(&corpus, &[0], false);
+                let scored = model.log_probabilities(&DeviceBatch::new(&batch, &device));
+                golden.near("log-probability", &[found.log_probability], &scored);
+                found.words.clone()
+            })
+            .collect();
+        assert_eq!(translations.len(), 2 * sources.sentences());
+        translations
+    });
+    assert_eq!(found[0], found[1]);
 }
