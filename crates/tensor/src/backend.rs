@@ -126,7 +126,7 @@ pub trait Backend: Send + Sync + fmt::Debug {
 
     /// Adds `scale · x` to `onto`, in place where nobody else holds its storage.
     fn accumulate(&self, onto: &mut Tensor, x: &Tensor, scale: f64) -> Result<()>;
-    /// One optimiser step on `parameter` and its `state`, in place where nobody else holds them. `hyper` (f32) is
+    /// One optimiser step on `parameter` and its `state`, in place where nobody else holds them. `hyper` (f32 or f64) is
     /// `[learning rate, gradient scale, bias correction 1, bias correction 2]`, read on the device. With `rows` (u32, distinct)
     /// the gradient is that of these rows only, and only they change.
     fn update(
