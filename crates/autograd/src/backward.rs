@@ -16,7 +16,7 @@ use crate::rules::Context;
 pub struct Backward {
     /// Keep what the graph has saved, for another pass over it. Otherwise each node is freed as it is passed.
     pub keep_graph: bool,
-    /// Record the pass itself, so that gradients can be differentiated. Implies `keep_graph`; under [`no_grad`] nothing is recorded.
+    /// Record the pass itself, so that gradients can be differentiated. Implies `keep_graph`; under [`no_grad`](crate::no_grad) nothing is recorded.
     pub create_graph: bool,
 }
 

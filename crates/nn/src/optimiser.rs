@@ -1,6 +1,6 @@
 //! Optimisers: SGD with or without momentum, Adam, AdamW.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use unrolled_autograd::{Gradient, Gradients};
 use unrolled_tensor::Tensor;
@@ -69,7 +69,8 @@ impl Optimiser {
             Update::Adam { beta1, beta2, .. } => [beta1, beta2].map(|beta| 1.0 - beta.powf(self.steps as f64)),
             _ => [1.0, 1.0],
         };
-        let hyper = [rate, scale, corrections[0], corrections[1]].map(|x| x as f32);
+        // In f64, since parameters may be: the rule's arithmetic rounds them to its own type.
+        let hyper = [rate, scale, corrections[0], corrections[1]];
         for (path, parameter) in module.parameters_mut() {
             if let Some(gradient) = gradients.take(parameter.var()) {
                 self.change(&path, parameter, gradient, hyper);
@@ -77,7 +78,7 @@ impl Optimiser {
         }
     }
 
-    fn change(&mut self, path: &str, parameter: &mut Parameter, gradient: Gradient, hyper: [f32; 4]) {
+    fn change(&mut self, path: &str, parameter: &mut Parameter, gradient: Gradient, hyper: [f64; 4]) {
         let value = parameter.tensor_mut();
         let device = value.device().clone();
         let states = self.rule.states();
@@ -108,7 +109,7 @@ impl Optimiser {
     /// Where a state is left over or missing beside others of its parameter, or has not its parameter's shape.
     pub fn load(&mut self, steps: u64, saved: &BTreeMap<String, Tensor>, module: &dyn Module) -> Result<(), LoadError> {
         let mut state = BTreeMap::new();
-        let mut used = 0;
+        let mut used = BTreeSet::new();
         for (path, parameter) in module.parameters() {
             let names: Vec<String> = (0..self.rule.states()).map(|i| format!("{path}.{i}")).collect();
             if names.iter().all(|name| !saved.contains_key(name)) {
@@ -123,14 +124,12 @@ impl Optimiser {
                     return Err(LoadError::Mismatch { path: name, wanted: describe(wanted), found: describe(tensor) });
                 }
                 tensors.push(tensor.to_device(wanted.device()).copy());
-                used += 1;
+                used.insert(name);
             }
             state.insert(path, tensors);
         }
-        if used != saved.len() {
-            let known = |name: &String| name.rsplit_once('.').is_some_and(|(path, _)| state.contains_key(path));
-            let path = saved.keys().find(|name| !known(name)).cloned().unwrap_or_default();
-            return Err(LoadError::Unexpected { path });
+        if let Some(path) = saved.keys().find(|name| !used.contains(*name)) {
+            return Err(LoadError::Unexpected { path: path.clone() });
         }
         (self.steps, self.state) = (steps, state);
         Ok(())

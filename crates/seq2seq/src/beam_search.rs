@@ -86,9 +86,9 @@ fn advance(model: &Model, searches: &mut [Search], state: LstmState, options: &D
     let (log_probabilities, state) = model.next_word(&tensor(&last), &state.rows(&tensor(&rows)));
     // One more than the beam, since padding is never taken.
     let k = (options.beam_size + 1).min(log_probabilities.dim(1));
-    let end: Vec<f32> = log_probabilities.narrow(1, EOS as usize, 1).to_vec();
+    let end = log_probabilities.narrow(1, EOS as usize, 1).to_f64_vec();
     let (values, words) = log_probabilities.top_k(k, 1);
-    let (values, words) = (values.to_vec::<f32>(), words.to_vec::<u32>());
+    let (values, words) = (values.to_f64_vec(), words.to_vec::<u32>());
     let mut row = 0;
     for search in searches {
         let n = search.live.len();
@@ -104,9 +104,9 @@ impl Search {
     /// log-probability of `<EOS>` for each. The hypotheses' rows begin at `first_row`.
     fn step(
         &mut self,
-        values: &[f32],
+        values: &[f64],
         words: &[u32],
-        end: &[f32],
+        end: &[f64],
         k: usize,
         first_row: usize,
         options: &DecodeOptions,
@@ -116,8 +116,8 @@ impl Search {
         }
         let mut candidates: Vec<(f64, usize, u32)> = Vec::with_capacity(self.live.len() * k);
         for (i, hypothesis) in self.live.iter().enumerate() {
-            let mut add = |word: u32, value: f32| {
-                candidates.push((hypothesis.log_probability + value as f64, i, word));
+            let mut add = |word: u32, value: f64| {
+                candidates.push((hypothesis.log_probability + value, i, word));
             };
             if hypothesis.words.len() >= self.max_length {
                 // No room for another word: the sentence ends here.

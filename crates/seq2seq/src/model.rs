@@ -108,7 +108,7 @@ pub struct DeviceBatch {
     pub target_input: Tensor,
     /// u32 `[Tt · B]`
     pub target_output: Tensor,
-    /// f32 `[Tt · B]`, 0 at padding
+    /// f32 `[Tt · B]`, 0 at padding; the loss casts it to the dtype of its parameters
     pub row_weights: Tensor,
 }
 
@@ -200,11 +200,12 @@ impl Model {
 
     /// The summed negative log-probability of all target words and their `<EOS>`, in nats; padding does not count.
     pub fn loss(&self, batch: &DeviceBatch, dropout: Option<Key>) -> Var {
-        self.hidden_rows(batch, dropout).linear_cross_entropy_split(
+        let hidden = self.hidden_rows(batch, dropout);
+        hidden.linear_cross_entropy_split(
             self.projection.weight.var(),
             self.projection.bias.var(),
             &batch.target_output,
-            &batch.row_weights,
+            &batch.row_weights.cast(hidden.dtype()),
             self.softmax_slices,
         )
     }
@@ -217,14 +218,14 @@ impl Model {
             weight: self.projection.weight.tensor(),
             bias: self.projection.bias.tensor(),
             targets: &batch.target_output,
-            row_weights: &batch.row_weights,
+            row_weights: &batch.row_weights.cast(hidden.dtype()),
             offset: 0,
         };
         let losses = Tensor::linear_cross_entropy(&args, false).losses;
         let b = batch.target_input.dim(1);
         let mut sums = vec![0.0; b];
-        for (i, loss) in losses.to_vec::<f32>().into_iter().enumerate() {
-            sums[i % b] -= loss as f64;
+        for (i, loss) in losses.to_f64_vec().into_iter().enumerate() {
+            sums[i % b] -= loss;
         }
         sums
     }

@@ -1,10 +1,4 @@
 //! The seam: what a device must be able to do.
-//!
-//! [`Backend`] is an object-safe trait of some thirty verbs over [`Tensor`]s. Which elementwise operation or reduction is meant is data
-//! ([`Unary`], [`Binary`], …), so a backend is a handful of kernels and not a hundred methods. A verb gets operands that are already
-//! checked: on its own device, of equal dtype, broadcast to one shape where it says so. It answers with fresh, contiguous
-//! [`Storage`] in row-major order. The fused verbs at the end have default bodies in terms of the plain ones: those bodies are
-//! their definition, and every override is tested against them.
 
 use std::any::Any;
 use std::fmt;
@@ -38,7 +32,13 @@ pub struct Memory {
     pub budget: usize,
 }
 
-/// What a device must be able to do. See the [module's words](self).
+/// The seam: what a device must be able to do, in some thirty verbs over [`Tensor`]s.
+///
+/// Which elementwise operation or reduction is meant is data ([`Unary`], [`Binary`], …), so a backend is a handful of kernels and not a
+/// hundred methods. A verb gets operands that are already checked: on its own device, of equal dtype, broadcast to one shape where it
+/// says so. It answers with fresh, contiguous [`Storage`] in row-major order. The fused verbs at the end have default bodies in terms
+/// of the plain ones: those bodies are their definition, and every override is tested against them.
+/// [`conformance::check`](crate::conformance::check) puts a backend through all of it.
 pub trait Backend: Send + Sync + fmt::Debug {
     /// The device's name, as a person writes it: `cpu`, `cpu:1`, `cuda:0`.
     fn name(&self) -> String;
@@ -126,7 +126,7 @@ pub trait Backend: Send + Sync + fmt::Debug {
 
     /// Adds `scale · x` to `onto`, in place where nobody else holds its storage.
     fn accumulate(&self, onto: &mut Tensor, x: &Tensor, scale: f64) -> Result<()>;
-    /// One optimiser step on `parameter` and its `state`, in place where nobody else holds them. `hyper` (f32) is
+    /// One optimiser step on `parameter` and its `state`, in place where nobody else holds them. `hyper` (f32 or f64) is
     /// `[learning rate, gradient scale, bias correction 1, bias correction 2]`, read on the device. With `rows` (u32, distinct)
     /// the gradient is that of these rows only, and only they change.
     fn update(

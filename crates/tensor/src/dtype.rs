@@ -82,7 +82,7 @@ mod sealed {
 
 /// A Rust type that a tensor's elements can be read and written as.
 ///
-/// Implemented for `f32`, `f64`, [`f16`], [`bf16`], `u32`, `i64` and `bool`.
+/// Implemented for `f32`, `f64`, [`struct@f16`], [`bf16`], `u32`, `i64` and `bool`.
 pub trait Element: sealed::Sealed + Copy + Send + Sync + PartialEq + fmt::Debug + 'static {
     /// The dtype of a tensor of these elements.
     const DTYPE: DType;

@@ -349,10 +349,10 @@ mod tests {
         #[test]
         fn a_reshaped_view_keeps_the_row_major_order(layout in some_view(), cut in 1usize..5) {
             let n = layout.elements();
-            if n % cut == 0 {
-                if let Some(view) = layout.reshape(&[cut, n / cut]) {
-                    prop_assert_eq!(positions_slowly(&view), positions_slowly(&layout));
-                }
+            if n.is_multiple_of(cut)
+                && let Some(view) = layout.reshape(&[cut, n / cut])
+            {
+                prop_assert_eq!(positions_slowly(&view), positions_slowly(&layout));
             }
         }
     }

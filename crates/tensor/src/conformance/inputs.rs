@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::host::{Host, flat, rounded};
-use crate::random::Key;
+use crate::random::{Key, unit_f64};
 use crate::{DType, Device, Tensor};
 
 /// How an operand lies in its storage.
@@ -91,9 +91,10 @@ impl View {
         }
     }
 
-    /// Where in the storage the element at `index` of the view lies: the same said slowly.
-    fn place(self, index: &[usize], shape: &[usize], storage: &[usize]) -> usize {
-        let mut at = index.to_vec();
+    /// Where in the storage the element at `index` of the view lies: the same said slowly. `at` is room to work in.
+    fn place(self, index: &[usize], shape: &[usize], storage: &[usize], at: &mut Vec<usize>) -> usize {
+        at.clear();
+        at.extend_from_slice(index);
         let rank = index.len();
         match self {
             View::Plain | View::RepeatedFirst | View::RepeatedLast => {}
@@ -108,7 +109,7 @@ impl View {
                 at.rotate_right(1);
             }
         }
-        flat(storage, &at)
+        flat(storage, at)
     }
 }
 
@@ -129,10 +130,11 @@ pub(super) enum Values {
 
 impl Values {
     fn draw(self, key: Key, index: u64, dtype: DType) -> f64 {
-        let whole = key.below(index, 17) as f64;
-        let between = |low: f64, high: f64| rounded(dtype, low + (high - low) * key.uniform(index));
+        let word = key.word64(index);
+        let whole = (word % 17) as f64;
+        let between = |low: f64, high: f64| rounded(dtype, low + (high - low) * unit_f64(word));
         match (dtype, self) {
-            (DType::Bool, _) => (key.below(index, 2) == 1) as u8 as f64,
+            (DType::Bool, _) => (word % 2) as f64,
             (DType::U32, _) => whole,
             (DType::I64, _) | (_, Values::Whole) => whole - 8.0,
             (_, Values::Real) => between(-4.0, 4.0),
@@ -165,7 +167,8 @@ impl Operand {
 
     /// A view of given values: those that the view leaves out stay in the storage unseen.
     fn view(storage: &Host, view: View, shape: &[usize], dtype: DType, device: &Device) -> Operand {
-        let host = Host::from_fn(shape, |index| storage.values[view.place(index, shape, &storage.shape)]);
+        let mut at = Vec::new();
+        let host = Host::from_fn(shape, |index| storage.values[view.place(index, shape, &storage.shape, &mut at)]);
         let tensor = view.of(&storage.upload(dtype, device), shape);
         Operand { tensor, host, view }
     }

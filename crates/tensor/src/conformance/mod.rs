@@ -6,9 +6,10 @@
 //! the dtype's epsilons. The fused verbs are held to their definitions in [`crate::fused`], computed in f64.
 //!
 //! ```
-//! use unrolled_tensor::{conformance, Device};
+//! use unrolled_tensor::{conformance::{self, Part}, Device};
 //! let device = Device::cpus(1).remove(0);
-//! match conformance::check(&device) {
+//! // `conformance::check(&device)` runs all of it.
+//! match conformance::check_parts(&device, &[Part::Joining]) {
 //!     Ok(summary) => println!("{summary}"),
 //!     Err(failures) => panic!("{failures}"),
 //! }
@@ -35,29 +36,82 @@ pub use report::{Failure, Failures, Summary};
 use crate::Device;
 use report::Checker;
 
-/// Every part of the suite.
-const PARTS: [fn(&mut Checker); 11] = [
-    memory::check,
-    elementwise::check,
-    specials::check,
-    reductions::check,
-    rows::check,
-    products::check,
-    indexing::check,
-    joining::check,
-    update::check,
-    lstm::check,
-    cross_entropy::check,
-];
+/// A part of the suite, for whoever works on a few verbs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Bytes in and out, filling, random numbers, the order of work, the count of bytes.
+    Memory,
+    /// Unary and binary operations, comparisons, selection, casts, accumulation.
+    Elementwise,
+    /// Elementwise operations on infinities, NaN and the ends of the integers.
+    Specials,
+    /// Reductions over axes.
+    Reductions,
+    /// Running sums, softmax, the largest k.
+    Rows,
+    /// Matrix products.
+    Products,
+    /// Gathering, scattering, sums of equal rows.
+    Indexing,
+    /// Concatenation and stacking.
+    Joining,
+    /// Optimiser steps.
+    Updates,
+    /// The LSTM verbs.
+    Lstm,
+    /// Linear layer, softmax and cross-entropy in one.
+    CrossEntropy,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Part; 11] = [
+        Part::Memory,
+        Part::Elementwise,
+        Part::Specials,
+        Part::Reductions,
+        Part::Rows,
+        Part::Products,
+        Part::Indexing,
+        Part::Joining,
+        Part::Updates,
+        Part::Lstm,
+        Part::CrossEntropy,
+    ];
+
+    fn run(self, checker: &mut Checker) {
+        match self {
+            Part::Memory => memory::check(checker),
+            Part::Elementwise => elementwise::check(checker),
+            Part::Specials => specials::check(checker),
+            Part::Reductions => reductions::check(checker),
+            Part::Rows => rows::check(checker),
+            Part::Products => products::check(checker),
+            Part::Indexing => indexing::check(checker),
+            Part::Joining => joining::check(checker),
+            Part::Updates => update::check(checker),
+            Part::Lstm => lstm::check(checker),
+            Part::CrossEntropy => cross_entropy::check(checker),
+        }
+    }
+}
 
 /// Puts `device` through the suite. Nobody else may use it meanwhile: its count of bytes is checked too.
 ///
 /// # Errors
 /// All cases whose answer was wrong or that panicked.
 pub fn check(device: &Device) -> Result<Summary, Failures> {
+    check_parts(device, &Part::ALL)
+}
+
+/// [`check`] of some parts only.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_parts(device: &Device, parts: &[Part]) -> Result<Summary, Failures> {
     let mut checker = Checker::new(device);
-    for part in PARTS {
-        part(&mut checker);
+    for part in parts {
+        part.run(&mut checker);
     }
     checker.finish()
 }

@@ -7,7 +7,7 @@ use super::math::{Real, vectorised};
 use super::threads::GRAIN;
 use super::{CpuBackend, Float, contiguous_elements, elements_mut};
 use crate::ops::Update;
-use crate::{Result, Tensor};
+use crate::{DType, Result, Tensor};
 
 /// The rule with its constants in the arithmetic's type; `hyper` is `[lr, scale, c₁, c₂]`.
 #[derive(Clone, Copy)]
@@ -26,7 +26,7 @@ enum Constants<W> {
 }
 
 impl<W: Real> Step<W> {
-    fn new(rule: &Update, hyper: &[f32]) -> Step<W> {
+    fn new(rule: &Update, hyper: &[f64]) -> Step<W> {
         let w = W::of;
         let rule = match *rule {
             Update::Sgd { momentum: 0.0 } => Constants::Sgd,
@@ -39,7 +39,7 @@ impl<W: Real> Step<W> {
                 decoupled,
             },
         };
-        let [rate, scale, c1, c2] = [0, 1, 2, 3].map(|i| w(hyper[i] as f64));
+        let [rate, scale, c1, c2] = [0, 1, 2, 3].map(|i| w(hyper[i]));
         Step { rule, rate, scale, corrections: [c1, c2] }
     }
 
@@ -85,7 +85,7 @@ pub(super) fn update<F: Float + Pod>(
     state: &mut [Tensor],
     hyper: &Tensor,
 ) -> Result<()> {
-    let (gradient, hyper) = (gradient.contiguous(), hyper.contiguous());
+    let (gradient, hyper) = (gradient.contiguous(), hyper.cast(DType::F64).contiguous());
     let step = Step::<F::Wide>::new(rule, contiguous_elements(&hyper));
     let height = parameter.shape().first().copied().unwrap_or(1);
     let width = parameter.elements().checked_div(height).unwrap_or(0);

@@ -8,7 +8,7 @@ use crate::ops::Update;
 impl Tensor {
     /// One optimiser step on this parameter and its `state`, in place where nobody else holds their storage, else on copies.
     ///
-    /// `hyper` (f32) is `[learning rate, gradient scale, bias correction 1, bias correction 2]`; the gradient is multiplied by its scale first.
+    /// `hyper` (f32 or f64) is `[learning rate, gradient scale, bias correction 1, bias correction 2]`; the gradient is multiplied by its scale first.
     /// With `rows` (u32 `[n]`, distinct) the `gradient` `[n, ..]` is that of these rows alone, and only they and their state change.
     ///
     /// ```
@@ -35,8 +35,8 @@ impl Tensor {
         self.check_float("update");
         self.check_same("update", gradient);
         self.check_device("update", hyper);
-        if hyper.shape() != [4] || hyper.dtype != DType::F32 {
-            panic!("update: hyper is {} of shape {:?}, not f32 [4]", hyper.dtype, hyper.shape());
+        if hyper.shape() != [4] || !matches!(hyper.dtype, DType::F32 | DType::F64) {
+            panic!("update: hyper is {} of shape {:?}, not f32 or f64 [4]", hyper.dtype, hyper.shape());
         }
         if state.len() != rule.states() {
             panic!("update: {} state tensors for a rule that keeps {}", state.len(), rule.states());

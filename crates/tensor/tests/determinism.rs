@@ -1,0 +1,164 @@
+//! The same bits on any number of threads, in any layout, in any company.
+
+use unrolled_tensor::fused::{CrossEntropyArgs, LstmArgs, LstmOutputGradients};
+use unrolled_tensor::ops::{Distribution, Reduce};
+use unrolled_tensor::random::Key;
+use unrolled_tensor::{DType, Device, Tensor};
+
+const THREADS: [usize; 4] = [1, 2, 3, 8];
+
+fn normal(name: &str, shape: &[usize], dtype: DType, device: &Device) -> Tensor {
+    let normal = Distribution::Normal { mean: 0.0, deviation: 1.0 };
+    Tensor::random(normal, Key::new(5).purpose(name), shape, dtype, device)
+}
+
+/// Runs `work` on devices of different numbers of threads; all answers must have the same bits.
+fn same_on_any_threads(what: &str, work: impl Fn(&Device) -> Vec<Tensor>) {
+    let bits = |threads| {
+        let device = Device::cpu_with(threads, threads, usize::MAX);
+        work(&device).iter().map(Tensor::to_bytes).collect::<Vec<_>>()
+    };
+    let one = bits(THREADS[0]);
+    for threads in &THREADS[1..] {
+        assert!(one == bits(*threads), "{what} differs between 1 and {threads} threads");
+    }
+}
+
+#[test]
+fn reductions_do_not_depend_on_threads() {
+    for dtype in [DType::F32, DType::F64, DType::BF16] {
+        for shape in [&[300_000][..], &[3, 100_000], &[100_000, 3], &[5000, 40], &[200, 30, 50]] {
+            same_on_any_threads("a reduction", |device| {
+                let x = normal("x", shape, dtype, device);
+                let mut answers: Vec<Tensor> = (0..shape.len() as isize).map(|axis| x.sum(axis, false)).collect();
+                answers.extend([x.sum(.., false), x.sum_squares(.., false), x.mean(.., false), x.flip(0).sum(0, true)]);
+                answers.extend([x.max(0, false), x.argmax(-1, false), x.cumsum(-1)]);
+                answers
+            });
+        }
+    }
+}
+
+#[test]
+fn a_sum_depends_on_its_length_alone_and_not_on_the_layout() {
+    let device = Device::cpu();
+    for (rows, n) in [(7, 33), (40, 5000), (3, 9001), (1000, 17), (2, 70_000)] {
+        let x = normal("x", &[rows, n], DType::F32, &device);
+        let across = x.t().contiguous().t();
+        let stepped = Tensor::stack(&[&x, &x.zeros_like()], -1).flatten().reshape([rows, 2 * n]).step_by(1, 2);
+        let twice_flipped = x.flip(1).contiguous().flip(1);
+        for op in [Reduce::Sum, Reduce::SumSquares, Reduce::Prod, Reduce::Max] {
+            let along = x.reduce(op, 1, false).to_bytes();
+            for (layout, view) in [("across", &across), ("stepped", &stepped), ("flipped", &twice_flipped)] {
+                assert!(along == view.reduce(op, 1, false).to_bytes(), "{} of {rows}×{n} {layout}", op.name());
+            }
+            let alone = x.index(0, rows - 1).reduce(op, 0, false);
+            let in_company = x.reduce(op, 1, false).index(0, rows - 1);
+            assert_eq!(alone.to_bytes(), in_company.to_bytes(), "{} of one row of {rows}×{n}", op.name());
+        }
+    }
+}
+
+#[test]
+fn softmax_and_products_do_not_depend_on_threads() {
+    for dtype in DType::FLOATS {
+        same_on_any_threads("softmax", |device| {
+            let x = normal("x", &[37, 2000], dtype, device);
+            vec![x.softmax(1), x.log_softmax(0), x.t().softmax(0)]
+        });
+        same_on_any_threads("matmul", |device| {
+            let (a, b) = (normal("a", &[130, 300], dtype, device), normal("b", &[300, 170], dtype, device));
+            let batch = normal("batch", &[20, 40, 30], dtype, device);
+            vec![a.matmul(&b), b.t().matmul(&a.t()), a.index(0, 3).matmul(&b), batch.matmul(&batch.t())]
+        });
+    }
+}
+
+#[test]
+fn indexing_and_random_numbers_do_not_depend_on_threads() {
+    same_on_any_threads("indexing", |device| {
+        let values = normal("values", &[5000, 30], DType::F32, device);
+        let words: Vec<u32> = (0..5000).map(|i| Key::new(1).below(i, 100) as u32).collect();
+        let index = Tensor::from_slice(&words, [5000], device);
+        let (rows, sums) = values.coalesce(&index);
+        let table = Tensor::zeros([100, 30], DType::F32, device).index_add(0, &index, &values);
+        vec![rows, sums, table, values.top_k(3, 0).0, values]
+    });
+}
+
+#[test]
+fn lstm_does_not_depend_on_threads() {
+    for dtype in [DType::F32, DType::F64] {
+        same_on_any_threads("lstm", |device| {
+            let [t, b, i, h] = [4usize, 37, 50, 90];
+            let x = |name, shape: &[usize]| normal(name, shape, dtype, device);
+            let (input, hidden, cell) = (x("input", &[t, b, i]), x("hidden", &[b, h]), x("cell", &[b, h]));
+            let weight_ih = x("ih", &[4 * h, i]).affine(0.1, 0.0);
+            let weight_hh = x("hh", &[4 * h, h]).affine(0.1, 0.0);
+            let bias = x("bias", &[4 * h]);
+            let lengths = Tensor::from_slice(&(0..b as u32).map(|row| row % 5).collect::<Vec<_>>(), [b], device);
+            let args = LstmArgs {
+                input: &input,
+                weight_ih: &weight_ih,
+                weight_hh: &weight_hh,
+                bias: &bias,
+                hidden: &hidden,
+                cell: &cell,
+                lengths: Some(&lengths),
+                start: 0,
+            };
+            let output = Tensor::lstm_sequence(&args);
+            let arriving = x("arriving", &[t, b, h]);
+            let gradients = LstmOutputGradients { sequence: Some(&arriving), hidden: Some(&hidden), cell: Some(&cell) };
+            let g = Tensor::lstm_sequence_backward(&args, &output, &gradients);
+            vec![output.sequence, output.cells, g.input, g.weight_ih, g.weight_hh, g.bias, g.hidden, g.cell]
+        });
+    }
+}
+
+/// Losses and the gradients of hidden, weight and bias for `n` rows.
+fn cross_entropy(n: usize, h: usize, v: usize, rows: std::ops::Range<usize>, device: &Device) -> [Tensor; 4] {
+    let hidden = normal("hidden", &[n, h], DType::F32, device);
+    let weight = normal("weight", &[v, h], DType::F32, device).affine(0.1, 0.0);
+    let bias = normal("bias", &[v], DType::F32, device);
+    let targets: Vec<u32> = (0..n as u64).map(|row| Key::new(9).below(row, v as u64) as u32).collect();
+    let targets = Tensor::from_slice(&targets, [n], device);
+    let row_weights = Tensor::ones([n], DType::F32, device);
+    let part = |x: &Tensor| x.narrow(0, rows.start, rows.len());
+    let args = CrossEntropyArgs {
+        hidden: &part(&hidden),
+        weight: &weight,
+        bias: &bias,
+        targets: &part(&targets),
+        row_weights: &part(&row_weights),
+        offset: 0,
+    };
+    let all = Tensor::linear_cross_entropy(&args, true);
+    let gradients = all.gradients.expect("gradients were asked for");
+    [all.losses, gradients.hidden, gradients.weight, gradients.bias]
+}
+
+#[test]
+fn cross_entropy_does_not_depend_on_threads() {
+    same_on_any_threads("linear_cross_entropy", |device| cross_entropy(300, 20, 500, 0..300, device).to_vec());
+}
+
+/// Of 17000 words a chunk holds 256 rows, of 500 it holds thousands. The weights' gradient sums over rows in blocks of 256 either way: it is
+/// that of the first 256 rows plus that of the rest, to the bit, wherever the chunks end.
+#[test]
+fn gradients_of_weights_do_not_depend_on_the_rows_of_a_chunk() {
+    let device = Device::cpu();
+    for v in [500, 17_000] {
+        let (n, h) = (600, 3);
+        let [_, _, weight, bias] = cross_entropy(n, h, v, 0..n, &device);
+        let blocks = [0..256, 256..512, 512..600].map(|rows| cross_entropy(n, h, v, rows, &device));
+        let joined = |which: usize| &(&blocks[0][which] + &blocks[1][which]) + &blocks[2][which];
+        assert!(weight.to_bytes() == joined(2).to_bytes(), "weight's gradient, {v} words");
+        assert!(bias.to_bytes() == joined(3).to_bytes(), "bias' gradient, {v} words");
+        let [losses, hidden, ..] = cross_entropy(n, h, v, 0..n, &device);
+        for (rows, block) in [0..256, 256..512, 512..600].into_iter().zip(&blocks) {
+            let part = |x: &Tensor| x.narrow(0, rows.start, rows.len()).to_bytes();
+            assert!(part(&losses) == block[0].to_bytes() && part(&hidden) == block[1].to_bytes(), "{rows:?}");
+        }
+    }
+}
