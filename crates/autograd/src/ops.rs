@@ -90,7 +90,7 @@ pub enum Op {
         /// u32, the shape of the second operand
         index: Arc<Tensor>,
     },
-    /// Rows of a table `[V, D]`; the gradient is sparse ([`Gradient::Rows`]).
+    /// Rows of a table `[V, D]`; the gradient is sparse ([`crate::Gradient::Rows`]).
     Embedding(
         /// u32 `[n]`
         Arc<Tensor>,
