@@ -75,14 +75,7 @@ fn softmax(c: &mut Criterion) {
     let targets: Vec<u32> = (0..rows as u32).map(|row| row * 31 % words as u32).collect();
     let targets = Tensor::from_slice(&targets, [rows], &Device::cpu());
     let row_weights = Tensor::ones([rows], DType::F32, &Device::cpu());
-    let args = CrossEntropyArgs {
-        hidden: &h,
-        weight: &weight,
-        bias: &bias,
-        targets: &targets,
-        row_weights: &row_weights,
-        offset: 0,
-    };
+    let args = CrossEntropyArgs { hidden: &h, weight: &weight, bias: &bias, targets: &targets, row_weights: &row_weights, offset: 0 };
     group.sample_size(20);
     group.bench_function("linear_cross_entropy", |b| b.iter(|| black_box(Tensor::linear_cross_entropy(&args, true))));
     let logits = h.matmul(&weight.t());

@@ -53,9 +53,7 @@ fn beam_search(c: &mut Criterion) {
     group.throughput(Throughput::Elements(sources.words));
     for beam_size in [1, 12] {
         let options = DecodeOptions { beam_size, max_length: 20, ..DecodeOptions::default() };
-        group.bench_function(format!("beam {beam_size}"), |b| {
-            b.iter(|| black_box(translate(&model, &sources, &options)))
-        });
+        group.bench_function(format!("beam {beam_size}"), |b| b.iter(|| black_box(translate(&model, &sources, &options))));
     }
     group.finish();
 }

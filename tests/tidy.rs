@@ -24,10 +24,7 @@ fn each_crate_depends_only_on_those_below_it() {
     for (height, name) in layers.iter().enumerate() {
         let manifest = fs::read_to_string(root().join(format!("crates/{name}/Cargo.toml"))).unwrap();
         for above in &layers[height..] {
-            assert!(
-                !manifest.contains(&format!("unrolled-{above}.workspace")),
-                "unrolled-{name} depends on unrolled-{above}"
-            );
+            assert!(!manifest.contains(&format!("unrolled-{above}.workspace")), "unrolled-{name} depends on unrolled-{above}");
         }
     }
 }
@@ -43,9 +40,7 @@ fn unsafe_code_is_in_the_cpu_backend_alone() {
     for file in files.iter().filter(|file| !file.starts_with(&allowed)) {
         let text = fs::read_to_string(file).unwrap();
         let code = text.lines().map(|line| line.split("//").next().unwrap_or(line));
-        let found = code
-            .clone()
-            .any(|line| line.contains("unsafe {") || line.contains("unsafe fn") || line.contains("unsafe impl"));
+        let found = code.clone().any(|line| line.contains("unsafe {") || line.contains("unsafe fn") || line.contains("unsafe impl"));
         assert!(!found, "{} has unsafe code", file.display());
     }
 }
