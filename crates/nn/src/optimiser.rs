@@ -73,7 +73,7 @@ impl Optimiser {
         for (path, parameter) in module.parameters_mut() {
             if let Some(gradient) = gradients.take(parameter.var()) {
                 let outcome = self.change(&path, parameter, gradient, hyper);
-                outcome.unwrap_or_else(|error| std::panic::panic_any(error));
+                outcome.unwrap_or_else(|error| error.raise());
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use unrolled_nn::checkpoint::CheckpointStore;
 use unrolled_seq2seq::config::{Config, Optimiser, Schedule};
@@ -103,12 +103,28 @@ fn parameters_that_overflowed_are_not_saved() {
 }
 
 #[test]
-fn a_device_without_memory_is_an_error() {
+fn a_device_without_memory_is_an_error_and_no_panic_is_shown() {
     let folder = corpus();
-    let config = config(folder.path(), "run", Optimiser::Sgd);
-    let device = Device::cpu_with(0, 1, 60_000);
-    let error = run::train(&config, &device, &FRESH, &mut Vec::new(), &AtomicBool::new(false)).unwrap_err();
-    assert!(matches!(error, Error::Device(DeviceError::OutOfMemory { .. })), "{error}");
+    let loud = Arc::new(AtomicBool::new(false));
+    let (heard, usual) = (loud.clone(), std::panic::take_hook());
+    std::panic::set_hook(Box::new(move |panic| {
+        heard.fetch_or(panic.payload().is::<DeviceError>(), Ordering::Relaxed);
+        usual(panic);
+    }));
+    // From too little for the parameters to enough for all but the largest batch.
+    let mut refused = 0;
+    for room in (10_000..120_000).step_by(10_000) {
+        let config = config(folder.path(), &format!("run-{room}"), Optimiser::Adam);
+        let device = Device::cpu_with(0, 1, room);
+        let ended = run::train(&config, &device, &FRESH, &mut Vec::new(), &AtomicBool::new(false));
+        let memory = device.memory();
+        assert_eq!(memory.in_use, 0, "everything is given back");
+        if let Err(error) = ended {
+            assert!(matches!(error, Error::Device(DeviceError::OutOfMemory { .. })), "{error}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 2 && !loud.load(Ordering::Relaxed), "{refused} refused");
 }
 
 #[test]
