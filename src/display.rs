@@ -40,6 +40,12 @@ impl<W: Write> Display<W> {
         }
     }
 
+    fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
     fn started(&mut self, started: &Started) {
         let Started { update, last_update, seconds_limit, .. } = *started;
         self.limits = Some(Limits { first_update: update, last_update, seconds: seconds_limit });
@@ -81,10 +87,10 @@ impl<W: Write> Observer for Display<W> {
             // Too frequent to tell a person; the log has them.
             Event::Checkpoint { .. } => {}
             Event::Warning { message } => self.line(&format!("warning: {message}")),
+            // Whoever ran the training tells its error.
+            Event::Failed { .. } => self.clear(),
             Event::Finished { reason, update, epoch, seconds } => {
-                if let Some(bar) = &self.bar {
-                    bar.finish_and_clear();
-                }
+                self.clear();
                 let (updates, took) = (HumanCount(*update), duration(*seconds));
                 self.line(&format!("{reason}: {updates} updates, {epoch:.2} epochs; this process took {took}"));
             }

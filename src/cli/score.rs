@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
+use unrolled::tensor::catch_device_error;
 use unrolled_seq2seq::corpus::{Corpus, CorpusError, Pair};
 use unrolled_seq2seq::run;
 
@@ -79,7 +80,7 @@ impl Score {
         let block = self.batch_size.saturating_mul(BATCHES_IN_A_BLOCK);
         let mut output = BufWriter::new(io::stdout().lock());
         let (pairs, total) = stream(pairs, &mut output, block, self.json, |pairs| {
-            let scores = translator.score(pairs, self.batch_size).into_iter();
+            let scores = catch_device_error(|| translator.score(pairs, self.batch_size))?.into_iter();
             Ok(scores
                 .map(|score| Measure { log_probability: score.log_probability, words: score.words as u64 })
                 .collect())

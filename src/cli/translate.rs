@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use unrolled::tensor::catch_device_error;
 use unrolled_seq2seq::beam_search::DecodeOptions;
 use unrolled_seq2seq::corpus::Lines;
 use unrolled_seq2seq::run::{self, Translator};
@@ -33,7 +34,7 @@ pub(super) struct Translate {
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_output_length: usize,
     /// Power of the length that a finished translation's log-probability is divided by. 0: none, as in the paper.
-    #[arg(long, value_name = "X", default_value_t = 0.0)]
+    #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = finite)]
     length_normalisation: f64,
     /// The text to translate; `-` is standard input.
     #[arg(long, value_name = "FILE", default_value = "-")]
@@ -56,6 +57,10 @@ pub(super) fn positive(word: &str) -> Result<usize, String> {
     word.parse().ok().filter(|&number| number > 0).ok_or_else(|| "a whole number of 1 or more is needed".to_owned())
 }
 
+fn finite(word: &str) -> Result<f64, String> {
+    word.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(|| "a finite number is needed".to_owned())
+}
+
 impl Translate {
     pub(super) fn run(self) -> anyhow::Result<()> {
         if let Some(n_best) = self.n_best.filter(|&n_best| n_best > self.beam) {
@@ -72,7 +77,9 @@ impl Translate {
         let typed = self.input.as_os_str() == "-" && io::stdin().is_terminal();
         let block = if typed { 1 } else { self.batch_size.saturating_mul(BATCHES_IN_A_BLOCK) };
         let format = if self.n_best.is_some() { Format::NBest } else { Format::Best };
-        stream(lines, &mut BufWriter::new(output), block, format, |lines| Ok(self.translate(&translator, lines)))
+        stream(lines, &mut BufWriter::new(output), block, format, |lines| {
+            Ok(catch_device_error(|| self.translate(&translator, lines))?)
+        })
     }
 
     fn translate(&self, translator: &Translator, lines: &[String]) -> Vec<Vec<Candidate>> {

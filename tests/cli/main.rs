@@ -1,7 +1,10 @@
 //! The `unrolled` command as a user meets it: what it prints where, and how it exits.
 
+mod bad_input;
 mod bleu;
 mod command;
+mod killed;
+mod toy;
 mod train;
 mod vocab;
 mod whole_run;

@@ -1,31 +1,9 @@
 //! A whole life of a model through the command: trained, resumed, asked to translate and to score.
 
 use std::path::Path;
-use std::process::Output;
-
-use tempfile::TempDir;
 
 use crate::command::{fails, folder, succeeds, text, with_input, write};
-
-/// A toy corpus: the target is the source with each word in French.
-fn corpus() -> TempDir {
-    let folder = folder();
-    let words = [("one", "un"), ("two", "deux"), ("three", "trois"), ("four", "quatre"), ("five", "cinq")];
-    let pairs = (0..125).map(|index| [index / 25, index / 5 % 5, index % 5].map(|word| words[word]));
-    let (source, target): (Vec<String>, Vec<String>) =
-        pairs.map(|pair| (pair.map(|(word, _)| word).join(" "), pair.map(|(_, word)| word).join(" "))).unzip();
-    write(&folder, "a.en", source.join("\n") + "\n");
-    write(&folder, "a.fr", target.join("\n") + "\n");
-    folder
-}
-
-fn train(folder: &Path, more: &[&str]) -> Output {
-    let data = ["--source", "a.en", "--target", "a.fr", "--valid-source", "a.en", "--valid-target", "a.fr"];
-    let arguments = [&["train", "--preset", "tiny", "--output", "run", "--threads", "1"], &data[..], more].concat();
-    let output = with_input(folder, &arguments, "");
-    assert!(output.stdout.is_empty(), "progress belongs to standard error");
-    output
-}
+use crate::toy::{corpus, train};
 
 fn translate(folder: &Path, input: &str, more: &[&str]) -> String {
     let output = with_input(folder, &[&["translate", "--model", "run", "--threads", "1"], more].concat(), input);

@@ -19,7 +19,7 @@ pub struct DecodeOptions {
     pub batch_size: usize,
     /// Longest translation in words; 0: twice the source's words and ten.
     pub max_length: usize,
-    /// Power of the length (with `<EOS>`) that a log-probability is divided by; 0: none, as in the paper.
+    /// Power of the length (with `<EOS>`) that a log-probability is divided by; 0: none, as in the paper. Above 0, long translations gain.
     pub length_normalisation: f64,
 }
 
@@ -55,7 +55,25 @@ struct Search {
     max_length: usize,
 }
 
-/// The `n_best` translations of each sentence, best first. A sentence's answer has the same bits in any batch.
+/// The `n_best` translations of each sentence, best first, or as many as there are. A sentence's answer has the same bits in any batch.
+///
+/// ```
+/// use unrolled_seq2seq::batch::Sources;
+/// use unrolled_seq2seq::beam_search::{DecodeOptions, translate};
+/// use unrolled_seq2seq::model::{Model, Sizes};
+/// use unrolled_tensor::{Device, random::Key};
+///
+/// let sizes = Sizes { source_words: 9, target_words: 9, embedding: 4, hidden: 5, layers: 1, softmax_slices: 1 };
+/// let model = Model::new(&sizes, 0.0, 0.5, Key::new(1), &Device::cpu());
+/// let sources = Sources::of(&[vec![3, 4], vec![]], true);
+/// let options = DecodeOptions { beam_size: 4, n_best: 3, ..DecodeOptions::default() };
+/// let found = translate(&model, &sources, &options);
+/// assert_eq!((found.len(), found[0].len()), (2, 3));
+/// assert!(found[0][0].score >= found[0][1].score);
+/// ```
+///
+/// # Panics
+/// With a [`DeviceError`](unrolled_tensor::DeviceError) where the device fails.
 pub fn translate(model: &Model, sources: &Sources, options: &DecodeOptions) -> Vec<Vec<Finished>> {
     let mut state = model.encode_sources(sources);
     let mut searches: Vec<Search> = (0..sources.sentences())
@@ -85,7 +103,7 @@ fn advance(model: &Model, searches: &mut [Search], state: LstmState, options: &D
     let tensor = |ids: &[u32]| Tensor::from_slice(ids, [ids.len()], model.device());
     let (log_probabilities, state) = model.next_word(&tensor(&last), &state.rows(&tensor(&rows)));
     // One more than the beam, since padding is never taken.
-    let k = (options.beam_size + 1).min(log_probabilities.dim(1));
+    let k = options.beam_size.max(1).saturating_add(1).min(log_probabilities.dim(1));
     let end = log_probabilities.narrow(1, EOS as usize, 1).to_f64_vec();
     let (values, words) = log_probabilities.top_k(k, 1);
     let (values, words) = (values.to_f64_vec(), words.to_vec::<u32>());
@@ -132,8 +150,8 @@ impl Search {
         }
         // Of equals the older hypothesis and the smaller word first: the order never depends on the batch.
         candidates.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
-        let mut live = Vec::with_capacity(options.beam_size);
-        for (log_probability, i, word) in candidates.into_iter().take(options.beam_size) {
+        let mut live = Vec::new();
+        for (log_probability, i, word) in candidates.into_iter().take(options.beam_size.max(1)) {
             let words = &self.live[i].words;
             if word == EOS {
                 let length = (words.len() + 1) as f64;
@@ -150,16 +168,20 @@ impl Search {
         }
     }
 
-    /// Whether no live hypothesis can come among the best any more: a log-probability only falls, and its share for a long sentence is at best
-    /// what it is now over the greatest length.
+    /// Whether no live hypothesis can come among the best any more: a log-probability only falls, and what it is divided by for its length lies
+    /// between that of a hypothesis that ends now and that of the longest.
     fn is_decided(&mut self, options: &DecodeOptions) -> bool {
         let wanted = options.n_best.max(1);
         if self.finished.len() < wanted {
             return false;
         }
         self.finished.sort_by(|a, b| b.score.total_cmp(&a.score));
-        let longest = ((self.max_length + 1) as f64).powf(options.length_normalisation);
-        let hope = self.live.iter().map(|hypothesis| hypothesis.log_probability / longest);
+        let divisor = |length: usize| (length as f64).powf(options.length_normalisation);
+        let longest = divisor(self.max_length + 1);
+        let hope = self.live.iter().map(|hypothesis| {
+            let shortest = divisor(hypothesis.words.len() + 1);
+            hypothesis.log_probability / longest.max(shortest)
+        });
         hope.fold(f64::NEG_INFINITY, f64::max) <= self.finished[wanted - 1].score
     }
 

@@ -32,6 +32,11 @@ pub enum Event {
         /// One sentence.
         message: String,
     },
+    /// The run ended by an error; its last checkpoint is sound.
+    Failed {
+        /// The error and its causes.
+        message: String,
+    },
     /// The run is over; its last checkpoint is written.
     Finished {
         /// Why.
@@ -43,6 +48,20 @@ pub enum Event {
         /// Seconds of this process's training.
         seconds: f64,
     },
+}
+
+impl Event {
+    /// The updates made when it happened; a warning and a failure do not say.
+    pub fn update(&self) -> Option<u64> {
+        match self {
+            Event::Started(Started { update, .. })
+            | Event::Update(Update { update, .. })
+            | Event::Validation(Validation { update, .. })
+            | Event::Checkpoint { update, .. }
+            | Event::Finished { update, .. } => Some(*update),
+            Event::Warning { .. } | Event::Failed { .. } => None,
+        }
+    }
 }
 
 /// What is trained, on what.
@@ -185,7 +204,7 @@ impl std::fmt::Display for Reason {
     }
 }
 
-fn number_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+pub(crate) fn number_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
@@ -329,6 +348,7 @@ mod tests {
             }),
             Event::Checkpoint { update: 100, path: "runs/a/latest".into() },
             Event::Warning { message: "slow".into() },
+            Event::Failed { message: "no room".into() },
             Event::Finished { reason: Reason::Patience, update: 100, epoch: 0.5, seconds: 4.0 },
         ]
     }

@@ -49,8 +49,22 @@ pub(crate) fn sides<'a>(config: &Config, source: &'a Vocabulary, target: &'a Voc
 }
 
 impl Translator {
-    /// The best translations of each line, best first. They do not depend on the batch size.
+    /// The best translations of each line, best first. They do not depend on the batch size. A line without words is translated too: the model then
+    /// reads `<EOS>` alone.
+    ///
+    /// # Panics
+    /// With a [`DeviceError`](unrolled_tensor::DeviceError) where the device fails.
     pub fn translate_lines(&self, lines: &[String], options: &DecodeOptions) -> Vec<Vec<Hypothesis>> {
+        self.translate_until(lines, options, &|| false).expect("nobody asked to stop")
+    }
+
+    /// [`translate_lines`](Translator::translate_lines), unless `stop` says so before one of its batches: then `None`.
+    pub(crate) fn translate_until(
+        &self,
+        lines: &[String],
+        options: &DecodeOptions,
+        stop: &dyn Fn() -> bool,
+    ) -> Option<Vec<Vec<Hypothesis>>> {
         let [side, _] = sides(&self.config, &self.source_vocabulary, &self.target_vocabulary);
         let sentences: Vec<Vec<u32>> = lines
             .iter()
@@ -64,6 +78,9 @@ impl Translator {
         order.sort_by_key(|&i| sentences[i].len());
         let mut answers = vec![Vec::new(); sentences.len()];
         for batch in order.chunks(options.batch_size.max(1)) {
+            if stop() {
+                return None;
+            }
             let sources: Vec<&[u32]> = batch.iter().map(|&i| &sentences[i][..]).collect();
             let sources = Sources::of(&sources, self.config.reverse_source);
             let found = self.model.device().run(|| beam_search::translate(&self.model, &sources, options));
@@ -71,7 +88,7 @@ impl Translator {
                 answers[i] = hypotheses.into_iter().map(|hypothesis| self.hypothesis(hypothesis)).collect();
             }
         }
-        answers
+        Some(answers)
     }
 
     fn hypothesis(&self, found: beam_search::Finished) -> Hypothesis {
@@ -80,7 +97,10 @@ impl Translator {
         Hypothesis { text, tokens, log_probability: found.log_probability, score: found.score }
     }
 
-    /// The log-probability of each pair's target given its source.
+    /// The log-probability of each pair's target given its source. It does not depend on the batch size.
+    ///
+    /// # Panics
+    /// With a [`DeviceError`](unrolled_tensor::DeviceError) where the device fails.
     pub fn score(&self, pairs: &[(String, String)], batch_size: usize) -> Vec<Score> {
         let [source, target] = sides(&self.config, &self.source_vocabulary, &self.target_vocabulary);
         let mut corpus = NumberedCorpus::new();
@@ -95,7 +115,8 @@ impl Translator {
         let mut scores = vec![Score { log_probability: 0.0, words: 0 }; pairs.len()];
         for batch in order.chunks(batch_size.max(1)) {
             let batch = Batch::of(&corpus, batch, self.config.reverse_source);
-            let found = self.model.log_probabilities(&DeviceBatch::new(&batch, self.model.device()));
+            let device = self.model.device();
+            let found = device.run(|| self.model.log_probabilities(&DeviceBatch::new(&batch, device)));
             for (column, log_probability) in found.into_iter().enumerate() {
                 let words = batch.target_lengths[column] as usize;
                 scores[batch.pairs[column] as usize] = Score { log_probability, words };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::error::OrRaise;
+use crate::error::{OrRaise, is_caught, quietly};
 use crate::{Backend, CpuBackend, Memory};
 
 /// A cheap handle on a device: clone it freely. Two handles are equal where they mean the same device.
@@ -81,7 +81,8 @@ impl Device {
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let mut work = Some(work);
         let mut answer = None;
-        self.0.run(&mut || answer = work.take().map(|work| work()));
+        let caught = is_caught();
+        self.0.run(&mut || answer = work.take().map(|work| quietly(caught, work)));
         answer.expect("a backend's `run` calls the work once")
     }
 }

@@ -82,31 +82,44 @@ thread_local! {
 /// assert!(matches!(result, Err(DeviceError::OutOfMemory { requested: 4194304, .. })));
 /// ```
 pub fn catch_device_error<T>(work: impl FnOnce() -> T) -> Result<T, DeviceError> {
-    struct Depth;
-    impl Drop for Depth {
-        fn drop(&mut self) {
-            CATCHING.with(|depth| depth.set(depth.get() - 1));
-        }
-    }
-    CATCHING.with(|depth| depth.set(depth.get() + 1));
-    let depth = Depth;
     // Tensors are immutable and a failed verb leaves no half-written one behind, so nothing is observed in a broken state.
-    let outcome = panic::catch_unwind(AssertUnwindSafe(work));
-    drop(depth);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| quietly(true, work)));
     outcome.or_else(|payload| match payload.downcast::<DeviceError>() {
         Ok(error) => Err(*error),
         Err(other) => panic::resume_unwind(other),
     })
 }
 
-/// Panics with `error` as the payload; inside [`catch_device_error`] without the message of the panic hook.
-#[track_caller]
-pub(crate) fn raise(error: DeviceError) -> ! {
-    if CATCHING.with(Cell::get) > 0 {
-        panic::resume_unwind(Box::new(error))
+/// Whether this thread works inside [`catch_device_error`].
+pub(crate) fn is_caught() -> bool {
+    CATCHING.with(Cell::get) > 0
+}
+
+/// Runs `work`, inside [`catch_device_error`] where `caught` says that another thread waits for it there.
+pub(crate) fn quietly<T>(caught: bool, work: impl FnOnce() -> T) -> T {
+    struct Depth(usize);
+    impl Drop for Depth {
+        fn drop(&mut self) {
+            CATCHING.with(|depth| depth.set(depth.get() - self.0));
+        }
     }
-    eprintln!("{error}");
-    panic::panic_any(error)
+    let deeper = caught as usize;
+    CATCHING.with(|depth| depth.set(depth.get() + deeper));
+    let _depth = Depth(deeper);
+    work()
+}
+
+impl DeviceError {
+    /// Panics with this error as the payload, as tensor methods do: what a crate above does where a verb of a backend fails and its own
+    /// function answers no `Result`. Inside [`catch_device_error`] the panic hook stays silent.
+    #[track_caller]
+    pub fn raise(self) -> ! {
+        if is_caught() {
+            panic::resume_unwind(Box::new(self))
+        }
+        eprintln!("{self}");
+        panic::panic_any(self)
+    }
 }
 
 /// The value, or a panic with the device's error as its payload.
@@ -120,7 +133,7 @@ impl<T> OrRaise<T> for Result<T, DeviceError> {
     fn or_raise(self) -> T {
         match self {
             Ok(value) => value,
-            Err(error) => raise(error),
+            Err(error) => error.raise(),
         }
     }
 }

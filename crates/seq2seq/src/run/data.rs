@@ -22,6 +22,13 @@ pub(super) struct Data {
     pub warnings: Vec<String>,
 }
 
+impl Data {
+    /// Batches of one pass over the training pairs.
+    pub fn batches_per_epoch(&self, config: &Config) -> u64 {
+        self.training.len().div_ceil(config.batch_size) as u64
+    }
+}
+
 /// The corpus of parallel files and TSV files, in this order.
 pub(super) fn corpus(source: &[PathBuf], target: &[PathBuf], tsv: &[PathBuf]) -> Corpus {
     let parallel = source.iter().zip(target).map(|(source, target)| Corpus::parallel(source, target));
@@ -73,17 +80,21 @@ pub(super) fn read(config: &Config, known: Option<[Vocabulary; 2]>) -> Result<Da
     let limit = |n: usize| if n == 0 { usize::MAX } else { n };
     let limits = Limits { source: limit(config.max_source_length), target: limit(config.max_target_length) };
     let [source_side, target_side] = sides(config, &source, &target);
-    let numbered = NumberedCorpus::read(&training, source_side, target_side, limits)?;
-    if numbered.is_empty() {
-        return Err(Error::NoPairs { corpus: training.to_string(), skipped: numbered.skipped().to_string() });
+    let training_pairs = NumberedCorpus::read(&training, source_side, target_side, limits)?;
+    let validation_pairs = NumberedCorpus::read(&validation, source_side, target_side, Limits::NONE)?;
+    let all = [("training", &training, &training_pairs), ("validation", &validation, &validation_pairs)];
+    for (purpose, corpus, pairs) in all {
+        let skipped = pairs.skipped();
+        if pairs.is_empty() && corpus.paths().next().is_some() {
+            return Err(Error::NoPairs { purpose, corpus: corpus.to_string(), skipped: skipped.to_string() });
+        }
+        if skipped.total() > 0 {
+            warnings.push(format!("{purpose}: {skipped}"));
+        }
     }
-    let measured = NumberedCorpus::read(&validation, source_side, target_side, Limits::NONE)?;
     let wanted = config.valid_bleu_sentences.max(config.valid_samples);
     let validation_text = first_pairs(&validation, wanted)?;
-    if numbered.skipped().total() > 0 {
-        warnings.push(format!("training: {}", numbered.skipped()));
-    }
-    Ok(Data { training: numbered, validation: measured, source, target, validation_text, warnings })
+    Ok(Data { training: training_pairs, validation: validation_pairs, source, target, validation_text, warnings })
 }
 
 fn first_pairs(corpus: &Corpus, n: usize) -> Result<Vec<(String, String)>, Error> {

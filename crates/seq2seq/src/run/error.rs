@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use unrolled_nn::LoadError;
 use unrolled_nn::checkpoint::CheckpointError;
+use unrolled_nn::disk::DiskError;
 use unrolled_tensor::DeviceError;
 
 use crate::config::ConfigError;
@@ -27,6 +28,12 @@ pub enum Error {
     /// The device failed.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// A file of the run cannot be written.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The configuration is wrong, lacks what training needs, or does not fit the run that it resumes.
+    #[error(transparent)]
+    Settings(#[from] ConfigError),
     /// A configuration inside a run or checkpoint is wrong.
     #[error("the configuration in `{path}` cannot be used")]
     Config {
@@ -60,9 +67,6 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// No run folder was named.
-    #[error("no run folder: set `output`")]
-    NoOutput,
     /// The folder has a run already.
     #[error("`{path}` has a run already: resume it, overwrite it, or choose another folder")]
     RunExists {
@@ -76,30 +80,40 @@ pub enum Error {
         path: PathBuf,
     },
     /// There is nothing to resume.
-    #[error("`{path}` has no sound checkpoint to resume from{refused}")]
+    #[error("`{path}` has no run to resume: it lacks its configuration or a checkpoint")]
     NothingToResume {
         /// The run folder.
         path: PathBuf,
-        /// Checkpoints that were refused, and why.
-        refused: String,
     },
-    /// No pair is left to train on.
-    #[error("no training pairs in {corpus}: {skipped}")]
+    /// No pair is left to train on, or to validate on.
+    #[error("no {purpose} pairs in {corpus}: {skipped}")]
     NoPairs {
+        /// `training` or `validation`.
+        purpose: &'static str,
         /// The corpus.
         corpus: String,
         /// How many were left out, and why.
         skipped: String,
     },
-    /// The loss stayed infinite or NaN.
+    /// The loss stayed infinite, NaN, or beyond all bounds.
     #[error(
-        "{count} updates in a row had a loss or gradient that is not finite (the last was update {update}): lower the learning rate"
+        "{count} updates in a row had a loss or gradient beyond all bounds (the last was update {update}): lower the learning rate, and resume from the last checkpoint or begin again"
     )]
     Diverged {
         /// How many.
         count: u64,
         /// The last of them.
         update: u64,
+    },
+    /// A parameter has overflowed.
+    #[error(
+        "after update {update}, parameter `{parameter}` is no longer finite and is not saved: lower the learning rate, and resume from the last checkpoint or begin again"
+    )]
+    NotFinite {
+        /// Updates made.
+        update: u64,
+        /// The parameter's path.
+        parameter: String,
     },
     /// A file of the run cannot be written or read.
     #[error("cannot {action} `{path}`")]
@@ -115,6 +129,30 @@ pub enum Error {
 }
 
 impl Error {
+    /// True where the disk, or the user's quota of it, had no room left.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Error::Checkpoint(error) => error.is_full(),
+            Error::Disk(error) => error.is_full(),
+            Error::File { error, .. } => error.kind() == io::ErrorKind::StorageFull,
+            _ => false,
+        }
+    }
+
+    /// The message with those of its causes.
+    pub(crate) fn with_causes(&self) -> String {
+        let mut message = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if !message.contains(&text) {
+                message = format!("{message}: {text}");
+            }
+            cause = error.source();
+        }
+        message
+    }
+
     /// For `map_err` on an operation with a file.
     pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
         let path = path.into();

@@ -11,19 +11,26 @@
 //! ```
 //!
 //! A checkpoint is written whole or not at all; whatever ends a run (a signal, a full disk, a kill), its last checkpoint is sound, and a resumed run
-//! goes on to the bit as if it had never stopped.
+//! goes on to the bit as if it had never stopped: parameters, optimiser, validations, and the log, whose lines after the checkpoint are cut off and
+//! written again.
 
 mod data;
 mod error;
+mod folder;
+mod log;
+mod progress;
 mod progress_meter;
+mod resume;
 mod session;
 mod validation;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use unrolled_nn::Module;
 use unrolled_nn::checkpoint::{self, CheckpointStore};
+use unrolled_nn::disk::{Disk, FileSystem};
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{Device, catch_device_error};
 
@@ -69,11 +76,36 @@ pub struct Summary {
     pub best_perplexity: Option<f64>,
 }
 
-/// Trains a translator by `config` into its run folder `output`. Stops when the configuration says so or `stop` becomes true; a checkpoint is
-/// always written last.
+/// Trains a translator by `config` into its run folder `output`. Stops when the configuration says so or `stop` becomes true, and then writes a
+/// last checkpoint; a resumed run goes on from there as if it had not stopped.
+///
+/// It computes on `device` with the threads of the caller's rayon pool; the keys `device` and `threads` of the configuration are for the command to
+/// obey.
+///
+/// ```
+/// use std::sync::atomic::AtomicBool;
+/// use unrolled_seq2seq::config::Config;
+/// use unrolled_seq2seq::progress::Silent;
+/// use unrolled_seq2seq::run::{self, RunOptions};
+/// use unrolled_tensor::Device;
+///
+/// let folder = tempfile::tempdir()?;
+/// let text = folder.path().join("pairs.tsv");
+/// std::fs::write(&text, "one two\tun deux\ntwo one\tdeux un\n")?;
+/// let mut config = Config::preset("tiny")?;
+/// (config.tsv, config.output) = (vec![text], Some(folder.path().join("run")));
+/// (config.epochs, config.updates) = (0.0, 3);
+///
+/// let device = Device::cpu();
+/// let ended = run::train(&config, &device, &RunOptions::default(), &mut Silent, &AtomicBool::new(false))?;
+/// assert_eq!(ended.updates, 3);
+/// let translator = run::load(&folder.path().join("run"), &device)?;
+/// assert_eq!(translator.translate_lines(&["one".into()], &Default::default()).len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
-/// Where data, folder, device or disk fail; see [`Error`]. The last checkpoint stays as it is.
+/// Where configuration, data, folder, device or disk fail; see [`Error`]. The last checkpoint stays as it is.
 pub fn train(
     config: &Config,
     device: &Device,
@@ -81,7 +113,22 @@ pub fn train(
     observer: &mut dyn Observer,
     stop: &AtomicBool,
 ) -> Result<Summary, Error> {
-    catch_device_error(|| session::train(config, device, options, observer, stop))?
+    train_on(Arc::new(FileSystem), config, device, options, observer, stop)
+}
+
+/// [`train`] on a disk of the caller's.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_on(
+    disk: Arc<dyn Disk>,
+    config: &Config,
+    device: &Device,
+    options: &RunOptions,
+    observer: &mut dyn Observer,
+    stop: &AtomicBool,
+) -> Result<Summary, Error> {
+    catch_device_error(|| session::train(disk, config, device, options, observer, stop))?
 }
 
 /// Loads a model for translating: of a run folder its best checkpoint (or its last, where there was no validation), or a checkpoint itself.

@@ -2,18 +2,23 @@
 
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
+
 use crate::batch::Batch;
-use crate::progress::Update;
+use crate::progress::{Update, number_or_null};
 use crate::training::StepReport;
 
-/// Sums since the last report, and clocks.
+/// Sums since the last report, and the process's clock.
 pub(super) struct Meter {
     began: Instant,
-    window: Window,
+    /// The sums.
+    pub window: Window,
 }
 
-#[derive(Default)]
-struct Window {
+/// Sums since the last report. A checkpoint has them, so that a resumed run reports what one that never stopped would.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Window {
+    #[serde(deserialize_with = "number_or_null")]
     loss: f64,
     predictions: u64,
     clipped: u64,

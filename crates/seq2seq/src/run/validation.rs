@@ -1,9 +1,8 @@
 //! Perplexity and translations of the validation data.
 
-use std::fs;
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Error;
 use super::data::tokenised;
 use crate::batch::{Batch, BatchPlan};
 use crate::beam_search::DecodeOptions;
@@ -16,31 +15,40 @@ use crate::translator::{Hypothesis, Translator};
 
 /// Batches of validation data never need more memory than those of training.
 const DECODE_BATCH: usize = 64;
+/// Fewer distinct sources than these may well have the same translation.
+const FEW_SOURCES: usize = 4;
+/// A shorter translation never ends for want of room, unless all do so at the same length.
+const LEAST_ROOM: usize = 10;
 
-/// exp(−mean log-probability) of the target words with their `<EOS>`.
-pub(super) fn perplexity(model: &Model, corpus: &NumberedCorpus, config: &Config) -> f64 {
+/// exp(−mean log-probability) of the target words with their `<EOS>`; `None` where `stop` became true meanwhile.
+pub(super) fn perplexity(model: &Model, corpus: &NumberedCorpus, config: &Config, stop: &AtomicBool) -> Option<f64> {
     let (mut log_probability, mut words) = (0.0, 0);
     for pairs in BatchPlan::sorted(corpus, config.batch_size).iter() {
+        if stop.load(Ordering::Relaxed) {
+            return None;
+        }
         let batch = Batch::of(corpus, pairs, config.reverse_source);
         log_probability += model.log_probabilities(&DeviceBatch::new(&batch, model.device())).iter().sum::<f64>();
         words += batch.target_words + batch.sentences() as u64;
     }
-    (-log_probability / words as f64).exp()
+    Some((-log_probability / words as f64).exp())
 }
 
 /// What the validation's translations show.
 pub(super) struct Translations {
     pub bleu: Option<BleuScore>,
     pub samples: Vec<Sample>,
+    /// Said where all sentences have the same translation.
+    pub monotony: Option<String>,
 }
 
-/// Translates the first `count` pairs, writes them under `path`, and scores them where `score` says so.
+/// Translates the sources of `pairs`, one line each, and scores them where `score` says so; `None` where `stop` became true meanwhile.
 pub(super) fn translations(
     translator: &Translator,
     pairs: &[(String, String)],
     score: bool,
-    path: &Path,
-) -> Result<Translations, Error> {
+    stop: &AtomicBool,
+) -> Option<(String, Translations)> {
     let config = &translator.config;
     let options = DecodeOptions {
         beam_size: config.beam_size,
@@ -50,24 +58,35 @@ pub(super) fn translations(
         length_normalisation: config.length_normalisation,
     };
     let sources: Vec<String> = pairs.iter().map(|(source, _)| source.clone()).collect();
-    let best: Vec<Hypothesis> = translator
-        .translate_lines(&sources, &options)
-        .into_iter()
-        .map(|mut hypotheses| hypotheses.swap_remove(0))
-        .collect();
+    let translated = translator.translate_until(&sources, &options, &|| stop.load(Ordering::Relaxed))?;
+    let best: Vec<Hypothesis> = translated.into_iter().map(|mut hypotheses| hypotheses.swap_remove(0)).collect();
     let text: String = best.iter().map(|hypothesis| hypothesis.text.clone() + "\n").collect();
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
-    }
-    fs::write(path, text).map_err(Error::file("write", path))?;
     let bleu = (score && !pairs.is_empty()).then(|| bleu(config, pairs, &best));
-    let samples = pairs.iter().zip(&best).take(config.valid_samples);
     let sample = |((source, reference), hypothesis): (&(String, String), &Hypothesis)| Sample {
         source: source.clone(),
         reference: reference.clone(),
         hypothesis: hypothesis.text.clone(),
     };
-    Ok(Translations { bleu, samples: samples.map(sample).collect() })
+    let samples = pairs.iter().zip(&best).take(config.valid_samples).map(sample).collect();
+    Some((text, Translations { bleu, samples, monotony: monotony(pairs, &best) }))
+}
+
+/// A model that has learnt only which words are frequent writes the same for every source; where it finds no end, until there is no more room,
+/// which depends on the source's length.
+fn monotony(pairs: &[(String, String)], best: &[Hypothesis]) -> Option<String> {
+    let longest = best.iter().max_by_key(|hypothesis| hypothesis.tokens.len())?;
+    let sources: BTreeSet<&str> = pairs.iter().map(|(source, _)| source.as_str()).collect();
+    let same = |hypothesis: &Hypothesis| {
+        let tokens = &hypothesis.tokens;
+        *tokens == longest.tokens || (tokens.len() >= LEAST_ROOM && longest.tokens.starts_with(tokens))
+    };
+    (sources.len() >= FEW_SOURCES && best.iter().all(same)).then(|| {
+        format!(
+            "all {} validation sentences have the same translation, {:?}; if this stays, the model does not learn from the source",
+            best.len(),
+            longest.text
+        )
+    })
 }
 
 fn bleu(config: &Config, pairs: &[(String, String)], best: &[Hypothesis]) -> BleuScore {

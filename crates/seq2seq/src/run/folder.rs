@@ -1,0 +1,109 @@
+//! The run folder on disk: when a run may begin in it, and the files that do not change while it trains.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use unrolled_nn::checkpoint::CheckpointStore;
+use unrolled_nn::disk::{Disk, DiskError, replace_file};
+
+use super::data::{self, Data};
+use super::{CONFIG_FILE, Error, LOG_FILE, RunOptions, SOURCE_VOCABULARY, TARGET_VOCABULARY, VALIDATION_FOLDER};
+use crate::config::{Config, ConfigError, Problem};
+
+/// A folder in which the run may begin, or go on. Nothing in it has changed yet.
+pub(super) struct Claim {
+    /// The store of the run that is there, which keeps other processes out.
+    store: Option<CheckpointStore>,
+}
+
+impl Claim {
+    /// Refuses a folder that holds anything but this run to be resumed, or a run to be overwritten.
+    pub fn new(disk: &Arc<dyn Disk>, run: &Path, options: &RunOptions) -> Result<Claim, Error> {
+        let is_run = run.join(CONFIG_FILE).exists();
+        if options.resume && !is_run {
+            return Err(Error::NothingToResume { path: run.to_owned() });
+        }
+        if is_run && !options.resume && !options.overwrite {
+            return Err(Error::RunExists { path: run.to_owned() });
+        }
+        if !is_run && !is_unused(run) {
+            return Err(Error::NotARun { path: run.to_owned() });
+        }
+        let store = is_run.then(|| CheckpointStore::create_on(disk.clone(), run)).transpose()?;
+        Ok(Claim { store })
+    }
+
+    /// Makes the folder ready: an old run that is not resumed goes only now, when the new one's data are known to be sound.
+    pub fn take(self, disk: &Arc<dyn Disk>, run: &Path, options: &RunOptions) -> Result<CheckpointStore, Error> {
+        match self.store {
+            Some(store) if options.resume => Ok(store),
+            old => {
+                let there = old.is_some();
+                drop(old); // its lock is a file in the folder that goes
+                if there {
+                    fs::remove_dir_all(run).map_err(Error::file("delete", run))?;
+                }
+                Ok(CheckpointStore::create_on(disk.clone(), run)?)
+            }
+        }
+    }
+}
+
+/// True of a folder that is not there, is empty, or has only what a run leaves behind that was stopped before its configuration was
+/// written, so before its first checkpoint.
+fn is_unused(run: &Path) -> bool {
+    if !run.exists() {
+        return true;
+    }
+    let Ok(entries) = fs::read_dir(run) else { return false };
+    let ours = [SOURCE_VOCABULARY, TARGET_VOCABULARY, LOG_FILE, VALIDATION_FOLDER, "checkpoints"];
+    let is_ours = |name: &str| {
+        ours.contains(&name) || name.strip_prefix('.').and_then(|rest| rest.strip_suffix(".writing")).is_some()
+    };
+    let mut names = entries.map_while(Result::ok).map(|entry| entry.file_name());
+    let no_checkpoint =
+        CheckpointStore::open(run).map_or(true, |store| store.updates().is_ok_and(|all| all.is_empty()));
+    no_checkpoint && names.all(|name| name.to_str().is_some_and(is_ours))
+}
+
+/// Writes the files that a run and each of its checkpoints hold, the configuration last: where it is, the others are.
+pub(super) fn write_files(
+    disk: &dyn Disk,
+    run: &Path,
+    config: &Config,
+    data: &Data,
+) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+    let files = [
+        (SOURCE_VOCABULARY, data::vocabulary_bytes(&data.source)),
+        (TARGET_VOCABULARY, data::vocabulary_bytes(&data.target)),
+        (CONFIG_FILE, config.to_toml().into_bytes()),
+    ];
+    for (name, bytes) in &files {
+        write(disk, &run.join(name), bytes)?;
+    }
+    Ok(files.map(|(name, bytes)| (name.to_owned(), bytes)).into())
+}
+
+/// Writes a file beside its place and renames it.
+pub(super) fn write(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let written = replace_file::<DiskError>(disk, path, |out| {
+        out.write_all(bytes).map_err(|source| DiskError { action: "write", file: path.to_owned(), source })
+    });
+    Ok(written?)
+}
+
+/// Refuses to go on with a run under a configuration whose model, data or optimiser differ from the run's own.
+pub(super) fn check_resumed(run: &Path, config: &Config) -> Result<(), Error> {
+    let path = run.join(CONFIG_FILE);
+    let before = Config::read(&path).map_err(|error| Error::Config { path, error })?;
+    let changed = before.differences(config).into_iter().filter(|difference| difference.key.fixed);
+    let problems: Vec<Problem> = changed
+        .map(|difference| {
+            let (key, kept, wanted) = (difference.key.name, difference.before, difference.after);
+            Problem::Conflict(format!("`{key}` of a resumed run must stay {kept}, found {wanted}"))
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }.into()) }
+}

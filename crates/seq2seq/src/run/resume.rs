@@ -1,0 +1,59 @@
+//! Going on where a checkpoint left.
+
+use unrolled_nn::Module;
+use unrolled_nn::checkpoint;
+use unrolled_tensor::Device;
+
+use super::Error;
+use super::session::Session;
+
+impl Session<'_> {
+    /// Takes over the newest sound checkpoint.
+    pub(super) fn resume(&mut self, device: &Device) -> Result<(), Error> {
+        let newest = self.store.newest_good()?;
+        let good = newest.good.ok_or_else(|| Error::NothingToResume { path: self.run.clone() })?;
+        for refused in &newest.refused {
+            self.data.warnings.push(format!("{refused}; going on from checkpoint {}", good.update));
+        }
+        let path = good.folder;
+        let saved = checkpoint::read(&path, device)?;
+        self.progress =
+            serde_json::from_value(saved.state).map_err(|error| Error::State { path: path.clone(), error })?;
+        let misfit = |error| Error::Model { path: path.clone(), error };
+        self.trainer.model.load(&saved.model).map_err(misfit)?;
+        let steps = self.progress.optimiser_steps;
+        self.trainer.optimiser.load(steps, &saved.optimiser, &self.trainer.model).map_err(misfit)?;
+        self.meter.window = self.progress.window.clone();
+        self.saved = Some(self.progress.clone());
+        self.refit();
+        self.schedule = self.progress.schedule(self.config);
+        self.mark_best_again()
+    }
+
+    /// Data or batch size may have changed meanwhile.
+    fn refit(&mut self) {
+        let before = self.progress.batches_per_epoch;
+        let now = self.data.batches_per_epoch(self.config);
+        if self.progress.refit(now) {
+            self.data.warnings.push(format!(
+                "an epoch has {now} batches now and had {before} before: the run goes on at epoch {:.2}, \
+                 but not as it would have gone on",
+                self.progress.epoch()
+            ));
+        }
+    }
+
+    /// `best` must say what the checkpoint says: a run can die between the two, and a checkpoint that was the best be damaged since.
+    fn mark_best_again(&self) -> Result<(), Error> {
+        let best = self.progress.best.map(|(update, _)| update);
+        let best = best.filter(|&update| checkpoint::verify(self.store.folder(update)).is_ok());
+        match (best, self.store.best()) {
+            (best, Ok(marked)) if best == marked => Ok(()),
+            (Some(update), _) => Ok(self.store.mark_best(update)?),
+            (None, _) => {
+                let pointer = self.run.join("best");
+                Ok(self.disk.remove_file(&pointer).map_err(Error::file("delete", pointer))?)
+            }
+        }
+    }
+}

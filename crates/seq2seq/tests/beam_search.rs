@@ -1,0 +1,234 @@
+//! Beam search against definitions that are slow and plain, on random models small enough to try every translation.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use unrolled_nn::Module;
+use unrolled_seq2seq::batch::{Batch, Sources};
+use unrolled_seq2seq::beam_search::{DecodeOptions, Finished, translate};
+use unrolled_seq2seq::model::{DeviceBatch, Model, Sizes};
+use unrolled_seq2seq::numbered::NumberedCorpus;
+use unrolled_seq2seq::vocabulary::{EOS, PAD};
+use unrolled_tensor::random::Key;
+use unrolled_tensor::{DType, Device, Tensor};
+
+const SOURCE_WORDS: usize = 7;
+
+fn model(seed: u64, target_words: usize) -> Model {
+    let sizes =
+        Sizes { source_words: SOURCE_WORDS, target_words, embedding: 3, hidden: 5, layers: 2, softmax_slices: 1 };
+    // Wide enough that words differ in probability by far, and by little.
+    Model::new(&sizes, 0.0, 1.5.into(), Key::new(seed), &Device::cpu())
+}
+
+fn options(beam_size: usize, n_best: usize, max_length: usize) -> DecodeOptions {
+    DecodeOptions { beam_size, n_best, max_length, ..DecodeOptions::default() }
+}
+
+fn search(model: &Model, sentences: &[Vec<u32>], options: &DecodeOptions) -> Vec<Vec<Finished>> {
+    translate(model, &Sources::of(sentences, true), options)
+}
+
+fn one(model: &Model, sentence: &[u32], options: &DecodeOptions) -> Vec<Finished> {
+    search(model, &[sentence.to_vec()], options).remove(0)
+}
+
+/// ln p(words, `<EOS>` | source), by the path that training takes.
+fn forced(model: &Model, source: &[u32], words: &[u32]) -> f64 {
+    let mut corpus = NumberedCorpus::new();
+    corpus.push(source, words);
+    model.log_probabilities(&DeviceBatch::new(&Batch::of(&corpus, &[0], true), model.device()))[0]
+}
+
+/// The log-probabilities of all next words after `words`.
+fn next(model: &Model, source: &[u32], words: &[u32]) -> Vec<f32> {
+    let tensor = |id: u32| Tensor::from_slice(&[id], [1], model.device());
+    let mut state = model.encode_sources(&Sources::of(&[source], true));
+    let mut answer = Vec::new();
+    for &word in [EOS].iter().chain(words) {
+        let (log_probabilities, after) = model.next_word(&tensor(word), &state);
+        (answer, state) = (log_probabilities.to_vec(), after);
+    }
+    answer
+}
+
+/// Every complete translation of at most `max_length` words, by its forced score.
+fn every_translation(model: &Model, source: &[u32], words: usize, max_length: usize) -> Vec<(Vec<u32>, f64)> {
+    let mut all = vec![Vec::new()];
+    let mut from = 0;
+    for _ in 0..max_length {
+        let to = all.len();
+        for i in from..to {
+            let longer = (EOS + 1..words as u32).map(|word| [&all[i][..], &[word]].concat());
+            let longer: Vec<Vec<u32>> = longer.collect();
+            all.extend(longer);
+        }
+        from = to;
+    }
+    all.into_iter().map(|words| (words.clone(), forced(model, source, &words))).collect()
+}
+
+/// Beam search by its definition, one hypothesis at a time, until none is left: no shortcut for what cannot win any more.
+fn slow_beam(model: &Model, source: &[u32], options: &DecodeOptions) -> Vec<Finished> {
+    let mut live = vec![(Vec::new(), 0.0)];
+    let mut finished: Vec<Finished> = Vec::new();
+    while !live.is_empty() {
+        let mut candidates = Vec::new();
+        for (words, log_probability) in &live {
+            for (word, value) in next(model, source, words).into_iter().enumerate() {
+                let may_follow =
+                    if words.len() < options.max_length { word != PAD as usize } else { word == EOS as usize };
+                if may_follow {
+                    candidates.push((words.clone(), word as u32, log_probability + value as f64));
+                }
+            }
+        }
+        // Stable: of equals the older hypothesis and the smaller word first.
+        candidates.sort_by(|a, b| b.2.total_cmp(&a.2));
+        candidates.truncate(options.beam_size);
+        live.clear();
+        for (words, word, log_probability) in candidates {
+            if word == EOS {
+                let score = log_probability / ((words.len() + 1) as f64).powf(options.length_normalisation);
+                finished.push(Finished { words, log_probability, score });
+            } else {
+                live.push(([words, vec![word]].concat(), log_probability));
+            }
+        }
+    }
+    finished.sort_by(|a, b| b.score.total_cmp(&a.score));
+    finished.truncate(options.n_best);
+    finished
+}
+
+fn sentence() -> impl Strategy<Value = Vec<u32>> {
+    prop::collection::vec(2..SOURCE_WORDS as u32, 0..6)
+}
+
+proptest! {
+    #![proptest_config(common::cases(128))]
+
+    #[test]
+    fn the_search_is_its_definition(
+        seed: u64, source in sentence(), beam in 1usize..8, n_best in 1usize..5, max_length in 1usize..6,
+        length_normalisation in prop::sample::select(vec![0.0, 0.6, 1.0, 2.0, -0.5]),
+    ) {
+        let model = model(seed, 6);
+        let options = DecodeOptions { length_normalisation, ..options(beam, n_best.min(beam), max_length) };
+        prop_assert_eq!(one(&model, &source, &options), slow_beam(&model, &source, &options));
+    }
+
+    #[test]
+    fn a_beam_of_one_is_greedy(seed: u64, source in sentence(), max_length in 1usize..8) {
+        let model = model(seed, 6);
+        let mut words = Vec::new();
+        while words.len() < max_length {
+            let values = next(&model, &source, &words);
+            let best = (1..values.len()).rev().max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap() as u32;
+            if best == EOS {
+                break;
+            }
+            words.push(best);
+        }
+        let found = one(&model, &source, &options(1, 1, max_length));
+        prop_assert_eq!(&found[0].words, &words);
+        prop_assert_eq!(found.len(), 1);
+    }
+
+    #[test]
+    fn the_widest_beam_finds_every_translation(seed: u64, source in sentence(), max_length in 1usize..4) {
+        let (model, words) = (model(seed, 5), 5);
+        let mut all = every_translation(&model, &source, words, max_length);
+        all.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let found = one(&model, &source, &options(all.len(), all.len(), max_length));
+        prop_assert_eq!(found.len(), all.len());
+        let set = |words: Vec<Vec<u32>>| words.into_iter().collect::<BTreeSet<_>>();
+        let words_found = set(found.iter().map(|f| f.words.clone()).collect());
+        prop_assert_eq!(words_found, set(all.iter().map(|(words, _)| words.clone()).collect()));
+        for (found, (_, score)) in found.iter().zip(&all) {
+            prop_assert!((found.score - score).abs() < 1e-4, "{} {}", found.score, score);
+        }
+        // The total probability of all translations that end in time is at most 1.
+        let total: f64 = found.iter().map(|found| found.log_probability.exp()).sum();
+        prop_assert!(total < 1.0 + 1e-5, "{}", total);
+    }
+
+    #[test]
+    fn lists_are_distinct_sorted_complete_and_scored_as_forced(
+        seed: u64, source in sentence(), beam in 1usize..14, max_length in 1usize..7,
+    ) {
+        let model = model(seed, 6);
+        let found = one(&model, &source, &options(beam, beam, max_length));
+        prop_assert_eq!(found.len(), beam.min(every_count(4, max_length)));
+        prop_assert!(found.windows(2).all(|pair| pair[0].score >= pair[1].score));
+        let distinct: BTreeSet<_> = found.iter().map(|found| &found.words).collect();
+        prop_assert_eq!(distinct.len(), found.len());
+        for found in &found {
+            prop_assert!(found.words.len() <= max_length);
+            prop_assert!(found.words.iter().all(|&word| word > EOS), "{:?}", found.words);
+            prop_assert_eq!(found.score, found.log_probability);
+            let forced = forced(&model, &source, &found.words);
+            prop_assert!((found.log_probability - forced).abs() < 1e-4, "{} {}", found.log_probability, forced);
+        }
+        for n in 1..beam {
+            let shorter = one(&model, &source, &options(beam, n, max_length));
+            prop_assert_eq!(&shorter[..], &found[..n.min(found.len())], "the first {} of the list", n);
+        }
+    }
+
+    #[test]
+    fn an_answer_does_not_depend_on_its_batch(
+        seed: u64, sentences in prop::collection::vec(sentence(), 1..7), beam in 1usize..6, size in 1usize..7, turn in 0usize..7,
+    ) {
+        let model = model(seed, 9);
+        let options = options(beam, beam, 6);
+        let alone: Vec<_> = sentences.iter().map(|sentence| one(&model, sentence, &options)).collect();
+        let mut order: Vec<usize> = (0..sentences.len()).collect();
+        order.rotate_left(turn % sentences.len());
+        for part in order.chunks(size) {
+            let batch: Vec<Vec<u32>> = part.iter().map(|&i| sentences[i].clone()).collect();
+            for (&i, found) in part.iter().zip(search(&model, &batch, &options)) {
+                prop_assert_eq!(&found, &alone[i], "sentence {} in a batch of {}", i, part.len());
+            }
+        }
+    }
+}
+
+/// How many translations there are of at most `length` words, of `words` that may stand in one.
+fn every_count(words: usize, length: usize) -> usize {
+    (0..=length).map(|n| words.pow(n as u32)).sum()
+}
+
+#[test]
+fn an_empty_source_is_translated_in_at_most_ten_words() {
+    for seed in 0..20 {
+        let model = model(seed, 8);
+        for beam in [1, 3] {
+            let found = one(&model, &[], &options(beam, 1, 0));
+            assert!(found.len() == 1 && found[0].words.len() <= 10, "{found:?}");
+        }
+        let longer = one(&model, &[3, 4, 5], &options(1, 1, 0));
+        assert!(longer[0].words.len() <= 16, "twice the words and ten: {longer:?}");
+    }
+}
+
+#[test]
+fn a_beam_beyond_all_bounds_is_a_wide_beam() {
+    let model = model(5, 6);
+    let wide = one(&model, &[3, 4], &options(100, 3, 3));
+    assert_eq!(one(&model, &[3, 4], &options(usize::MAX, 3, 3)), wide);
+    assert_eq!(one(&model, &[3, 4], &options(0, 0, 3)), one(&model, &[3, 4], &options(1, 1, 3)), "at least one");
+}
+
+#[test]
+fn a_broken_model_still_answers_every_sentence() {
+    let mut model = model(5, 6);
+    model.projection.bias.set(Tensor::full([6], f64::NAN, DType::F32, &Device::cpu()));
+    assert!(model.parameters().iter().any(|(_, parameter)| parameter.tensor().to_f64_vec()[0].is_nan()));
+    for beam in [1, 4] {
+        let found = search(&model, &[vec![3], vec![], vec![4, 5]], &options(beam, 1, 4));
+        assert!(found.iter().all(|found| found.len() == 1 && found[0].words.len() <= 4), "{found:?}");
+    }
+}
