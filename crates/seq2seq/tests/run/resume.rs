@@ -125,12 +125,16 @@ fn on_any_number_of_threads() {
     let on = |threads: usize, work: &mut (dyn FnMut() + Send)| {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work);
     };
-    on(1, &mut || drop(train(&big("straight"), &FRESH, &mut Vec::new()).unwrap()));
+    on(1, &mut || {
+        train(&big("straight"), &FRESH, &mut Vec::new()).unwrap();
+    });
     let wanted = outcome(&folder.path().join("straight"));
     for [first, second] in [[2, 2], [3, 1], [1, 3]] {
         let config = big(&format!("{first}-{second}"));
         on(first, &mut || assert_eq!(until(&config, 3), Reason::Signal));
-        on(second, &mut || drop(train(&config, &RESUME, &mut Vec::new()).unwrap()));
+        on(second, &mut || {
+            train(&config, &RESUME, &mut Vec::new()).unwrap();
+        });
         assert_eq!(outcome(config.output.as_ref().unwrap()), wanted, "{first} threads, then {second}");
     }
 }

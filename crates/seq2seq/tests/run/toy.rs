@@ -140,7 +140,7 @@ fn validation(event: &Event) -> Option<(u64, f64)> {
 /// The warnings among events.
 pub fn warnings(events: &[Event]) -> Vec<&str> {
     let message = |event| match event {
-        &Event::Warning { ref message } => Some(message.as_str()),
+        Event::Warning { message } => Some(message.as_str()),
         _ => None,
     };
     events.iter().filter_map(message).collect()
