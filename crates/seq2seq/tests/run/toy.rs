@@ -139,9 +139,11 @@ fn validation(event: &Event) -> Option<(u64, f64)> {
 
 /// The warnings among events.
 pub fn warnings(events: &[Event]) -> Vec<&str> {
-    let message = |event| match event {
-        Event::Warning { message } => Some(message.as_str()),
-        _ => None,
-    };
+    fn message(event: &Event) -> Option<&str> {
+        match event {
+            Event::Warning { message } => Some(message),
+            _ => None,
+        }
+    }
     events.iter().filter_map(message).collect()
 }
