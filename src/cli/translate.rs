@@ -34,7 +34,7 @@ pub(super) struct Translate {
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_output_length: usize,
     /// Power of the length that a finished translation's log-probability is divided by. 0: none, as in the paper.
-    #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = finite)]
+    #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = not_negative)]
     length_normalisation: f64,
     /// The text to translate; `-` is standard input.
     #[arg(long, value_name = "FILE", default_value = "-")]
@@ -57,8 +57,9 @@ pub(super) fn positive(word: &str) -> Result<usize, String> {
     word.parse().ok().filter(|&number| number > 0).ok_or_else(|| "a whole number of 1 or more is needed".to_owned())
 }
 
-fn finite(word: &str) -> Result<f64, String> {
-    word.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(|| "a finite number is needed".to_owned())
+fn not_negative(word: &str) -> Result<f64, String> {
+    let number = word.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
+    number.ok_or_else(|| "a number of 0 or more is needed".to_owned())
 }
 
 impl Translate {

@@ -159,8 +159,8 @@ fn input_of_translate_and_score_that_is_not_text_is_told_with_its_line() {
     write(&corpus, "short.fr", "un\n");
     let error = fails(corpus.path(), &["score", "--model", "run", "--source", "latin.en", "--target", "short.fr"], 1);
     assert!(error.contains("latin.en"), "{error}");
-    for flags in [["--beam", "0"], ["--length-normalisation", "nan"], ["--batch-size", "none"]] {
-        fails(corpus.path(), &[&["translate", "--model", "run"], &flags[..]].concat(), 2);
+    for flag in ["--beam=0", "--length-normalisation=nan", "--length-normalisation=-1", "--batch-size=none"] {
+        fails(corpus.path(), &["translate", "--model", "run", flag], 2);
     }
     for device in ["cuda:0", "8xcpu"] {
         let error = fails(corpus.path(), &["translate", "--model", "run", "--device", device], 1);

@@ -37,6 +37,20 @@ fn everything_comes_back_and_equal_checkpoints_are_equal_files() {
 }
 
 #[test]
+fn a_model_can_be_read_without_its_optimiser() {
+    let (_parent, folder) = written();
+    let whole = checkpoint::read(&folder, &Device::cpu()).unwrap();
+    assert!(!whole.model.is_empty() && !whole.optimiser.is_empty());
+    fs::write(folder.join(OPTIMISER), "").unwrap();
+    assert!(checkpoint::read(&folder, &Device::cpu()).is_err());
+    let part = checkpoint::read_model(&folder, &Device::cpu()).unwrap();
+    assert!(part.optimiser.is_empty() && part.files == whole.files && part.state == whole.state);
+    assert!(part.model.keys().eq(whole.model.keys()));
+    fs::write(folder.join(MODEL), "").unwrap();
+    assert!(checkpoint::read_model(&folder, &Device::cpu()).is_err());
+}
+
+#[test]
 fn numbers_of_the_state_come_back_to_the_bit() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("checkpoint");

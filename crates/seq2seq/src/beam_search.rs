@@ -19,7 +19,8 @@ pub struct DecodeOptions {
     pub batch_size: usize,
     /// Longest translation in words; 0: twice the source's words and ten.
     pub max_length: usize,
-    /// Power of the length (with `<EOS>`) that a log-probability is divided by; 0: none, as in the paper. Above 0, long translations gain.
+    /// Power of the length (with `<EOS>`) that a log-probability is divided by, so that long translations gain; 0: none, as in the paper.
+    /// Not negative.
     pub length_normalisation: f64,
 }
 
@@ -73,8 +74,11 @@ struct Search {
 /// ```
 ///
 /// # Panics
-/// With a [`DeviceError`](unrolled_tensor::DeviceError) where the device fails.
+/// Where the length normalisation is negative or NaN; and with a [`DeviceError`](unrolled_tensor::DeviceError) where the device fails.
+#[track_caller]
 pub fn translate(model: &Model, sources: &Sources, options: &DecodeOptions) -> Vec<Vec<Finished>> {
+    let power = options.length_normalisation;
+    assert!(power >= 0.0, "beam search: the length normalisation must be at least 0, found {power}");
     let mut state = model.encode_sources(sources);
     let mut searches: Vec<Search> = (0..sources.sentences())
         .map(|row| Search {
@@ -168,20 +172,16 @@ impl Search {
         }
     }
 
-    /// Whether no live hypothesis can come among the best any more: a log-probability only falls, and what it is divided by for its length lies
-    /// between that of a hypothesis that ends now and that of the longest.
+    /// Whether no live hypothesis can come among the best any more: a log-probability only falls, and its share for a long sentence is at best
+    /// what it is now over the greatest length.
     fn is_decided(&mut self, options: &DecodeOptions) -> bool {
         let wanted = options.n_best.max(1);
         if self.finished.len() < wanted {
             return false;
         }
         self.finished.sort_by(|a, b| b.score.total_cmp(&a.score));
-        let divisor = |length: usize| (length as f64).powf(options.length_normalisation);
-        let longest = divisor(self.max_length + 1);
-        let hope = self.live.iter().map(|hypothesis| {
-            let shortest = divisor(hypothesis.words.len() + 1);
-            hypothesis.log_probability / longest.max(shortest)
-        });
+        let longest = ((self.max_length + 1) as f64).powf(options.length_normalisation);
+        let hope = self.live.iter().map(|hypothesis| hypothesis.log_probability / longest);
         hope.fold(f64::NEG_INFINITY, f64::max) <= self.finished[wanted - 1].score
     }
 

@@ -111,9 +111,24 @@ pub fn write_on(disk: &dyn Disk, folder: &Path, checkpoint: &Checkpoint) -> Resu
 /// # Errors
 /// Where a file is missing, truncated, damaged, or cannot be read; or the device fails.
 pub fn read(folder: impl AsRef<Path>, device: &Device) -> Result<Checkpoint> {
-    let folder = folder.as_ref();
+    read_but(folder.as_ref(), device, &[])
+}
+
+/// [`read`] without the optimiser's state, which can be twice as large as the model: for whoever does not train. Whether its file is sound is not
+/// asked.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_model(folder: impl AsRef<Path>, device: &Device) -> Result<Checkpoint> {
+    read_but(folder.as_ref(), device, &[OPTIMISER])
+}
+
+/// Reads all files but those `left_out`.
+fn read_but(folder: &Path, device: &Device, left_out: &[&str]) -> Result<Checkpoint> {
     let mut checkpoint = Checkpoint::default();
-    for (name, sum) in Checksums::read(folder)?.files {
+    let mut files = Checksums::read(folder)?.files;
+    files.retain(|name, _| !left_out.contains(&name.as_str()));
+    for (name, sum) in files {
         let file = folder.join(&name);
         let tensors = |input: &mut dyn Read, length| Ok(read_from(&file, input, length, device, None)?.tensors);
         match name.as_str() {

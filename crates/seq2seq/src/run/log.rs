@@ -65,9 +65,7 @@ mod tests {
     fn later_updates_and_half_lines_are_cut_off() {
         let warning = serde_json::to_string(&Event::Warning { message: "w".into() }).unwrap() + "\n";
         let log = line(1) + &warning + &line(2) + &line(3) + &line(4);
-        fn kept(log: &str, update: u64) -> &str {
-            &log[..kept_bytes(log.as_bytes(), update) as usize]
-        }
+        let kept = |log: &str, update| log[..kept_bytes(log.as_bytes(), update) as usize].to_owned();
         assert_eq!(kept(&log, 2), line(1) + &warning + &line(2));
         assert_eq!(kept(&log, 9), log);
         assert_eq!(kept(&log, 0), "");
@@ -75,5 +73,21 @@ mod tests {
             assert_eq!(kept(&log[..end], 9), line(1) + &warning + &line(2) + &line(3), "cut at {end}");
         }
         assert_eq!(kept_bytes(b"\xff\xfe\n", 9), 0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_log_that_cannot_be_written_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/dev/full", folder.path().join(LOG_FILE)).unwrap();
+        let mut told = Vec::new();
+        let mut watchers = Watchers::open(&mut told, folder.path(), None).unwrap();
+        for update in [1, 2] {
+            watchers.event(&Event::Checkpoint { update, path: "x".into() });
+        }
+        drop(watchers);
+        let warnings =
+            told.iter().filter(|event| matches!(event, Event::Warning { message } if message.contains(LOG_FILE)));
+        assert_eq!((told.len(), warnings.count()), (3, 1), "{told:?}");
     }
 }

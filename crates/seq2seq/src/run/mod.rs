@@ -137,7 +137,7 @@ pub fn train_on(
 /// Where there is no sound checkpoint, or it does not fit its own configuration.
 pub fn load(folder: &Path, device: &Device) -> Result<Translator, Error> {
     let folder = CheckpointStore::resolve(folder)?;
-    let saved = catch_device_error(|| checkpoint::read(&folder, device))??;
+    let saved = catch_device_error(|| checkpoint::read_model(&folder, device))??;
     let file = |name: &str| {
         let path = folder.join(name);
         saved.files.get(name).map(Vec::as_slice).ok_or(Error::Incomplete { path })
