@@ -57,6 +57,9 @@ fn the_readme_names_only_commands_that_exist() {
     let mut commands = 0;
     for line in readme.lines().filter_map(|line| line.strip_prefix("unrolled ")) {
         let name = line.split_whitespace().next().unwrap();
+        if name == "=" {
+            continue; // a line of Cargo.toml
+        }
         assert!(known.contains(&format!("mod {name};")), "README: `unrolled {name}` is no command");
         commands += 1;
     }
