@@ -65,7 +65,7 @@ struct Search {
 /// use unrolled_tensor::{Device, random::Key};
 ///
 /// let sizes = Sizes { source_words: 9, target_words: 9, embedding: 4, hidden: 5, layers: 1, softmax_slices: 1 };
-/// let model = Model::new(&sizes, 0.0, 0.5, Key::new(1), &Device::cpu());
+/// let model = Model::new(&sizes, 0.0, 0.5.into(), Key::new(1), &Device::cpu());
 /// let sources = Sources::of(&[vec![3, 4], vec![]], true);
 /// let options = DecodeOptions { beam_size: 4, n_best: 3, ..DecodeOptions::default() };
 /// let found = translate(&model, &sources, &options);

@@ -87,7 +87,7 @@ fn messages_name_the_operation_and_both_shapes() {
         (&|| update(sgd, &c, None, &[], &hyper), &["update", "f32", "f64"]),
         (&|| update(sgd, &a, None, &[&a], &hyper), &["update", "1 state", "keeps 0"]),
         (&|| update(Update::Sgd { momentum: 0.5 }, &a, None, &[&b], &hyper), &["update", "[4, 5]", "[2, 3]"]),
-        (&|| update(sgd, &a, None, &[], &index), &["update", "hyper", "[2]", "f32 [4]"]),
+        (&|| update(sgd, &a, None, &[], &index), &["update", "hyper", "[2]", "f32 or f64 [4]"]),
         (&|| update(sgd, &b, Some(&index), &[], &hyper), &["update", "[4, 5]", "2 rows", "[2, 3]"]),
         (&|| update(sgd, &a, Some(&index.affine(5.0, 0.0)), &[], &hyper), &["update", "row 5", "2 rows"]),
         (&|| drop(a.to_vec::<f64>()), &["to_vec", "f32", "f64"]),
