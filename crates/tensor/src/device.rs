@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::error::OrRaise;
+use crate::error::{Catching, OrRaise};
 use crate::{Backend, CpuBackend, Memory};
 
 /// A cheap handle on a device: clone it freely. Two handles are equal where they mean the same device.
@@ -79,9 +79,13 @@ impl Device {
 
     /// Runs `work` on the device's own threads where it has some (a CPU device made by [`cpus`](Device::cpus)).
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let catching = Catching::now();
         let mut work = Some(work);
         let mut answer = None;
-        self.0.run(&mut || answer = work.take().map(|work| work()));
+        self.0.run(&mut || {
+            let _catching = Catching::enter(catching);
+            answer = work.take().map(|work| work());
+        });
         answer.expect("a backend's `run` calls the work once")
     }
 }

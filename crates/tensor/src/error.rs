@@ -69,7 +69,7 @@ impl fmt::Display for Bytes {
 }
 
 thread_local! {
-    static CATCHING: Cell<usize> = const { Cell::new(0) };
+    static CATCHING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Runs `work`; a [`DeviceError`] that a tensor method inside it panics with comes back as `Err`. Any other panic goes on.
@@ -82,27 +82,40 @@ thread_local! {
 /// assert!(matches!(result, Err(DeviceError::OutOfMemory { requested: 4194304, .. })));
 /// ```
 pub fn catch_device_error<T>(work: impl FnOnce() -> T) -> Result<T, DeviceError> {
-    struct Depth;
-    impl Drop for Depth {
-        fn drop(&mut self) {
-            CATCHING.with(|depth| depth.set(depth.get() - 1));
-        }
-    }
-    CATCHING.with(|depth| depth.set(depth.get() + 1));
-    let depth = Depth;
+    let catching = Catching::enter(true);
     // Tensors are immutable and a failed verb leaves no half-written one behind, so nothing is observed in a broken state.
     let outcome = panic::catch_unwind(AssertUnwindSafe(work));
-    drop(depth);
+    drop(catching);
     outcome.or_else(|payload| match payload.downcast::<DeviceError>() {
         Ok(error) => Err(*error),
         Err(other) => panic::resume_unwind(other),
     })
 }
 
+/// While it lives, this thread's device errors are on their way to a [`catch_device_error`].
+pub(crate) struct Catching(bool);
+
+impl Catching {
+    /// Whether somebody catches on this thread, to be told to another thread that works for it.
+    pub(crate) fn now() -> bool {
+        CATCHING.with(Cell::get)
+    }
+
+    pub(crate) fn enter(catching: bool) -> Catching {
+        Catching(CATCHING.with(|now| now.replace(catching)))
+    }
+}
+
+impl Drop for Catching {
+    fn drop(&mut self) {
+        CATCHING.with(|now| now.set(self.0));
+    }
+}
+
 /// Panics with `error` as the payload; inside [`catch_device_error`] without the message of the panic hook.
 #[track_caller]
 pub(crate) fn raise(error: DeviceError) -> ! {
-    if CATCHING.with(Cell::get) > 0 {
+    if Catching::now() {
         panic::resume_unwind(Box::new(error))
     }
     eprintln!("{error}");

@@ -63,7 +63,7 @@ fn operands_of_two_devices_are_refused_by_name() {
     let (x, y) = (Tensor::ones([2, 2], DType::F32, a), Tensor::ones([2, 2], DType::F32, b));
     let (truth, index) = (x.gt(&x), Tensor::zeros([2], DType::U32, b));
     let refused = |operation: &str, work: &dyn Fn() -> Tensor| {
-        let payload = catch_unwind(AssertUnwindSafe(|| work())).expect_err(operation);
+        let payload = catch_unwind(AssertUnwindSafe(work)).expect_err(operation);
         let message = payload.downcast_ref::<String>().cloned().unwrap_or_default();
         assert!(message.starts_with(operation) && message.contains("cpu:0") && message.contains("cpu:1"), "{message}");
     };
