@@ -272,7 +272,7 @@ pub enum Reduce {
     Min,
     /// Where the largest stands (u32); of equals the first, of NaNs the first.
     ArgMax,
-    /// Where the smallest stands (u32).
+    /// Where the smallest stands (u32); of equals the first, of NaNs the first.
     ArgMin,
 }
 

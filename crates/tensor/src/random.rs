@@ -192,18 +192,31 @@ pub const fn unit_f64(word: u64) -> f64 {
 /// The Philox4x32 bijection with 10 rounds.
 pub const fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     let mut round = 0;
-    while round < 10 {
-        let a = 0xd251_1f53u64 * counter[0] as u64;
-        let b = 0xcd9e_8d57u64 * counter[2] as u64;
-        counter = [(b >> 32) as u32 ^ counter[1] ^ key[0], b as u32, (a >> 32) as u32 ^ counter[3] ^ key[1], a as u32];
-        key = [key[0].wrapping_add(0x9e37_79b9), key[1].wrapping_add(0xbb67_ae85)];
+    while round < PHILOX_ROUNDS {
+        counter = philox_round(counter, key);
+        key = next_philox_key(key);
         round += 1;
     }
     counter
 }
 
+pub(crate) const PHILOX_ROUNDS: usize = 10;
+
+#[inline(always)]
+pub(crate) const fn philox_round(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
+    let a = 0xd251_1f53u64 * counter[0] as u64;
+    let b = 0xcd9e_8d57u64 * counter[2] as u64;
+    [(b >> 32) as u32 ^ counter[1] ^ key[0], b as u32, (a >> 32) as u32 ^ counter[3] ^ key[1], a as u32]
+}
+
+#[inline(always)]
+pub(crate) const fn next_philox_key(key: [u32; 2]) -> [u32; 2] {
+    [key[0].wrapping_add(0x9e37_79b9), key[1].wrapping_add(0xbb67_ae85)]
+}
+
 /// A standard normal deviate from 64 random bits, by the inverse of its distribution function: algorithm AS 241, PPND16
 /// (Wichura, Applied Statistics 37(3), 1988), relative error about 1e-16.
+#[inline(always)]
 pub fn normal_of(word: u64) -> f64 {
     // The middle of one of 2⁵² intervals: never 0, never 1/2 exactly, symmetric.
     let p = ((word >> 12) as f64 + 0.5) * (1.0 / 4_503_599_627_370_496.0);
@@ -222,11 +235,13 @@ pub fn normal_of(word: u64) -> f64 {
     magnitude.copysign(q)
 }
 
+#[inline(always)]
 fn polynomial(coefficients: &[f64; 8], x: f64) -> f64 {
     coefficients.iter().rev().skip(1).fold(coefficients[7], |sum, &c| sum.mul_add(x, c))
 }
 
 /// ln x for positive normal x, by 2 artanh((m − 1)/(m + 1)) on a mantissa in [√½, √2).
+#[inline(always)]
 fn natural_logarithm(x: f64) -> f64 {
     let bits = x.to_bits();
     let mut exponent = ((bits >> 52) & 0x7ff) as i64 - 1023;

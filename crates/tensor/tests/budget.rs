@@ -121,7 +121,7 @@ fn another_panic_passes_through_and_nesting_is_allowed() {
         7
     });
     assert_eq!(outer, Ok(7));
-    let passed = std::panic::catch_unwind(|| catch_device_error(|| panic!("something else")));
+    let passed = std::panic::catch_unwind(|| catch_device_error::<()>(|| panic!("something else")));
     assert_eq!(passed.expect_err("the panic goes on").downcast_ref::<&str>(), Some(&"something else"));
 }
 
@@ -140,4 +140,12 @@ fn threads_that_race_for_memory_never_exceed_the_budget() {
     let memory = device.memory();
     assert_eq!(memory.in_use, 0);
     assert!(memory.peak >= 280_000 && memory.peak <= BUDGET, "{memory:?}");
+}
+
+#[test]
+fn an_error_on_the_devices_own_threads_reaches_the_caller() {
+    let device = device();
+    let result = catch_device_error(|| device.run(|| Tensor::zeros([1 << 30], DType::F32, &device)));
+    assert!(matches!(result, Err(DeviceError::OutOfMemory { requested: 4_294_967_296, .. })), "{result:?}");
+    assert_eq!(device.run(|| Tensor::ones([3], DType::F32, &device).sum(.., false).item::<f32>()), 3.0);
 }

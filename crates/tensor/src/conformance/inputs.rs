@@ -129,8 +129,8 @@ pub(super) enum Values {
 }
 
 impl Values {
-    fn draw(self, key: Key, index: u64, dtype: DType) -> f64 {
-        let word = key.word64(index);
+    /// A value from 64 random bits.
+    fn draw(self, word: u64, dtype: DType) -> f64 {
         let whole = (word % 17) as f64;
         let between = |low: f64, high: f64| rounded(dtype, low + (high - low) * unit_f64(word));
         match (dtype, self) {
@@ -145,6 +145,16 @@ impl Values {
     }
 }
 
+/// Random bits, 64 at a time, always the same under one name.
+fn words(name: &str) -> impl FnMut() -> u64 {
+    let key = Key::new(2014).purpose(name);
+    let mut words = (0..).flat_map(move |block| {
+        let [a, b, c, d] = key.block(block).map(u64::from);
+        [a | b << 32, c | d << 32]
+    });
+    move || words.next().expect("the stream does not end")
+}
+
 /// An operand on the device, and what it is on the host.
 #[derive(Clone, Debug)]
 pub(super) struct Operand {
@@ -156,12 +166,8 @@ pub(super) struct Operand {
 impl Operand {
     /// A view of fresh random values; `name` tells one operand of a case from another.
     pub fn new(name: &str, values: Values, view: View, shape: &[usize], dtype: DType, device: &Device) -> Operand {
-        let key = Key::new(2014).purpose(name);
-        let mut next = 0;
-        let storage = Host::from_fn(&view.storage(shape), |_| {
-            next += 1;
-            values.draw(key, next, dtype)
-        });
+        let mut words = words(name);
+        let storage = Host::from_fn(&view.storage(shape), |_| values.draw(words(), dtype));
         Operand::view(&storage, view, shape, dtype, device)
     }
 
@@ -175,12 +181,8 @@ impl Operand {
 
     /// Indices below `bound`.
     pub fn indices(name: &str, bound: usize, view: View, shape: &[usize], device: &Device) -> Operand {
-        let key = Key::new(2014).purpose(name);
-        let mut next = 0;
-        let storage = Host::from_fn(&view.storage(shape), |_| {
-            next += 1;
-            key.below(next, bound as u64) as f64
-        });
+        let mut words = words(name);
+        let storage = Host::from_fn(&view.storage(shape), |_| (words() % bound as u64) as f64);
         Operand::view(&storage, view, shape, DType::U32, device)
     }
 }

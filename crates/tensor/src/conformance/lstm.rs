@@ -101,7 +101,8 @@ pub(super) fn check(checker: &mut Checker) {
 /// Rounding errors of all steps together, measured by the largest element.
 fn near(found: &Tensor, expected: &Tensor) -> Outcome {
     let expected = host(expected);
-    let largest = expected.values.iter().fold(0.0, |max: f64, x| max.max(x.abs()));
+    // What comes out small was made of terms that were about 1.
+    let largest = expected.values.iter().fold(1.0, |max: f64, x| max.max(x.abs()));
     // Of f16 and bf16 the definition itself rounds after every operation.
     let epsilons = match found.dtype() {
         DType::F16 => 64.0 * 8192.0,

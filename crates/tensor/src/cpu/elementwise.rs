@@ -4,7 +4,7 @@ use bytemuck::Pod;
 
 use super::math::{Real, vectorised};
 use super::threads::{GRAIN, in_pieces};
-use super::{Float, by_dtype, by_float, elements};
+use super::{Float, by_dtype, by_float, elements, short};
 use crate::layout::{Layout, Walk};
 use crate::ops::{Binary, Compare, Unary};
 use crate::{DType, Element, Tensor, bf16, f16};
@@ -55,8 +55,8 @@ macro_rules! stored {
     (@integer bf16, $x:ident) => { bf16::of_f64(odd_f64($x)) };
     (@integer u32, $x:ident) => { $x.clamp(0, u32::MAX as i64) as u32 };
     (@integer i64, $x:ident) => { $x };
-    (@single f16, $x:ident) => { f16::from_f32($x) };
-    (@single bf16, $x:ident) => { bf16::from_f32($x) };
+    (@single f16, $x:ident) => { short::f32_to_f16($x) };
+    (@single bf16, $x:ident) => { short::f32_to_bf16($x) };
     (@single $type:ident, $x:ident) => { $x as $type };
 }
 stored!(f32, f64, f16, bf16, u32, i64);
@@ -99,6 +99,10 @@ pub(crate) fn fill<T: Stored>(out: &mut [T], value: f64) {
 /// `out[i] = f(x[i])` over a strided view.
 fn map<A: Pod + Send + Sync, O: Send>(x: &Tensor, out: &mut [O], f: impl Fn(A) -> O + Send + Sync + Copy) {
     let a = elements::<A>(x);
+    let walk = Walk::new([x.layout()]);
+    if walk.steps[0].unsigned_abs() > 1 && walk.outer_len() > 1 && walk.inner < GRAIN {
+        return across(a, &walk, out, f);
+    }
     map_slices([x.layout()], out, &|[at], steps, out| match steps[0] {
         1 => {
             let a = &a[at..at + out.len()];
@@ -111,6 +115,29 @@ fn map<A: Pod + Send + Sync, O: Send>(x: &Tensor, out: &mut [O], f: impl Fn(A) -
         step => {
             for (i, o) in out.iter_mut().enumerate() {
                 *o = f(a[(at as isize + i as isize * step) as usize]);
+            }
+        }
+    });
+}
+
+/// As `map` where the last axis lies across memory: in square tiles, so that what one row brings into the cache serves its neighbours.
+fn across<A: Pod + Send + Sync, O: Send>(a: &[A], walk: &Walk<1>, out: &mut [O], f: impl Fn(A) -> O + Send + Sync) {
+    const TILE: usize = 16;
+    let (run, step) = (walk.inner, walk.steps[0]);
+    in_pieces(out, run, &|from, piece| {
+        for (i, rows) in piece.chunks_mut(TILE * run).enumerate() {
+            let first = from / run + i * TILE;
+            let (mut starts, mut count) = ([0isize; TILE], 0);
+            walk.rows(first..first + rows.len() / run, |[at]| {
+                starts[count] = at as isize;
+                count += 1;
+            });
+            for column in (0..run).step_by(TILE) {
+                for (row, start) in rows.chunks_mut(run).zip(starts) {
+                    for (i, o) in row.iter_mut().enumerate().skip(column).take(TILE) {
+                        *o = f(a[(start + i as isize * step) as usize]);
+                    }
+                }
             }
         }
     });
@@ -365,10 +392,34 @@ pub(crate) fn compare(op: Compare, a: &Tensor, b: &Tensor, out: &mut [u8]) {
 
 pub(crate) fn select<T: Pod + Send + Sync>(condition: &Tensor, a: &Tensor, b: &Tensor, out: &mut [T]) {
     let (c, x, y) = (elements::<u8>(condition), elements::<T>(a), elements::<T>(b));
-    map_slices([condition.layout(), a.layout(), b.layout()], out, &|at, steps, out| {
-        let place = |k: usize, i: usize| (at[k] as isize + i as isize * steps[k]) as usize;
-        for (i, o) in out.iter_mut().enumerate() {
-            *o = if c[place(0, i)] != 0 { x[place(1, i)] } else { y[place(2, i)] };
+    map_slices([condition.layout(), a.layout(), b.layout()], out, &|[i, j, k], steps, out| {
+        let n = out.len();
+        let pick = |c: u8, x: T, y: T| if c != 0 { x } else { y };
+        match steps {
+            [1, 1, 1] => {
+                let (c, x, y) = (&c[i..i + n], &x[j..j + n], &y[k..k + n]);
+                let both = x.iter().zip(y);
+                vectorised(|| {
+                    out.iter_mut().zip(c.iter().zip(both)).for_each(|(o, (&c, (&x, &y)))| *o = pick(c, x, y))
+                });
+            }
+            [1, 1, 0] => {
+                let (c, x, y) = (&c[i..i + n], &x[j..j + n], y[k]);
+                vectorised(|| out.iter_mut().zip(c.iter().zip(x)).for_each(|(o, (&c, &x))| *o = pick(c, x, y)));
+            }
+            [1, 0, 1] => {
+                let (c, x, y) = (&c[i..i + n], x[j], &y[k..k + n]);
+                vectorised(|| out.iter_mut().zip(c.iter().zip(y)).for_each(|(o, (&c, &y))| *o = pick(c, x, y)));
+            }
+            // One truth value for the whole run.
+            [0, 1, _] if c[i] != 0 => out.copy_from_slice(&x[j..j + n]),
+            [0, _, 1] if c[i] == 0 => out.copy_from_slice(&y[k..k + n]),
+            [r, s, t] => {
+                let place = |start: usize, i: usize, step: isize| (start as isize + i as isize * step) as usize;
+                for (m, o) in out.iter_mut().enumerate() {
+                    *o = pick(c[place(i, m, r)], x[place(j, m, s)], y[place(k, m, t)]);
+                }
+            }
         }
     });
 }

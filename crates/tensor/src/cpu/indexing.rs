@@ -3,6 +3,7 @@
 use bytemuck::Pod;
 
 use super::elementwise::{Stored, map_slices};
+use super::math::vectorised;
 use super::{elements, elements_mut};
 use crate::layout::{Layout, Walk};
 use crate::{Result, Tensor};
@@ -55,6 +56,16 @@ pub(crate) fn scatter_add<T: Stored>(x: &mut Tensor, axis: usize, index: &Tensor
     }
     let walk = Walk::new([index.layout(), source.layout(), &base]);
     walk.rows(0..walk.outer_len(), |starts| {
+        if walk.steps == [0, 1, 1] {
+            // One index for a whole run: a row.
+            let index = places[starts[0]];
+            if index as usize >= len {
+                outside("scatter_add", index, axis, len)
+            }
+            let from = (starts[2] as isize + index as isize * step) as usize;
+            let (out, data) = (&mut out[from..from + walk.inner], &data[starts[1]..starts[1] + walk.inner]);
+            return vectorised(|| out.iter_mut().zip(data).for_each(|(o, &x)| *o = o.plus(x)));
+        }
         for k in 0..walk.inner as isize {
             let at = |view: usize| (starts[view] as isize + k * walk.steps[view]) as usize;
             let index = places[at(0)];

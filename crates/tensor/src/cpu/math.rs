@@ -121,8 +121,9 @@ pub(crate) fn exp_f32(x: f32) -> f32 {
     // 2ⁿ in two factors, since n may be as low as −151 and as high as 129.
     let whole = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
     let half = whole >> 1;
-    let power = |n: i32| f32::from_bits(((n + 127) << 23) as u32);
-    y * power(half) * power(whole - half)
+    // Of NaN the exponent is anything; the product is NaN all the same.
+    let power = |n: i32| f32::from_bits((n.wrapping_add(127) << 23) as u32);
+    y * power(half) * power(whole.wrapping_sub(half))
 }
 
 /// tanh x within 3 units in the last place.

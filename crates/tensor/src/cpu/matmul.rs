@@ -211,15 +211,19 @@ fn batched<T: Gemm>(cpu: &CpuBackend, a: &Tensor, b: &Tensor, onto: Option<Tenso
             c.chunks_mut(m * n).enumerate().for_each(|(i, c)| one(i, c));
         }
     };
+    // Below a task it is not cut up.
+    let run = |work: &mut (dyn FnMut() + Send)| {
+        if batch * m * n * k < TASK { work() } else { cpu.on_threads(work) }
+    };
     match onto {
         Some(mut onto) => {
             let c = elements_mut(&mut onto)?;
-            cpu.on_threads(|| multiply(c, true));
+            run(&mut || multiply(c, true));
             Ok(onto.storage().clone())
         }
         None => {
             let mut buffer = cpu.memory.take_elements::<T>(batch * m * n)?;
-            cpu.on_threads(|| multiply(buffer.elements_mut(), false));
+            run(&mut || multiply(buffer.elements_mut(), false));
             Ok(Arc::new(buffer))
         }
     }

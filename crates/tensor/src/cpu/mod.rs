@@ -10,6 +10,7 @@ mod matmul;
 mod random;
 mod reduce;
 mod rows;
+mod short;
 mod threads;
 mod update;
 
@@ -27,6 +28,7 @@ use crate::random::Key;
 use crate::{DType, Tensor};
 use buffer::{Buffer, Pool};
 use math::Real;
+use threads::GRAIN;
 
 /// Calls `$body` with `$T` as the Rust type of `$dtype`; truth values are bytes, 0 or 1.
 macro_rules! by_dtype {
@@ -118,8 +120,8 @@ macro_rules! float {
 float! {
     f32, f32, |x| x, |w| w;
     f64, f64, |x| x, |w| w;
-    f16, f32, |x| x.to_f32(), |w| f16::from_f32(w);
-    bf16, f32, |x| x.to_f32(), |w| bf16::from_f32(w);
+    f16, f32, |x| short::f16_to_f32(x), |w| short::f32_to_f16(w);
+    bf16, f32, |x| short::bf16_to_f32(x), |w| short::f32_to_bf16(w);
 }
 
 /// The CPU as a device.
@@ -154,10 +156,25 @@ impl CpuBackend {
         }
     }
 
+    /// `work` of so many elements: where it would not be cut up anyway, the calling thread is quicker than waking another.
+    fn on_threads_if_large<T: Send>(&self, elements: usize, work: impl FnOnce() -> T + Send) -> T {
+        if elements <= GRAIN { work() } else { self.on_threads(work) }
+    }
+
     /// Fresh storage of `len` elements that `write` fills.
     fn storage<T: Pod + Send + Sync>(&self, len: usize, write: impl FnOnce(&mut [T]) + Send) -> Result<Storage> {
+        self.storage_from(len, len, write)
+    }
+
+    /// Fresh storage of `len` elements that `write` fills from so many others.
+    fn storage_from<T: Pod + Send + Sync>(
+        &self,
+        others: usize,
+        len: usize,
+        write: impl FnOnce(&mut [T]) + Send,
+    ) -> Result<Storage> {
         let mut buffer = self.memory.take_elements::<T>(len)?;
-        self.on_threads(|| write(buffer.elements_mut()));
+        self.on_threads_if_large(others.max(len), || write(buffer.elements_mut()));
         Ok(Arc::new(buffer))
     }
 
@@ -211,7 +228,9 @@ impl Backend for CpuBackend {
     }
 
     fn upload(&self, bytes: &[u8], _: DType) -> Result<Storage> {
-        self.storage(bytes.len(), |out: &mut [u8]| out.copy_from_slice(bytes))
+        let mut buffer = self.memory.take(bytes.len())?;
+        buffer.elements_mut().copy_from_slice(bytes);
+        Ok(Arc::new(buffer))
     }
 
     fn download(&self, x: &Tensor, bytes: &mut [u8]) -> Result<()> {
@@ -271,10 +290,12 @@ impl Backend for CpuBackend {
     }
 
     fn reduce(&self, op: Reduce, x: &Tensor) -> Result<Storage> {
-        let rows = x.elements_without_last();
+        let (n, rows) = (x.elements(), x.elements_without_last());
         match op {
-            Reduce::ArgMax | Reduce::ArgMin => self.storage(rows, |out: &mut [u32]| reduce::extreme_place(op, x, out)),
-            _ => by_dtype!(x.dtype(), T => self.storage(rows, |out: &mut [T]| reduce::reduce(op, x, out))),
+            Reduce::ArgMax | Reduce::ArgMin => {
+                self.storage_from(n, rows, |out: &mut [u32]| reduce::extreme_place(op, x, out))
+            }
+            _ => by_dtype!(x.dtype(), T => self.storage_from(n, rows, |out: &mut [T]| reduce::reduce(op, x, out))),
         }
     }
 
@@ -294,7 +315,7 @@ impl Backend for CpuBackend {
         let mut places = self.memory.take_elements::<u32>(len)?;
         let values = by_dtype!(x.dtype(), T => {
             let places = places.elements_mut();
-            self.storage(len, |values: &mut [T]| rows::top_k(x, k, values, places))
+            self.storage_from(x.elements(), len, |values: &mut [T]| rows::top_k(x, k, values, places))
         })?;
         Ok((values, Arc::new(places)))
     }
@@ -339,7 +360,7 @@ impl Backend for CpuBackend {
     fn accumulate(&self, onto: &mut Tensor, x: &Tensor, scale: f64) -> Result<()> {
         by_dtype!(onto.dtype(), T => {
             let out = elements_mut::<T>(onto)?;
-            self.on_threads(|| elementwise::accumulate(out, x, scale));
+            self.on_threads_if_large(out.len(), || elementwise::accumulate(out, x, scale));
         });
         Ok(())
     }

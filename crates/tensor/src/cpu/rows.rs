@@ -108,21 +108,38 @@ pub(crate) fn top_k<T: Pod + Send + Sync + PartialOrd>(x: &Tensor, k: usize, val
     });
 }
 
+/// Up to so many the largest are kept in order while the row is read once.
+const FEW: usize = 64;
+
 /// The places of the largest elements, descending; NaN counts as the largest, and of equals the first comes first.
 fn top_k_row<T: Pod + PartialOrd>(x: &[T], order: &mut Vec<u32>, values: &mut [T], places: &mut [u32]) {
     let nan = |v: T| v.partial_cmp(&v).is_none();
-    let before = |&a: &u32, &b: &u32| {
-        let (u, v) = (x[a as usize], x[b as usize]);
-        v.partial_cmp(&u).unwrap_or_else(|| nan(v).cmp(&nan(u))).then(a.cmp(&b))
-    };
+    let larger = |u: T, v: T| u > v || (nan(u) && !nan(v));
     let k = values.len();
     order.clear();
-    order.extend(0..x.len() as u32);
-    if k < x.len() {
-        order.select_nth_unstable_by(k, before);
-        order.truncate(k);
+    if k <= FEW {
+        let mut smallest = x[0];
+        for (i, &v) in x.iter().enumerate() {
+            if order.len() == k && !larger(v, smallest) {
+                continue;
+            }
+            order.truncate(k - 1);
+            let at = order.partition_point(|&o| !larger(v, x[o as usize]));
+            order.insert(at, i as u32);
+            smallest = x[order[order.len() - 1] as usize];
+        }
+    } else {
+        let before = |&a: &u32, &b: &u32| {
+            let (u, v) = (x[a as usize], x[b as usize]);
+            larger(v, u).cmp(&larger(u, v)).then(a.cmp(&b))
+        };
+        order.extend(0..x.len() as u32);
+        if k < x.len() {
+            order.select_nth_unstable_by(k, before);
+            order.truncate(k);
+        }
+        order.sort_unstable_by(before);
     }
-    order.sort_unstable_by(before);
     for ((value, place), &at) in values.iter_mut().zip(places).zip(order.iter()) {
         (*value, *place) = (x[at as usize], at);
     }

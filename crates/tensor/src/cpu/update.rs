@@ -94,7 +94,7 @@ pub(super) fn update<F: Float + Pod>(
     let (first, second) = (next()?, next()?);
     let p = elements_mut::<F>(parameter)?;
     let g = contiguous_elements::<F>(&gradient);
-    cpu.on_threads(|| match rows {
+    cpu.on_threads_if_large(g.len(), || match rows {
         None => dense(step, p, g, first, second),
         Some(rows) => {
             let rows = rows.contiguous();
