@@ -37,3 +37,8 @@ pub mod prelude {
     pub use unrolled_tensor::random::Key;
     pub use unrolled_tensor::{DType, Device, Tensor};
 }
+
+/// The README's Rust runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
