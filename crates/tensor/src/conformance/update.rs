@@ -80,14 +80,14 @@ fn one(checker: &mut Checker, dtype: DType, rule: Update, shape: &[usize], rows:
         })
     };
     checker.case(name, dtype, format_args!("{rule:?}, parameter {shape:?}, rows {rows:?}"), |device| {
-        let hyper = Tensor::from_slice(&HYPER, [4], device);
+        let hyper = [Tensor::from_slice(&HYPER, [4], device), Tensor::from_slice(&HYPER.map(f64::from), [4], device)];
         let rows = rows.map(|rows| Tensor::from_slice(rows, [rows.len()], device));
         // Once where somebody else holds the old values, once in place.
-        for shared in [true, false] {
+        for (shared, hyper) in [true, false].into_iter().zip(&hyper) {
             let fresh = |x: &Tensor| if shared { x.clone() } else { x.copy() };
             let mut parameter = fresh(&p.tensor);
             let mut state: Vec<Tensor> = states[..rule.states()].iter().map(|state| fresh(&state.tensor)).collect();
-            parameter.update(&rule, &g.tensor, rows.as_ref(), &mut state, &hyper);
+            parameter.update(&rule, &g.tensor, rows.as_ref(), &mut state, hyper);
             let within = Within::Relative { epsilons: 16.0, floor: 1.0 };
             compare(&parameter, &expected(0), within).named("parameter")?;
             for (i, state) in state.iter().enumerate() {
