@@ -1,5 +1,6 @@
 //! The tracked tensor; its operations are in the files beside this one.
 
+mod at;
 mod elementwise;
 mod indexing;
 mod operators;
