@@ -6,7 +6,8 @@ The first folder receives the files of single parts, the second those of the who
 operation (parity/operations.py says its format). Every file of the first two is then loaded again and recomputed from
 textbook formulas (parity/formulas.py, which shares no code with the rest); the third is recomputed, and its gradients
 compared with finite differences. --check does only that and writes nothing. Needs torch and safetensors, any recent version; recorded with torch 2.15.0, safetensors
-0.8.0 and Python 3.11 on an x86-64 CPU, one thread. All seeds are fixed; another version of torch may change last bits.
+0.8.0 and Python 3.11 on an x86-64 CPU, one thread. All seeds are fixed: the same versions on the same kind of CPU give the
+same bytes; another version of torch, or of its products another CPU, may change last bits.
 
 FORMAT. Each case makes two safetensors files, CASE_f64 and CASE_f32. The metadata has one entry, `about`: a JSON object
 with the versions, the case, what it shows and its constants. Integers are i64. Names of tensors:

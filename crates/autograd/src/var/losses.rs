@@ -153,11 +153,12 @@ impl Var {
     #[track_caller]
     pub fn binary_cross_entropy_with_logits(&self, target: &Var, options: BinaryCrossEntropyOptions<'_>) -> Var {
         self.check_target("binary_cross_entropy_with_logits", target);
-        let mut positive = (-self).softplus();
+        // Both parts are at least 0, so nothing cancels: of −40 and a target of 0 remains e⁻⁴⁰.
+        let mut positive = target * &(-self).softplus();
         if let Some(weight) = options.pos_weight {
-            positive = positive * (target * &Var::constant(weight.affine(1.0, -1.0))).affine(1.0, 1.0);
+            positive = positive * Var::constant(weight.clone());
         }
-        let mut losses = (1.0 - target) * self + positive;
+        let mut losses = positive + (1.0 - target) * self.softplus();
         if let Some(weight) = options.weight {
             losses = losses * Var::constant(weight.clone());
         }
