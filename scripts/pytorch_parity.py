@@ -1,13 +1,15 @@
-"""Records golden values from PyTorch, against which unrolled's tests compare operations, layers, losses, optimisers, translator.
+"""Records golden values from PyTorch for unrolled's tests: operations, layers, losses, optimisers, the translator.
 
-usage: python scripts/pytorch_parity.py [--check] crates/nn/tests/golden crates/seq2seq/tests/golden crates/autograd/tests/golden
+usage: python scripts/pytorch_parity.py [--check] NN SEQ2SEQ AUTOGRAD, each a folder: crates/nn/tests/golden,
+       crates/seq2seq/tests/golden, crates/autograd/tests/golden
 
 The first folder receives the files of single parts, the second those of the whole translator, the third one file of every
 operation (parity/operations.py says its format). Every file of the first two is then loaded again and recomputed from
 textbook formulas (parity/formulas.py, which shares no code with the rest); the third is recomputed, and its gradients
-compared with finite differences. --check does only that and writes nothing. Needs torch and safetensors, any recent version; recorded with torch 2.15.0, safetensors
-0.8.0 and Python 3.11 on an x86-64 CPU, one thread. All seeds are fixed: the same versions on the same kind of CPU give the
-same bytes; another version of torch, or of its products another CPU, may change last bits.
+compared with finite differences. --check does only that and writes nothing. Needs torch and safetensors, any recent
+version; recorded with torch 2.15.0, safetensors 0.8.0 and Python 3.11 on an x86-64 CPU, one thread. All seeds are fixed:
+the same versions on the same kind of CPU give the same bytes; another version, or in matrix products another kind of CPU,
+may change last bits.
 
 FORMAT. Each case makes two safetensors files, CASE_f64 and CASE_f32. The metadata has one entry, `about`: a JSON object
 with the versions, the case, what it shows and its constants. Integers are i64. Names of tensors:
