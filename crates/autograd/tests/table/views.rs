@@ -21,6 +21,7 @@ pub fn rows() -> Vec<Row> {
             let step = 1 + s.below(4);
             with_axis(s, move |x, axis| x.step_by(axis, step))
         }),
+        Row::new("unfold", unfold),
         Row::new("flip", |s| with_axis(s, Var::flip)),
         Row::new("broadcast_to", broadcast_to),
         Row::new("concat", concat),
@@ -82,6 +83,16 @@ fn at(s: &mut Sample) -> Case {
         assert!(part.tensor().shares_storage(x.tensor()), "copied");
         part
     })
+}
+
+/// Windows that overlap, touch, or leave gaps.
+fn unfold(s: &mut Sample) -> Case {
+    let rank = 1 + s.below(3);
+    let mut shape = s.full_shape(rank);
+    let axis = s.axis(rank);
+    let (size, step) = (1 + s.below(3), 1 + s.below(4));
+    shape[axis.rem_euclid(rank as isize) as usize] = size + s.below(5);
+    squared(s, &shape, move |x| x.unfold(axis, size, step))
 }
 
 fn chunk(s: &mut Sample) -> Case {
