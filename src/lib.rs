@@ -51,6 +51,11 @@ pub mod prelude {
     pub use unrolled_tensor::{DType, Device, Ellipsis, INFER, IntoIndex, NewAxis, Tensor};
 }
 
+/// The Rust of the guide for people who come from PyTorch runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/from-pytorch.md")]
+struct FromPyTorch;
+
 /// The README's Rust runs as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
