@@ -133,7 +133,10 @@ impl Parameter {
     pub(crate) fn check_original(&self, operation: &str) {
         if let Some(copy) = &self.copy {
             let own = self.var.dtype();
-            panic!("{operation}: this is a copy in {} of a parameter in {own}; change the parameter itself", copy.dtype);
+            panic!(
+                "{operation}: this is a copy in {} of a parameter in {own}; change the parameter itself",
+                copy.dtype
+            );
         }
     }
 }

@@ -75,7 +75,8 @@ fn each_group_has_its_own_rate_and_decay() {
             let sum = terms.into_iter().reduce(|a, b| a + b).unwrap();
             optimiser.step(&mut model, &mut sum.backward(), RATE, SCALE);
         }
-        let cases = [(&model.plain, 1.0, own), (&model.slow, 0.25, own), (&model.heavy, 1.0, 0.2), (&model.both, 0.5, 0.0)];
+        let cases =
+            [(&model.plain, 1.0, own), (&model.slow, 0.25, own), (&model.heavy, 1.0, 0.2), (&model.both, 0.5, 0.0)];
         for (i, (parameter, factor, decay)) in cases.into_iter().enumerate() {
             let wanted = reference(&rule, RATE * factor, decay);
             for (found, wanted) in parameter.tensor().to_vec::<f64>().into_iter().zip(wanted) {

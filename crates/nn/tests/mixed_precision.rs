@@ -55,7 +55,7 @@ fn message(work: impl FnOnce()) -> String {
 fn gradients_arrive_at_the_parameters_in_their_own_dtype() {
     let model = tagger();
     let exact = model.loss().backward();
-    for (dtype, allowed) in SMALL.into_iter().zip([2e-3, 2e-2]) {
+    for (dtype, allowed) in SMALL.into_iter().zip([8e-3, 6e-2]) {
         let loss = model.in_dtype(dtype).loss();
         assert_eq!(loss.dtype(), DType::F32, "the loss is computed in f32");
         let gradients = loss.backward();

@@ -1,8 +1,8 @@
 //! Matrix products, and the linear layer under softmax and cross-entropy.
 
-use unrolled_tensor::{DType, Tensor};
 use unrolled_tensor::fused::cross_entropy::{merge, weighted_losses};
 use unrolled_tensor::fused::{CrossEntropy, CrossEntropyArgs, CrossEntropyGradients};
+use unrolled_tensor::{DType, Tensor};
 
 use super::Context;
 use crate::Var;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use unrolled_nn::{LossScaler, Module};
 use unrolled_nn::checkpoint::{Checkpoint, CheckpointStore};
 use unrolled_nn::disk::Disk;
 use unrolled_nn::schedule::Schedule;
+use unrolled_nn::{LossScaler, Module};
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{Device, catch_device_error};
 
