@@ -3,6 +3,14 @@
 use unrolled_autograd::Var;
 use unrolled_tensor::{DType, Tensor};
 
+/// Losses are computed in f32 where their inputs are f16 or bf16: a sum over a batch has no room there.
+fn wide(x: &Var) -> Var {
+    match x.dtype() {
+        DType::F16 | DType::BF16 => x.cast(DType::F32),
+        _ => x.clone(),
+    }
+}
+
 /// How the losses of several rows become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reduction {
@@ -15,7 +23,7 @@ pub enum Reduction {
 }
 
 /// The cross-entropy of `logits` `[N, V]` and `targets` (u32 `[N]`): −ln softmax(logits)ₜ for target t. Rows whose target is `ignored` do not count
-/// and get a gradient of exactly 0.
+/// and get a gradient of exactly 0. Of f16 and bf16 it is computed in f32, and is f32.
 ///
 /// # Panics
 /// Where the shapes are not these, or a target that counts is outside the vocabulary.
@@ -41,6 +49,7 @@ pub fn cross_entropy(logits: &Var, targets: &Tensor, ignored: Option<u32>, reduc
             targets.shape()
         );
     }
+    let logits = wide(logits);
     let counts = row_weights(targets, ignored, logits.dtype());
     // An ignored target may be any number: look up word 0 instead, and drop the answer.
     let index = targets.mul(&counts.cast(DType::U32)).unsqueeze(1);
@@ -62,8 +71,8 @@ pub fn row_weights(targets: &Tensor, ignored: Option<u32>, dtype: DType) -> Tens
     }
 }
 
-/// The mean of (a − b)².
+/// The mean of (a − b)²; of f16 and bf16 it is computed in f32, and is f32.
 #[track_caller]
 pub fn mean_squared_error(a: &Var, b: &Var) -> Var {
-    (a - b).square().mean(.., false)
+    (wide(a) - wide(b)).square().mean(.., false)
 }

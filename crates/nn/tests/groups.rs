@@ -101,11 +101,11 @@ fn decay_of_a_sparse_gradient_is_that_of_its_rows() {
     }
 }
 
-fn layers() -> Vec<Linear> {
-    (0..2).map(|i| Linear::new(2, 2, 0.5, Key::new(i), &Device::cpu())).collect()
+fn layers() -> [Linear; 2] {
+    [0, 1].map(|seed| Linear::new(2, 2, 0.5, Key::new(seed), &Device::cpu()))
 }
 
-fn step(layers: &mut Vec<Linear>, optimiser: &mut Optimiser) {
+fn step(layers: &mut [Linear; 2], optimiser: &mut Optimiser) {
     let norm = |p: &Parameter| p.var().square().sum(.., false);
     let sum = layers.iter().map(|l| norm(&l.weight) + norm(&l.bias)).reduce(|a, b| a + b).unwrap();
     optimiser.step(layers, &mut sum.backward(), 0.1, 1.0);
@@ -163,7 +163,7 @@ fn what_is_saved_does_not_depend_on_groups() -> Result<(), LoadError> {
 
 #[test]
 fn parameters_are_frozen_by_path() {
-    let trainable = |model: &Vec<Linear>| -> Vec<String> {
+    let trainable = |model: &[Linear; 2]| -> Vec<String> {
         model.parameters().into_iter().filter(|(_, p)| p.is_trainable()).map(|(path, _)| path).collect()
     };
     let mut model = layers();

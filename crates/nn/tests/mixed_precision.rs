@@ -146,6 +146,22 @@ fn losses_of_many_rows_are_finite() {
     assert_eq!(loss.backward().get(&weight).unwrap().dtype(), DType::F16);
 }
 
+/// Squares and sums that f16 could not hold; the gradients come back in it.
+#[test]
+fn losses_are_computed_in_f32() {
+    let leaf = |value: f64, shape: &[usize]| Var::leaf(Tensor::full(shape, value, DType::F16, &Device::cpu()));
+    let (a, b) = (leaf(500.0, &[3]), leaf(0.0, &[3]));
+    let error = loss::mean_squared_error(&a, &b);
+    assert_eq!(error.tensor().item::<f32>(), 250_000.0);
+    assert_eq!(error.backward().get(&a).unwrap().cast(DType::F32).to_vec::<f32>(), [333.25; 3]);
+
+    let logits = leaf(0.0, &[40_000, 8]);
+    let targets = Tensor::zeros([40_000], DType::U32, &Device::cpu());
+    let sum = loss::cross_entropy(&logits, &targets, None, loss::Reduction::Sum);
+    assert!((sum.tensor().item::<f32>() / (40_000.0 * 8f32.ln()) - 1.0).abs() < 1e-4);
+    assert_eq!(sum.backward().get(&logits).unwrap().dtype(), DType::F16);
+}
+
 /// A norm that f16 could not hold.
 #[test]
 fn norms_of_small_dtypes_are_taken_in_f32() {
@@ -263,7 +279,8 @@ fn options_that_make_no_sense_are_refused() {
         ScalerOptions { initial: f64::NAN, ..QUICK },
         ScalerOptions { maximum: 4.0, ..QUICK },
     ] {
-        assert!(message(|| drop(LossScaler::with_options(options))).contains("is not 0 < backoff"));
+        let told = message(|| _ = LossScaler::with_options(options));
+        assert!(told.contains("is not 0 < backoff"), "{told}");
     }
 }
 
