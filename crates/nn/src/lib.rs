@@ -23,6 +23,7 @@ pub mod checkpoint;
 mod clip;
 pub mod disk;
 pub mod initialise;
+pub mod io;
 mod layers;
 pub mod loss;
 mod module;
