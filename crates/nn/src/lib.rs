@@ -25,6 +25,7 @@ mod containers;
 pub mod disk;
 mod groups;
 pub mod initialise;
+pub mod io;
 mod layers;
 pub mod loss;
 mod loss_scaler;
