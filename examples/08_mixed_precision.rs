@@ -4,8 +4,8 @@
 //! cargo run --example 08_mixed_precision
 //! ```
 
+use unrolled::nn::ScalerOptions;
 use unrolled::nn::loss::mean_squared_error;
-use unrolled::nn::{LossScaler, ScalerOptions, StepOutcome};
 use unrolled::prelude::*;
 
 /// One hidden layer. `Clone`, since a copy in another dtype is computed with.

@@ -42,9 +42,13 @@ pub use unrolled_tensor as tensor;
 /// assert_eq!(last.backward().get(&x).unwrap().at(0).to_vec::<f64>(), [0.0, 0.0, 4.0]);
 /// ```
 pub mod prelude {
-    pub use unrolled_autograd::{Function, Gradients, Var, grad, gradcheck, gradgradcheck, no_grad};
+    pub use unrolled_autograd::{
+        Backward, CrossEntropyOptions, Function, Gradients, Reduction, Var, grad, gradcheck, gradgradcheck, jvp,
+        no_grad, vjp,
+    };
     pub use unrolled_nn::{
-        Dropout, Embedding, LayerNorm, Linear, Lstm, LstmState, Module, Optimiser, Parameter, module,
+        Dropout, Embedding, LayerNorm, Linear, LossScaler, Lstm, LstmState, Module, Optimiser, Parameter, StepOutcome,
+        module,
     };
     pub use unrolled_tensor::ops::Distribution;
     pub use unrolled_tensor::random::Key;
