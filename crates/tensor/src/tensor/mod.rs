@@ -1,16 +1,20 @@
 //! The [`Tensor`]: an immutable, strided view of a device's memory.
 
+mod arranging;
 mod axes;
+mod compare;
 mod display;
 mod elementwise;
 mod indexing;
 mod operators;
 mod products;
 mod reductions;
+mod sorting;
 mod update;
 mod views;
 
 pub use axes::{Axes, INFER};
+pub use compare::Comparand;
 
 use std::sync::Arc;
 
