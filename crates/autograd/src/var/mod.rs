@@ -1,7 +1,11 @@
 //! The tracked tensor; its operations are in the files beside this one.
 
+mod activations;
+mod arranging;
+mod compare;
 mod elementwise;
 mod indexing;
+mod norms;
 mod operators;
 mod products;
 mod reductions;

@@ -1,8 +1,11 @@
 //! Every operation's derivatives against finite differences: one row for each operation and for each composition of the public interface.
 
+mod activations;
+mod arranging;
 mod elementwise;
 mod fused;
 mod indexing;
+mod norms;
 mod precision;
 mod products;
 mod reductions;
@@ -21,10 +24,20 @@ use unrolled_tensor::ops::{Binary, Unary};
 const CASES: u32 = 32;
 
 fn rows() -> Vec<Row> {
-    [elementwise::rows(), reductions::rows(), products::rows(), views::rows(), indexing::rows(), fused::rows()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        elementwise::rows(),
+        activations::rows(),
+        reductions::rows(),
+        norms::rows(),
+        products::rows(),
+        views::rows(),
+        arranging::rows(),
+        indexing::rows(),
+        fused::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[test]
@@ -51,8 +64,18 @@ fn elementwise_derivatives() {
 }
 
 #[test]
+fn activation_derivatives() {
+    activations::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
 fn reduction_derivatives() {
     reductions::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn norm_derivatives() {
+    norms::rows().iter().for_each(|row| row.check(CASES));
 }
 
 #[test]
@@ -63,6 +86,11 @@ fn product_derivatives() {
 #[test]
 fn view_derivatives() {
     views::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn arranging_derivatives() {
+    arranging::rows().iter().for_each(|row| row.check(CASES));
 }
 
 #[test]

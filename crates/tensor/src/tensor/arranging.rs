@@ -25,7 +25,7 @@ impl Tensor {
         lengths.iter().map(|&n| (end += n, self.narrow(at as isize, end - n, n)).1).collect()
     }
 
-    /// Parts of `axis` of `length` each; the last may be shorter.
+    /// Parts of `axis` of `length` each; the last may be shorter, and an empty axis is one part.
     ///
     /// ```
     /// use unrolled_tensor::{Device, DType, Tensor};
@@ -41,7 +41,7 @@ impl Tensor {
         if length == 0 {
             panic!("split_every: parts of length 0 of axis {axis} of shape {:?}", self.shape());
         }
-        (0..n).step_by(length).map(|start| self.narrow(axis, start, length.min(n - start))).collect()
+        (0..n.max(1)).step_by(length).map(|start| self.narrow(axis, start, length.min(n - start))).collect()
     }
 
     /// All indices of `axis`, one after another, without that axis.
