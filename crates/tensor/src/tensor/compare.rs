@@ -179,7 +179,7 @@ impl Tensor {
         let mut shape = Dims::from(self.shape());
         shape.push(classes);
         let places = self.unsqueeze(-1);
-        // Added, not compared: a class that there is not panics.
+        // Added, not compared: a class that there is not panics, where the device can tell.
         Tensor::zeros(&shape, DType::U32, &self.device).scatter_add(-1, &places, &places.ones_like()).cast(dtype)
     }
 }
