@@ -2,9 +2,14 @@
 
 mod activations;
 mod arranging;
+mod attention;
 mod compare;
+mod convolution;
+mod einsum;
 mod elementwise;
 mod indexing;
+mod losses;
+mod normalisation;
 mod norms;
 mod operators;
 mod products;
@@ -20,6 +25,10 @@ use unrolled_tensor::{Axes, DType, Device, Dims, Tensor};
 
 use crate::graph::{Edge, Extra, Node, Saved};
 use crate::ops::Op;
+
+pub use attention::{AttentionMask, AttentionOptions};
+pub use convolution::Conv1dOptions;
+pub use losses::{BinaryCrossEntropyOptions, CrossEntropyOptions, Reduction};
 
 pub(crate) use reductions::signed;
 

@@ -160,25 +160,31 @@ impl Var {
         record_one(Op::LogSoftmax(at), &[self], self.value.log_softmax(axis))
     }
 
-    /// ln Σ eˣ over `axis`, without overflow. Gradient: g times the softmax.
+    /// ln Σ eˣ over `axes`, without overflow. Gradient: g times the softmax.
     ///
     /// ```
     /// use unrolled_autograd::Var;
-    /// use unrolled_tensor::{Device, Tensor};
-    /// let x = Var::leaf(Tensor::from_slice(&[1f64, 2.0, 3.0], [3], &Device::cpu()));
-    /// let y = x.logsumexp(0, false);
-    /// assert_eq!(format!("{:.3}", y.tensor()), "3.408");
-    /// assert_eq!(format!("{:.3}", y.backward().get(&x).unwrap()), "[0.090, 0.245, 0.665]");
+    /// use unrolled_tensor::{DType, Device, Tensor};
+    /// let x = Var::constant(Tensor::full([2, 3, 4], 1000.0, DType::F64, &Device::cpu()));
+    /// let y = x.logsumexp([0, 2], false);
+    /// assert_eq!(y.shape(), [3]);
+    /// assert!((y.tensor().to_vec::<f64>()[0] - (1000.0 + 8f64.ln())).abs() < 1e-12);
     /// ```
+    ///
+    /// # Panics
+    /// Where there is nothing to sum.
     #[track_caller]
-    pub fn logsumexp(&self, axis: isize, keep: bool) -> Var {
+    pub fn logsumexp(&self, axes: impl Axes, keep: bool) -> Var {
+        let axes = axes.of("logsumexp", self.shape());
+        let shape: Dims = (0..self.rank()).filter(|axis| !axes.contains(axis)).map(|axis| self.shape()[axis]).collect();
+        let axes = &signed(&axes)[..];
         // Subtracting a constant leaves value and gradient unchanged, so the largest need not be differentiated. An infinite one is not
         // subtracted: ∞ − ∞ is no number.
-        let max = self.value.max(axis, true);
+        let max = self.value.max(axes, true);
         let finite = max.abs().lt(&Tensor::full([], f64::INFINITY, max.dtype(), max.device()));
         let max = Var::constant(finite.select(&max, &max.zeros_like()));
-        let sum = (self - &max).exp().sum(axis, true).log() + &max;
-        if keep { sum } else { sum.squeeze(axis) }
+        let sum = (self - &max).exp().sum(axes, true).log() + &max;
+        if keep { sum } else { sum.reshape(&shape) }
     }
 
     /// The sum over the axes that broadcasting to this shape would repeat: the transpose of `broadcast_to`.

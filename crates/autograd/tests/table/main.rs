@@ -2,9 +2,14 @@
 
 mod activations;
 mod arranging;
+mod attention;
+mod convolution;
+mod einsum;
 mod elementwise;
 mod fused;
 mod indexing;
+mod losses;
+mod normalisation;
 mod norms;
 mod precision;
 mod products;
@@ -24,7 +29,7 @@ use unrolled_tensor::ops::{Binary, Unary};
 const CASES: u32 = 32;
 
 fn rows() -> Vec<Row> {
-    [
+    let all = [
         elementwise::rows(),
         activations::rows(),
         reductions::rows(),
@@ -34,10 +39,13 @@ fn rows() -> Vec<Row> {
         arranging::rows(),
         indexing::rows(),
         fused::rows(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+        einsum::rows(),
+        convolution::rows(),
+        normalisation::rows(),
+        losses::rows(),
+        attention::rows(),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 #[test]
@@ -101,6 +109,31 @@ fn indexing_derivatives() {
 #[test]
 fn fused_derivatives() {
     fused::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn einsum_derivatives() {
+    einsum::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn convolution_derivatives() {
+    convolution::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn normalisation_derivatives() {
+    normalisation::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn loss_derivatives() {
+    losses::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn attention_derivatives() {
+    attention::rows().iter().for_each(|row| row.check(CASES));
 }
 
 #[test]

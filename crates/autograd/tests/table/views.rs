@@ -20,6 +20,7 @@ pub fn rows() -> Vec<Row> {
             let step = 1 + s.below(4);
             with_axis(s, move |x, axis| x.step_by(axis, step))
         }),
+        Row::new("unfold", unfold),
         Row::new("flip", |s| with_axis(s, Var::flip)),
         Row::new("broadcast_to", broadcast_to),
         Row::new("concat", concat),
@@ -67,6 +68,16 @@ fn narrow(s: &mut Sample) -> Case {
         return squared(s, &shape, move |x| x.index(axis as isize, start));
     }
     squared(s, &shape, move |x| x.narrow(axis as isize, start, len))
+}
+
+/// Windows that overlap, touch, or leave gaps.
+fn unfold(s: &mut Sample) -> Case {
+    let rank = 1 + s.below(3);
+    let mut shape = s.full_shape(rank);
+    let axis = s.axis(rank);
+    let (size, step) = (1 + s.below(3), 1 + s.below(4));
+    shape[axis.rem_euclid(rank as isize) as usize] = size + s.below(5);
+    squared(s, &shape, move |x| x.unfold(axis, size, step))
 }
 
 fn chunk(s: &mut Sample) -> Case {
