@@ -64,7 +64,7 @@ impl Var {
     /// xᵖ of x ≥ 0 with the gradient 0 at 0 where it is infinite, and where the gradient's own is.
     #[track_caller]
     fn power(&self, p: f64) -> Var {
-        if p < 0.0 || p >= 2.0 {
+        if !(0.0..2.0).contains(&p) {
             return self.powf(p);
         }
         let zero = self.eq(0.0);
@@ -108,7 +108,7 @@ impl Var {
             let (mut products, mut reach) = (x.clone(), 1);
             while reach < n {
                 let before = products.narrow(axis, 0, n - reach).padded("cumprod", at, (reach, 0), 1.0);
-                products = products * before;
+                products *= before;
                 reach *= 2;
             }
             products
