@@ -2,6 +2,7 @@
 
 mod activations;
 mod arranging;
+mod at;
 mod attention;
 mod compare;
 mod convolution;

@@ -1,6 +1,7 @@
 //! The [`Tensor`]: an immutable, strided view of a device's memory.
 
 mod arranging;
+mod at;
 mod axes;
 mod compare;
 mod display;
@@ -13,6 +14,7 @@ mod sorting;
 mod update;
 mod views;
 
+pub use at::{AxisIndex, Ellipsis, Indices, IntoIndex, NewAxis, ViewStep, view_steps};
 pub use axes::{Axes, INFER};
 pub use compare::Comparand;
 
