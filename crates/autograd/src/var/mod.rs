@@ -1,5 +1,6 @@
 //! The tracked tensor; its operations are in the files beside this one.
 
+mod at;
 mod attention;
 mod convolution;
 mod einsum;
