@@ -171,6 +171,7 @@ def views():
     case("t", of((2, 3, 4)), lambda x: x.mT)
     case("narrow", of((3, 5)), torch.narrow, dim=1, start=1, length=3)
     case("index", of((3, 5)), torch.select, dim=1, index=2)
+    case("at", of((3, 5)), lambda x: x[-1, None, 1::2])
     case("step_by", of((3, 7)), lambda x, step: x[:, ::step], step=3)
     case("unfold", of((3, 7)), lambda x, axis, size, step: x.unfold(axis, size, step), axis=1, size=3, step=2)
     case("flip", of((3, 4)), lambda x, axis: torch.flip(x, [axis]), axis=1)

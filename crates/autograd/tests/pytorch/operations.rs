@@ -4,7 +4,7 @@ use unrolled_autograd::{
     AttentionMask, AttentionOptions, BinaryCrossEntropyOptions, Conv1dOptions, CrossEntropyOptions, Var,
 };
 use unrolled_tensor::ops::{Binary, Unary};
-use unrolled_tensor::{DType, Tensor};
+use unrolled_tensor::{DType, IntoIndex, NewAxis, Tensor};
 
 use crate::golden::Case;
 
@@ -99,6 +99,7 @@ pub const OPERATIONS: &[(&str, Run)] = &[
     ("t", |c| c.x(0).t()),
     ("narrow", |c| c.x(0).narrow(c.axis("dim"), c.count("start"), c.count("length"))),
     ("index", |c| c.x(0).index(c.axis("dim"), c.count("index"))),
+    ("at", |c| c.x(0).at((-1, NewAxis, (1..).every(2)))),
     ("step_by", |c| c.x(0).step_by(1, c.count("step"))),
     ("unfold", |c| c.x(0).unfold(c.axis("axis"), c.count("size"), c.count("step"))),
     ("flip", |c| c.x(0).flip(c.axis("axis"))),

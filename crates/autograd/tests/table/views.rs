@@ -30,12 +30,12 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// The square makes the second derivative more than 0.
-fn squared(s: &mut Sample, shape: &[usize], f: impl Fn(&Var) -> Var + 'static) -> Case {
+pub fn squared(s: &mut Sample, shape: &[usize], f: impl Fn(&Var) -> Var + 'static) -> Case {
     let (leaf, view) = s.view(shape, true);
     Case::new(vec![s.within(&leaf, -2.0, 2.0)], move |v| f(&view(&v[0])).square())
 }
 
-fn with_axis(s: &mut Sample, f: impl Fn(&Var, isize) -> Var + 'static) -> Case {
+pub fn with_axis(s: &mut Sample, f: impl Fn(&Var, isize) -> Var + 'static) -> Case {
     let mut shape = s.shape();
     shape.push(1 + s.below(3));
     let axis = s.axis(shape.len());
