@@ -44,7 +44,8 @@ pub use unrolled_tensor as tensor;
 pub mod prelude {
     pub use unrolled_autograd::{Function, Gradients, Var, grad, gradcheck, gradgradcheck, no_grad};
     pub use unrolled_nn::{
-        Dropout, Embedding, LayerNorm, Linear, Lstm, LstmState, Module, Optimiser, Parameter, module,
+        Dropout, Embedding, GroupOptions, LayerNorm, Linear, LossScaler, Lstm, LstmState, Module, Optimiser, Parameter,
+        StepOutcome, module,
     };
     pub use unrolled_tensor::ops::Distribution;
     pub use unrolled_tensor::random::Key;
