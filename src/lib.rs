@@ -47,8 +47,8 @@ pub mod prelude {
         no_grad, vjp,
     };
     pub use unrolled_nn::{
-        Dropout, Embedding, LayerNorm, Linear, LossScaler, Lstm, LstmState, Module, Optimiser, Parameter, StepOutcome,
-        module,
+        Dropout, Embedding, GroupOptions, LayerNorm, Linear, LossScaler, Lstm, LstmState, Module, Optimiser, Parameter,
+        StepOutcome, module,
     };
     pub use unrolled_tensor::ops::Distribution;
     pub use unrolled_tensor::random::Key;
