@@ -36,16 +36,53 @@ pub trait Function: Send + Sync {
     ///
     /// Written in `Var` operations on what is given here, it can be differentiated again. What is computed from tensors alone is a constant to a
     /// second derivative, which [`gradgradcheck`](crate::gradgradcheck) finds.
-    fn backward(&self, inputs: &[Var], outputs: &[Var], gradients: &[Option<Var>]) -> Vec<Option<Var>>;
+    ///
+    /// A function that has none says so by [`differentiable`](Function::differentiable).
+    fn backward(&self, inputs: &[Var], outputs: &[Var], gradients: &[Option<Var>]) -> Vec<Option<Var>> {
+        let _ = (inputs, outputs, gradients);
+        panic!("{0}: no backward is written; write one, or answer false from `differentiable`", self.name());
+    }
+
+    /// Whether there is a backward. Where not, a tracked input is refused when the function is applied, not only in the backward pass.
+    fn differentiable(&self) -> bool {
+        true
+    }
 }
 
 impl Var {
     /// Applies a user's own function. An output that is not a float (indices, truth values) is not tracked.
     ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use unrolled_autograd::{Function, Var};
+    /// use unrolled_tensor::{Device, Tensor};
+    ///
+    /// struct Median;
+    /// impl Function for Median {
+    ///     fn name(&self) -> &'static str { "median" }
+    ///     fn forward(&self, x: &[Tensor]) -> Vec<Tensor> { vec![x[0].sort(0, false).0.narrow(0, x[0].elements() / 2, 1)] }
+    ///     fn differentiable(&self) -> bool { false }
+    /// }
+    /// let x = Var::leaf(Tensor::from_slice(&[3f64, 1.0, 2.0], [3], &Device::cpu()));
+    /// // Of `x` itself this would panic: no gradient could pass.
+    /// let median = Var::apply(Arc::new(Median), &[&x.detach()]).remove(0);
+    /// assert_eq!(median.tensor().item::<f64>(), 2.0);
+    /// ```
+    ///
     /// # Panics
-    /// In the backward pass, where the gradients are not one for each input, each in its input's shape and dtype.
+    /// Where an input is tracked and the function has no backward. In the backward pass, where the gradients are not one for each input, each in its input's shape and dtype.
     #[track_caller]
     pub fn apply(function: std::sync::Arc<dyn Function>, inputs: &[&Var]) -> Vec<Var> {
+        if !function.differentiable()
+            && crate::is_recording()
+            && let Some(i) = inputs.iter().position(|input| input.is_tracked())
+        {
+            let name = function.name();
+            panic!(
+                "{name}: input {i} is tracked, but the function has no backward: detach the input, run it under \
+                 `no_grad`, or write `Function::backward`"
+            );
+        }
         let values: Vec<Tensor> = inputs.iter().map(|input| input.tensor().clone()).collect();
         let outputs = function.forward(&values);
         record(Op::Custom(function), inputs, outputs, Extra::None)

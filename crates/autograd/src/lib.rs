@@ -16,23 +16,30 @@
 //!
 //! How to trust a gradient: [`gradcheck`] and [`gradgradcheck`] compare it with finite differences.
 
+mod anomaly;
 mod backward;
 mod check;
+mod checkpoint;
 mod function;
 mod functional;
 mod gradient;
 mod graph;
+mod hook;
 mod ops;
+mod recording;
 mod rules;
 mod var;
 
+pub use anomaly::{Anomaly, Fault, Pass, detect_anomaly};
 pub use backward::{Backward, grad};
 pub use check::{CheckError, Tolerance, gradcheck, gradcheck_with, gradgradcheck, gradgradcheck_with};
+pub use checkpoint::checkpoint;
 pub use function::Function;
-pub use functional::{jvp, vjp};
+pub use functional::{hessian, hvp, jacobian, jvp, vjp};
 pub use gradient::{Gradient, Gradients, Rows};
-pub use graph::{NoGrad, is_recording, live_nodes, no_grad};
+pub use graph::live_nodes;
 pub use ops::Op;
+pub use recording::{NoGrad, is_recording, no_grad};
 pub use rules::lstm::{LstmStates, LstmWeights};
 pub use var::{
     AttentionMask, AttentionOptions, BinaryCrossEntropyOptions, Conv1dOptions, CrossEntropyOptions, Reduction, Var,

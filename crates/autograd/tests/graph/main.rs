@@ -1,7 +1,12 @@
 //! How graphs are recorded, gone through and freed.
 
+mod accumulation;
+mod anomalies;
+mod checkpoints;
 mod custom;
 mod gradients;
+mod hooks;
+mod jacobians;
 mod memory;
 mod recording;
 mod values;

@@ -1,5 +1,7 @@
 //! A row of the table, and how it is checked.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use unrolled_autograd::{Tolerance, Var, gradcheck_with, gradgradcheck_with};
@@ -75,6 +77,20 @@ impl Row {
             let checked = self.records(&f, &inputs).and_then(|()| self.derivatives(&f, &inputs));
             checked.map_err(|error| format!("inputs of shapes {shapes:?}: {error}"))
         });
+    }
+
+    /// What `cases` cases record that does not count as called in these tests.
+    pub fn strangers(&self, cases: u32) -> BTreeSet<String> {
+        let found = RefCell::new(BTreeSet::new());
+        each(&self.name, cases, |s| {
+            let Case { f, inputs } = (self.case)(s);
+            let leaves: Vec<Var> = inputs.into_iter().map(Var::leaf).collect();
+            let trace = f(&leaves).trace();
+            let strangers = trace.iter().filter(|(_, location)| !location.file().contains("tests/table/"));
+            found.borrow_mut().extend(strangers.map(|(name, at)| format!("{}: {name} at {at}", self.name)));
+            Ok(())
+        });
+        found.into_inner()
     }
 
     fn derivatives(&self, f: &dyn Fn(&[Var]) -> Var, inputs: &[Tensor]) -> Result<(), String> {
