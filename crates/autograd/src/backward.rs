@@ -243,6 +243,12 @@ fn visit(node: Arc<Node>, gradients: Slots, arrived: &mut Arrived) {
     if matches!(node.op, Op::Checkpoint) {
         return restart(&node, saved, gradients, arrived);
     }
+    if let (Op::Cast, [Some(Gradient::Rows(rows))]) = (&node.op, &gradients[..]) {
+        // The gradient of a table in another dtype: it stays sparse.
+        let edge = saved.inputs[0].edge.as_ref().expect("a cast is recorded where its operand is tracked");
+        arrived.add(edge, rows.cast(edge.node.outputs[edge.slot].1));
+        return;
+    }
     // What a recorded pass records for this node counts as called where the node's operation was.
     let _at = arrived.tracked.then(|| At::new(node.site));
     let gradients: SmallVec<[Option<Var>; 1]> =

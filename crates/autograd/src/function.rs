@@ -44,6 +44,23 @@ pub trait Function: Send + Sync {
     }
 
     /// Whether there is a backward. Where not, a tracked input is refused when the function is applied, not only in the backward pass.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use unrolled_autograd::{Function, Var};
+    /// use unrolled_tensor::{Device, Tensor};
+    ///
+    /// struct Parity;
+    /// impl Function for Parity {
+    ///     fn name(&self) -> &'static str { "parity" }
+    ///     fn forward(&self, x: &[Tensor]) -> Vec<Tensor> { vec![x[0].sub(&x[0].affine(0.5, 0.0).floor().affine(2.0, 0.0))] }
+    ///     fn differentiable(&self) -> bool { false }
+    /// }
+    /// let x = Var::leaf(Tensor::from_slice(&[3f64, 8.0], [2], &Device::cpu()));
+    /// // Of `x` itself this would panic: no gradient could pass.
+    /// let parity = Var::apply(Arc::new(Parity), &[&x.detach()]).remove(0);
+    /// assert_eq!(parity.tensor().to_vec::<f64>(), [1.0, 0.0]);
+    /// ```
     fn differentiable(&self) -> bool {
         true
     }
@@ -57,16 +74,18 @@ impl Var {
     /// use unrolled_autograd::{Function, Var};
     /// use unrolled_tensor::{Device, Tensor};
     ///
-    /// struct Median;
-    /// impl Function for Median {
-    ///     fn name(&self) -> &'static str { "median" }
-    ///     fn forward(&self, x: &[Tensor]) -> Vec<Tensor> { vec![x[0].sort(0, false).0.narrow(0, x[0].elements() / 2, 1)] }
-    ///     fn differentiable(&self) -> bool { false }
+    /// /// The value, with a gradient ten times as large.
+    /// struct Louder;
+    /// impl Function for Louder {
+    ///     fn name(&self) -> &'static str { "louder" }
+    ///     fn forward(&self, x: &[Tensor]) -> Vec<Tensor> { x.to_vec() }
+    ///     fn backward(&self, _: &[Var], _: &[Var], g: &[Option<Var>]) -> Vec<Option<Var>> {
+    ///         vec![g[0].as_ref().map(|g| g * 10.0)]
+    ///     }
     /// }
-    /// let x = Var::leaf(Tensor::from_slice(&[3f64, 1.0, 2.0], [3], &Device::cpu()));
-    /// // Of `x` itself this would panic: no gradient could pass.
-    /// let median = Var::apply(Arc::new(Median), &[&x.detach()]).remove(0);
-    /// assert_eq!(median.tensor().item::<f64>(), 2.0);
+    /// let x = Var::leaf(Tensor::scalar(3f64, &Device::cpu()));
+    /// let y = Var::apply(Arc::new(Louder), &[&x]).remove(0);
+    /// assert_eq!(y.backward().get(&x).unwrap().item::<f64>(), 10.0);
     /// ```
     ///
     /// # Panics

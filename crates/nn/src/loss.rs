@@ -5,8 +5,16 @@ use unrolled_tensor::{DType, Tensor};
 
 pub use unrolled_autograd::Reduction;
 
+/// Losses are computed in f32 where their inputs are f16 or bf16: a sum over a batch has no room there.
+fn wide(x: &Var) -> Var {
+    match x.dtype() {
+        DType::F16 | DType::BF16 => x.cast(DType::F32),
+        _ => x.clone(),
+    }
+}
+
 /// The cross-entropy of `logits` `[N, V]` and `targets` (u32 `[N]`): −ln softmax(logits)ₜ for target t. Rows whose target is `ignored` do not count
-/// and get a gradient of exactly 0. [`Var::cross_entropy`] has more options.
+/// and get a gradient of exactly 0. Of f16 and bf16 it is computed in f32, and is f32. [`Var::cross_entropy`] has more options.
 ///
 /// # Panics
 /// Where the shapes are not these, or a target that counts is outside the vocabulary.
@@ -24,7 +32,7 @@ pub use unrolled_autograd::Reduction;
 /// ```
 #[track_caller]
 pub fn cross_entropy(logits: &Var, targets: &Tensor, ignored: Option<u32>, reduction: Reduction) -> Var {
-    logits.cross_entropy(targets, CrossEntropyOptions { ignore_index: ignored, reduction, ..Default::default() })
+    wide(logits).cross_entropy(targets, CrossEntropyOptions { ignore_index: ignored, reduction, ..Default::default() })
 }
 
 /// 1 for each target that counts, 0 for those that are `ignored`: `[N]` of `dtype`.
@@ -35,11 +43,11 @@ pub fn row_weights(targets: &Tensor, ignored: Option<u32>, dtype: DType) -> Tens
     }
 }
 
-/// The mean of (a − b)² ([`Var::mse_loss`]).
+/// The mean of (a − b)² ([`Var::mse_loss`]); of f16 and bf16 it is computed in f32, and is f32.
 ///
 /// # Panics
 /// Where the shapes differ.
 #[track_caller]
 pub fn mean_squared_error(a: &Var, b: &Var) -> Var {
-    a.mse_loss(b, Reduction::Mean)
+    wide(a).mse_loss(&wide(b), Reduction::Mean)
 }

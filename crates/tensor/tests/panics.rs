@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use unrolled_tensor::fused::{CrossEntropyArgs, LstmArgs, LstmOutputGradients};
 use unrolled_tensor::ops::{Distribution, Reduce, Unary, Update};
 use unrolled_tensor::random::Key;
-use unrolled_tensor::{DType, Device, INFER, Tensor};
+use unrolled_tensor::{DType, Device, Ellipsis, INFER, IntoIndex, NewAxis, Tensor};
 
 /// The message of the panic that `work` ends in, and the file that it points at.
 fn message(work: impl FnOnce()) -> String {
@@ -42,6 +42,23 @@ fn messages_name_the_operation_and_both_shapes() {
         (&|| drop(a.unary(Unary::Not)), &["not", "f32"]),
         (&|| drop(a.select(&a, &a)), &["select", "f32", "bool"]),
         (&|| drop(truths.select(&b, &b)), &["select", "[2, 3]", "[4, 5]"]),
+        (&|| drop(a.masked_fill(&a, 0.0)), &["masked_fill", "f32", "bool"]),
+        (&|| drop(index.masked_fill(&truths, 0.0)), &["masked_fill", "[2, 3]", "[2]"]),
+        (&|| drop(index.tril(0)), &["tril", "[2]"]),
+        (&|| drop(index.triu(0)), &["triu", "[2]"]),
+        (&|| drop(a.one_hot(3, DType::F32)), &["one_hot", "u32", "f32"]),
+        (&|| drop(index.one_hot(1, DType::F32)), &["scatter_add", "index 1", "length 1"]),
+        (&|| drop(truths.sort(0, true)), &["sort", "bool"]),
+        (&|| drop(a.argsort(2, true)), &["sort", "axis 2", "[2, 3]"]),
+        (&|| drop(a.split(&[1, 1], 1)), &["split", "[1, 1]", "axis 1", "[2, 3]"]),
+        (&|| drop(a.split(&[usize::MAX, 4], 1)), &["split", "axis 1", "[2, 3]"]),
+        (&|| drop(a.split_every(0, 1)), &["split_every", "[2, 3]"]),
+        (&|| drop(a.flatten_axes(1, 0)), &["flatten_axes", "[2, 3]"]),
+        (&|| drop(index.pad(&[(1, 1); 2], 0.0)), &["pad", "2 pairs", "[2]"]),
+        (&|| drop(a.repeat(&[2])), &["repeat", "[2]", "[2, 3]"]),
+        (&|| drop(a.diagonal(0, 1, -1)), &["diagonal", "axis 1", "[2, 3]"]),
+        (&|| drop(integers.std(0, 1, false)), &["std", "i64"]),
+        (&|| drop(integers.norm(2.0, 0, false)), &["norm", "i64"]),
         (&|| drop(a.matmul(&b)), &["matmul", "[2, 3]", "[4, 5]"]),
         (&|| drop(a.matmul(&c.t())), &["matmul", "f32", "f64"]),
         (&|| drop(integers.matmul(&integers.t())), &["matmul", "i64"]),
@@ -60,6 +77,16 @@ fn messages_name_the_operation_and_both_shapes() {
         (&|| drop(a.narrow(0, usize::MAX, 2)), &["narrow", "[2, 3]"]),
         (&|| drop(a.index(-1, 3)), &["index", "3", "axis -1", "[2, 3]"]),
         (&|| drop(a.step_by(0, 0)), &["step_by", "0"]),
+        (&|| drop(a.at((0, 3))), &["at", "index 3", "axis 1", "[2, 3]"]),
+        (&|| drop(a.at(usize::MAX)), &["at", "axis 0", "[2, 3]"]),
+        (&|| drop(a.at((-3, ..))), &["at", "index -3", "axis 0", "[2, 3]"]),
+        (&|| drop(a.at((.., 1..=3))), &["at", "1..=3", "axis 1", "[2, 3]"]),
+        (&|| drop(a.at((Ellipsis, (-4..).every(2)))), &["at", "(-4..).every(2)", "axis 1", "[2, 3]"]),
+        (&|| drop(a.at((std::ops::Range { start: 2, end: 1 }, 0))), &["at", "2..1", "before", "axis 0", "[2, 3]"]),
+        (&|| drop(a.at((0, 0, 0))), &["at", "3 indices", "2 axes", "[2, 3]"]),
+        (&|| drop(a.at((Ellipsis, Ellipsis))), &["at", "2 ellipses", "[2, 3]"]),
+        (&|| _ = (..).every(0), &["every", "0"]),
+        (&|| _ = NewAxis.every(2), &["every", "NewAxis"]),
         (&|| drop(a.squeeze(0)), &["squeeze", "axis 0", "[2, 3]"]),
         (&|| drop(a.unsqueeze(4)), &["unsqueeze", "4", "[2, 3]"]),
         (&|| drop(a.chunk(2, 1)), &["chunk", "axis 1", "[2, 3]", "2"]),

@@ -4,10 +4,12 @@ mod accumulation;
 mod anomalies;
 mod checkpoints;
 mod custom;
+mod edges;
 mod gradients;
 mod hooks;
 mod jacobians;
 mod memory;
+mod padding;
 mod recording;
 mod values;
 

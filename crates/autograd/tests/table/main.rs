@@ -1,5 +1,7 @@
 //! Every operation's derivatives against finite differences: one row for each operation and for each composition of the public interface.
 
+mod activations;
+mod arranging;
 mod attention;
 mod convolution;
 mod einsum;
@@ -9,6 +11,7 @@ mod fused;
 mod indexing;
 mod losses;
 mod normalisation;
+mod norms;
 mod precision;
 mod products;
 mod reductions;
@@ -29,9 +32,12 @@ const CASES: u32 = 32;
 fn rows() -> Vec<Row> {
     let all = [
         elementwise::rows(),
+        activations::rows(),
         reductions::rows(),
+        norms::rows(),
         products::rows(),
         views::rows(),
+        arranging::rows(),
         indexing::rows(),
         fused::rows(),
         einsum::rows(),
@@ -68,8 +74,18 @@ fn elementwise_derivatives() {
 }
 
 #[test]
+fn activation_derivatives() {
+    activations::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
 fn reduction_derivatives() {
     reductions::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn norm_derivatives() {
+    norms::rows().iter().for_each(|row| row.check(CASES));
 }
 
 #[test]
@@ -80,6 +96,11 @@ fn product_derivatives() {
 #[test]
 fn view_derivatives() {
     views::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn arranging_derivatives() {
+    arranging::rows().iter().for_each(|row| row.check(CASES));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Rows of views and joins.
 
 use unrolled_autograd::Var;
-use unrolled_tensor::INFER;
+use unrolled_tensor::{Ellipsis, INFER, IntoIndex, NewAxis};
 
 use crate::row::{Case, Row};
 use crate::sample::Sample;
@@ -16,6 +16,7 @@ pub fn rows() -> Vec<Row> {
         Row::new("permute", permute),
         Row::new("narrow", narrow),
         Row::new("narrow", chunk).named("chunk"),
+        Row::new("narrow", at).named("at"),
         Row::new("step_by", |s| {
             let step = 1 + s.below(4);
             with_axis(s, move |x, axis| x.step_by(axis, step))
@@ -29,12 +30,12 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// The square makes the second derivative more than 0.
-fn squared(s: &mut Sample, shape: &[usize], f: impl Fn(&Var) -> Var + 'static) -> Case {
+pub fn squared(s: &mut Sample, shape: &[usize], f: impl Fn(&Var) -> Var + 'static) -> Case {
     let (leaf, view) = s.view(shape, true);
     Case::new(vec![s.within(&leaf, -2.0, 2.0)], move |v| f(&view(&v[0])).square())
 }
 
-fn with_axis(s: &mut Sample, f: impl Fn(&Var, isize) -> Var + 'static) -> Case {
+pub fn with_axis(s: &mut Sample, f: impl Fn(&Var, isize) -> Var + 'static) -> Case {
     let mut shape = s.shape();
     shape.push(1 + s.below(3));
     let axis = s.axis(shape.len());
@@ -68,6 +69,20 @@ fn narrow(s: &mut Sample) -> Case {
         return squared(s, &shape, move |x| x.index(axis as isize, start));
     }
     squared(s, &shape, move |x| x.narrow(axis as isize, start, len))
+}
+
+fn at(s: &mut Sample) -> Case {
+    let shape = s.full_shape(3);
+    let single = s.below(2 * shape[0]) as isize - shape[0] as isize;
+    let (from, step) = (s.below(shape[2]), 1 + s.below(3));
+    let index = single.rem_euclid(shape[0] as isize) as usize;
+    squared(s, &shape, move |x| {
+        let part = x.at((single, NewAxis, Ellipsis, (from..).every(step)));
+        let long = x.index(0, index).unsqueeze(0).narrow(-1, from, x.dim(-1) - from).step_by(-1, step);
+        assert_eq!(part.tensor().to_vec::<f64>(), long.tensor().to_vec::<f64>());
+        assert!(part.tensor().shares_storage(x.tensor()), "copied");
+        part
+    })
 }
 
 /// Windows that overlap, touch, or leave gaps.
