@@ -46,8 +46,11 @@ pub fn checkpoint(f: impl Fn(&[Var]) -> Vec<Var> + Send + Sync + 'static, inputs
     }
     let of_inputs = inputs.iter().map(|x| Input { edge: x.edge().cloned(), value: Some(x.shared().clone()) });
     let captured = edges_out(&outputs, start, inputs).into_iter().map(|edge| Input { edge: Some(edge), value: None });
-    let saved =
-        Saved { inputs: of_inputs.chain(captured).collect(), outputs: SmallVec::new(), extra: Extra::Segment(Arc::new(f)) };
+    let saved = Saved {
+        inputs: of_inputs.chain(captured).collect(),
+        outputs: SmallVec::new(),
+        extra: Extra::Segment(Arc::new(f)),
+    };
     let described = outputs.iter().map(|o| (Dims::from(o.shape()), o.dtype())).collect();
     let node = Node::new(Op::Checkpoint, described, saved);
     let wrap = |output: &Var| {

@@ -140,11 +140,7 @@ pub fn hessian(f: impl Fn(&[Var]) -> Var, inputs: &[Tensor]) -> Vec<Vec<Tensor>>
 
 /// Leaves of the inputs, the value of `f` there, of one element, and its gradients, recorded.
 #[track_caller]
-fn differentiated(
-    operation: &str,
-    f: impl Fn(&[Var]) -> Var,
-    inputs: &[Tensor],
-) -> (Vec<Var>, Var, Vec<Option<Var>>) {
+fn differentiated(operation: &str, f: impl Fn(&[Var]) -> Var, inputs: &[Tensor]) -> (Vec<Var>, Var, Vec<Option<Var>>) {
     let leaves: Vec<Var> = inputs.iter().cloned().map(Var::leaf).collect();
     let output = f(&leaves);
     if output.tensor().elements() != 1 {

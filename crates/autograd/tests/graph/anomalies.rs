@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use unrolled_autograd::{
-    Anomaly, Fault, Function, Pass, Var, checkpoint, detect_anomaly, gradcheck, no_grad,
-};
+use unrolled_autograd::{Anomaly, Fault, Function, Pass, Var, checkpoint, detect_anomaly, gradcheck, no_grad};
 use unrolled_tensor::{DType, Tensor, catch_device_error};
 
 use crate::{CREATE, KEEP, leaf, message, tensor, values};
