@@ -7,15 +7,16 @@ use crate::row::{Case, Row};
 use crate::sample::Sample;
 
 pub fn rows() -> Vec<Row> {
-    vec![
+    let rows = vec![
         Row::new("gather", gather),
         Row::new("gather", top_k).named("top_k"),
         Row::new("gather", sort).named("sort"),
-        Row::new("gather", index_select).named("index_select").in_all_precisions(),
+        Row::new("gather", index_select).named("index_select"),
         Row::new("scatter_add", scatter_add),
-        Row::new("scatter_add", index_add).named("index_add").in_all_precisions(),
+        Row::new("scatter_add", index_add).named("index_add"),
         Row::new("embedding", embedding),
-    ]
+    ];
+    rows.into_iter().map(Row::in_all_precisions).collect()
 }
 
 /// A shape, an axis of it, and the shape of an index along that axis.
@@ -50,7 +51,9 @@ fn sort(s: &mut Sample) -> Case {
     let descending = s.once_in(2);
     let x = s.distinct(&[&leaf]).remove(0);
     let weights = s.within(&shape, 0.5, 2.0);
-    Case::new(vec![x], move |v| view(&v[0]).sort(axis as isize, descending).0.square() * Var::constant(weights.clone()))
+    Case::new(vec![x], move |v| {
+        view(&v[0]).sort(axis as isize, descending).0.square() * Var::constant(weights.cast(v[0].dtype()))
+    })
 }
 
 /// Slices that repeat, are left out, or none.
