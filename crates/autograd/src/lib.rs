@@ -14,7 +14,12 @@
 //! assert_eq!(gradients.get(&x).unwrap().to_vec::<f64>(), [2.0, 4.0, 6.0]);
 //! ```
 //!
-//! How to trust a gradient: [`gradcheck`] and [`gradgradcheck`] compare it with finite differences.
+//! What has no gradient says so. Comparisons, `argmax`, casts to integers and the like answer with plain tensors or variables that are not tracked. `sign`, `floor`,
+//! `ceil` and `round` are constant between their steps: their gradient is 0, as in PyTorch. A user's [`Function`] without a backward refuses a tracked
+//! input when it is applied.
+//!
+//! How to trust a gradient: [`gradcheck`] and [`gradgradcheck`] compare it with finite differences, and [`detect_anomaly`] finds where
+//! a value first became NaN or infinite. For what does not fit into memory: [`checkpoint`], and [`Gradients::accumulate`] over parts of a batch.
 
 mod anomaly;
 mod backward;

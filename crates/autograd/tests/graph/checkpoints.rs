@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use unrolled_autograd::{Backward, Var, checkpoint, grad, is_recording, no_grad};
 use unrolled_tensor::ops::Distribution;
 use unrolled_tensor::random::Key;
-use unrolled_tensor::{DType, Device, Tensor};
+use unrolled_tensor::{DType, Device, Tensor, memory_in_use, peak_memory, reset_peak_memory};
 
 use crate::{CREATE, KEEP, leaf, message, values};
 
@@ -179,10 +179,11 @@ fn peak(every: Option<usize>) -> usize {
     let x = Var::leaf(normal("x", [100, 100], &device));
     let weight = Var::leaf(normal("w", [100, 100], &device));
     let weights = vec![weight; 16];
-    device.reset_peak_memory();
-    let before = device.memory().peak;
+    reset_peak_memory(&device);
+    let before = memory_in_use(&device);
+    assert_eq!(peak_memory(&device), before);
     network(&x, &weights, every).square().sum(.., false).backward();
-    device.memory().peak - before
+    peak_memory(&device) - before
 }
 
 #[test]
