@@ -3,6 +3,7 @@
 usage: python benches/vs_pytorch.py [--size s|m|l] [--threads 2] [--rounds 5] [--json]
            [--binary PATH] [--python PATH] [--no-install] [--loss plain|fused] [--embeddings sparse|dense]
            [--precision f32|bf16]
+       python benches/vs_pytorch.py --graph [--rounds 5] [--json] [--binary PATH] [--python PATH] [--no-install]
 
 Needs a built command (`cargo build --release`). PyTorch is taken from --python, else from the Python that runs this
 file, else from a virtual environment under the target folder, which is made on first use (several GB; --no-install says
@@ -10,6 +11,8 @@ no). Each round starts one process of each side; who goes first changes every ro
 down or speeds up favours nobody. The ratio of a round is unrolled's words/s over PyTorch's: 2 means twice as fast;
 shown are the median over rounds and the range. Memory is the peak of the process, for PyTorch also without its
 libraries.
+--graph measures the graph alone: additions and products of 10,000 one-element tensors, forward and backward; it needs
+`cargo build --release -p unrolled-autograd --example overhead`, and the ratio is PyTorch's seconds over unrolled's.
 --loss, --embeddings and --precision choose PyTorch's variant (see pytorch_translator.py).
 Exit status: 0 measured, 1 a side failed, 2 something needed is missing.
 """
@@ -25,6 +28,7 @@ import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target"))
+GRAPH_KEYS = {"nodes", "seconds", "gradients"}
 KEYS = {"size", "threads", "step_s", "words_per_s", "tgt_words_per_s", "params", "peak_mb"}
 
 
@@ -49,6 +53,15 @@ def find_binary(given):
     probe = subprocess.run([binary, "bench", "train-step", "--help"], capture_output=True, text=True)
     if probe.returncode != 0:
         raise Missing(f"{binary} has no `bench train-step`: build a version that has it, or name one with --binary")
+    return binary
+
+
+def find_example(given):
+    """The example that measures the graph."""
+    suffix = ".exe" if os.name == "nt" else ""
+    binary = pathlib.Path(given) if given else TARGET / "release" / "examples" / f"overhead{suffix}"
+    if not binary.is_file():
+        raise Missing(f"no program at {binary}: run `cargo build --release -p unrolled-autograd --example overhead` first")
     return binary
 
 
@@ -77,8 +90,8 @@ def find_python(given, install):
     return python
 
 
-def ask(side, command):
-    """Runs one side and reads the JSON object on its last line."""
+def ask(side, command, keys=KEYS):
+    """Runs one side and reads the JSON object on its last line, which has these keys."""
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
     if done.returncode != 0:
         raise Failed(f"{side} failed with status {done.returncode}: {done.stderr.strip()[-2000:]}")
@@ -86,7 +99,7 @@ def ask(side, command):
         answer = json.loads(done.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError):
         raise Failed(f"{side} did not end with a JSON object: {done.stdout[-500:]!r}") from None
-    if lacking := KEYS - set(answer):
+    if lacking := keys - set(answer):
         raise Failed(f"{side} did not report {', '.join(sorted(lacking))}")
     return answer
 
@@ -137,6 +150,31 @@ def show(answers, ratios):
         print(f"{title}: {ratio['median']:.2f}x of PyTorch's (from {ratio['min']:.2f} to {ratio['max']:.2f})")
 
 
+def compare_graphs(commands, rounds):
+    """Both sides alternately on one-element nodes; gives every answer and the ratio of the times."""
+    answers = {side: [] for side in commands}
+    for number in range(rounds):
+        order = list(commands) if number % 2 == 0 else list(commands)[::-1]
+        for side in order:
+            answers[side].append(ask(side, commands[side], GRAPH_KEYS))
+            say(f"round {number + 1}/{rounds}: {side} {answers[side][-1]['seconds'] * 1e3:.3f} ms")
+        ours, theirs = (answers[side][-1] for side in ("unrolled", "PyTorch"))
+        if any(ours[key] != theirs[key] for key in ("nodes", "gradients")):
+            raise Failed(f"not the same work: {ours} in unrolled and {theirs} in PyTorch")
+    pairs = zip(answers["unrolled"], answers["PyTorch"])
+    return answers, {"graph": spread([theirs["seconds"] / ours["seconds"] for ours, theirs in pairs])}
+
+
+def show_graphs(answers, ratios):
+    nodes, torch = answers["unrolled"][0]["nodes"], answers["PyTorch"][0]["torch"]
+    print(f"{nodes:,} additions and products of one element, forward and backward; PyTorch {torch}")
+    for side, given in answers.items():
+        seconds = statistics.median(answer["seconds"] for answer in given)
+        print(f"{side:9} {seconds * 1e3:8.3f} ms  {seconds / nodes * 1e6:6.3f} µs a node")
+    ratio = ratios["graph"]
+    print(f"graph: {ratio['median']:.2f}x as fast as PyTorch (from {ratio['min']:.2f} to {ratio['max']:.2f})")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", choices=("s", "m", "l"), default="s")
@@ -149,18 +187,24 @@ def main():
     parser.add_argument("--loss", choices=("plain", "fused"), default="plain")
     parser.add_argument("--embeddings", choices=("sparse", "dense"), default="sparse")
     parser.add_argument("--precision", choices=("f32", "bf16"), default="f32")
+    parser.add_argument("--graph", action="store_true", help="the graph alone: 10,000 one-element nodes")
     a = parser.parse_args()
     if a.rounds < 1 or a.threads < 1:
         parser.error("--rounds and --threads must be at least 1")
     work = ["--size", a.size, "--threads", str(a.threads)]
     variant = ["--loss", a.loss, "--embeddings", a.embeddings, "--precision", a.precision]
     try:
-        binary, python = find_binary(a.binary), find_python(a.python, not a.no_install)
-        commands = {
-            "unrolled": [binary, "bench", "train-step", *work, "--json"],
-            "PyTorch": [python, HERE / "pytorch_translator.py", *work, *variant],
-        }
-        answers, ratios = compare(commands, a.rounds)
+        binary = find_example(a.binary) if a.graph else find_binary(a.binary)
+        python = find_python(a.python, not a.no_install)
+        if a.graph:
+            commands = {"unrolled": [binary, "--json"], "PyTorch": [python, HERE / "pytorch_graph.py"]}
+            answers, ratios = compare_graphs(commands, a.rounds)
+        else:
+            commands = {
+                "unrolled": [binary, "bench", "train-step", *work, "--json"],
+                "PyTorch": [python, HERE / "pytorch_translator.py", *work, *variant],
+            }
+            answers, ratios = compare(commands, a.rounds)
     except Missing as missing:
         say(f"vs_pytorch: {missing}")
         return 2
@@ -170,7 +214,7 @@ def main():
     if a.json:
         print(json.dumps({"ratios": ratios, "answers": answers}))
     else:
-        show(answers, ratios)
+        (show_graphs if a.graph else show)(answers, ratios)
     return 0
 
 

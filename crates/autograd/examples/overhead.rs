@@ -1,4 +1,5 @@
 //! What recording costs: 10,000 additions and products of one element, forwards and backwards, beside the same work without a graph.
+//! With `--json` one line for `benches/vs_pytorch.py --graph`.
 
 use std::time::Instant;
 
@@ -21,9 +22,20 @@ fn quickest(mut run: impl FnMut()) -> f64 {
     seconds.fold(f64::INFINITY, f64::min) * 1e6 / NODES as f64
 }
 
+/// The seconds of the quickest run of both passes, and the gradients, so that a comparison can tell that the work is the same.
+fn json(x: &Var, w: &Var) {
+    let seconds = quickest(|| drop(chain(x, w).backward())) * NODES as f64 / 1e6;
+    let gradients = chain(x, w).backward();
+    let [x, w] = [x, w].map(|v| gradients.get(v).expect("the chain depends on it").item::<f32>());
+    println!("{{\"nodes\": {NODES}, \"seconds\": {seconds:e}, \"gradients\": [{x:.4}, {w:.4}]}}");
+}
+
 fn main() {
     let leaf = |value: f32| Var::leaf(Tensor::scalar(value, &Device::cpu()));
     let (x, w) = (leaf(1.0), leaf(0.5));
+    if std::env::args().any(|argument| argument == "--json") {
+        return json(&x, &w);
+    }
     let plain = quickest(|| drop(no_grad(|| chain(&x, &w))));
     let forward = quickest(|| drop(chain(&x, &w)));
     let both = quickest(|| drop(chain(&x, &w).backward()));

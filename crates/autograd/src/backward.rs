@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::Var;
 use crate::gradient::{Gradient, Gradients};
-use crate::graph::{Edge, NoGrad, Node};
+use crate::graph::{Edge, Node, Saved};
 use crate::ops::Op;
+use crate::recording::{At, NoGrad, Watch};
 use crate::rules::Context;
+use crate::{Var, anomaly, checkpoint};
 
 /// How a backward pass runs.
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,34 +97,18 @@ pub(crate) enum Needed {
 
 impl Needed {
     /// The nodes from which `wanted` can be reached. A node's inputs are older than it is, so none older than the oldest wanted is looked at.
-    fn between(outputs: &[(&Var, &Var)], wanted: &HashSet<(u64, usize)>) -> Needed {
+    fn between<'a>(outputs: impl Iterator<Item = &'a Var>, wanted: &HashSet<(u64, usize)>) -> Needed {
         let nodes: HashSet<u64> = wanted.iter().map(|&(id, _)| id).collect();
-        let oldest = nodes.iter().copied().min().unwrap_or(u64::MAX);
-        let mut waiting: Vec<Arc<Node>> =
-            outputs.iter().filter_map(|(output, _)| Some(output.edge()?.node.clone())).collect();
-        let mut inputs: BTreeMap<u64, Option<SmallVec<[u64; 2]>>> = BTreeMap::new();
-        while let Some(node) = waiting.pop() {
-            if node.id < oldest || inputs.contains_key(&node.id) {
-                continue;
-            }
-            let mut ids = SmallVec::new();
-            let there = node.each_input(|input| {
-                if let Some(edge) = &input.edge {
-                    ids.push(edge.node.id);
-                    waiting.push(edge.node.clone());
-                }
-            });
-            inputs.insert(node.id, there.then_some(ids));
-        }
         let mut leads = HashMap::new();
-        for (id, inputs) in inputs {
-            // Where an earlier pass has freed the inputs they may have led there: the visit will say so.
-            let on = inputs.is_none_or(|inputs| inputs.iter().any(|input| leads.contains_key(input)));
-            if on || nodes.contains(&id) {
-                leads.insert(id, on);
-            }
-        }
+        lead(&mut leads, outputs, nodes.iter().copied().min().unwrap_or(u64::MAX), &nodes);
         Needed::Between(leads)
+    }
+
+    /// Learns of nodes that a checkpoint has recorded again since `start`.
+    fn learn(&mut self, outputs: &[Var], start: u64) {
+        if let Needed::Between(leads) = self {
+            lead(leads, outputs.iter(), start, &HashSet::new());
+        }
     }
 
     pub fn contains(&self, node: &Node) -> bool {
@@ -142,17 +127,53 @@ impl Needed {
     }
 }
 
+/// Adds to `leads` the nodes not older than `oldest` that lead to one there or in `wanted`, and whether there is one behind them.
+fn lead<'a>(
+    leads: &mut HashMap<u64, bool>,
+    outputs: impl Iterator<Item = &'a Var>,
+    oldest: u64,
+    wanted: &HashSet<u64>,
+) {
+    let mut waiting: Vec<Arc<Node>> = outputs.filter_map(|output| Some(output.edge()?.node.clone())).collect();
+    let mut inputs: BTreeMap<u64, Option<SmallVec<[u64; 2]>>> = BTreeMap::new();
+    while let Some(node) = waiting.pop() {
+        if node.id < oldest || inputs.contains_key(&node.id) {
+            continue;
+        }
+        let mut ids = SmallVec::new();
+        let there = node.each_input(|input| {
+            if let Some(edge) = &input.edge {
+                ids.push(edge.node.id);
+                waiting.push(edge.node.clone());
+            }
+        });
+        inputs.insert(node.id, there.then_some(ids));
+    }
+    for (id, inputs) in inputs {
+        // Where an earlier pass has freed the inputs they may have led there: the visit will say so.
+        let on = inputs.is_none_or(|inputs| inputs.iter().any(|input| leads.contains_key(input)));
+        if on || wanted.contains(&id) {
+            leads.insert(id, on);
+        }
+    }
+}
+
 /// A gradient for each output of a node.
 type Slots = SmallVec<[Option<Gradient>; 1]>;
 
 /// Gradients that have arrived at nodes not yet visited.
-struct Arrived<'a> {
+struct Arrived {
     by_id: BTreeMap<u64, (Arc<Node>, Slots)>,
-    needed: &'a Needed,
+    needed: Needed,
+    /// Whether the pass is recorded.
     tracked: bool,
+    /// Whether nodes keep what they have saved.
+    keep: bool,
+    /// Whether the gradients are looked at.
+    watched: bool,
 }
 
-impl Arrived<'_> {
+impl Arrived {
     fn add(&mut self, Edge { node, slot }: &Edge, gradient: Gradient) {
         if !self.needed.contains(node) {
             return;
@@ -174,9 +195,12 @@ fn pass(outputs: &[(&Var, &Var)], wanted: Option<&[&Var]>, options: Backward) ->
     let tracked = options.create_graph;
     let keep = options.keep_graph || tracked;
     let _guard = (!tracked).then(NoGrad::new);
+    // What rules compute on the way is not looked at, only what they answer.
+    let watch = Watch::new(false);
     let wanted: Option<HashSet<_>> = wanted.map(|wanted| wanted.iter().filter_map(|var| var.key()).collect());
-    let needed = wanted.as_ref().map_or(Needed::Everything, |wanted| Needed::between(outputs, wanted));
-    let mut arrived = Arrived { by_id: BTreeMap::new(), needed: &needed, tracked };
+    let ends = outputs.iter().map(|(output, _)| *output);
+    let needed = wanted.as_ref().map_or(Needed::Everything, |wanted| Needed::between(ends, wanted));
+    let mut arrived = Arrived { by_id: BTreeMap::new(), needed, tracked, keep, watched: watch.before };
     for (output, gradient) in outputs {
         if output.shape() != gradient.shape() || output.dtype() != gradient.dtype() {
             let (a, b) = (output.shape(), gradient.shape());
@@ -188,6 +212,9 @@ fn pass(outputs: &[(&Var, &Var)], wanted: Option<&[&Var]>, options: Backward) ->
     }
     let mut result = Gradients::default();
     while let Some((_, (node, gradients))) = arrived.by_id.pop_last() {
+        if arrived.watched && matches!(node.op, Op::Leaf) {
+            anomaly::check_gradients(&node, &gradients);
+        }
         for (slot, gradient) in gradients.iter().enumerate() {
             let asked = match &wanted {
                 Some(wanted) => wanted.contains(&(node.id, slot)),
@@ -197,8 +224,8 @@ fn pass(outputs: &[(&Var, &Var)], wanted: Option<&[&Var]>, options: Backward) ->
                 result.by_edge.insert((node.id, slot), gradient.clone().finished());
             }
         }
-        if needed.goes_on(&node) {
-            visit(node, gradients, &mut arrived, keep);
+        if arrived.needed.goes_on(&node) {
+            visit(node, gradients, &mut arrived);
         }
     }
     result
@@ -206,29 +233,49 @@ fn pass(outputs: &[(&Var, &Var)], wanted: Option<&[&Var]>, options: Backward) ->
 
 /// Runs the node's rule and passes the answers on.
 #[track_caller]
-fn visit(node: Arc<Node>, gradients: Slots, arrived: &mut Arrived<'_>, keep: bool) {
-    let Some(saved) = node.saved(keep) else {
+fn visit(node: Arc<Node>, gradients: Slots, arrived: &mut Arrived) {
+    let Some(saved) = node.saved(arrived.keep) else {
         panic!(
             "backward: an earlier backward has freed this graph at `{}`; set `keep_graph` in the first of several",
             node.op.name()
         );
     };
+    if matches!(node.op, Op::Checkpoint) {
+        return restart(&node, saved, gradients, arrived);
+    }
     if let (Op::Cast, [Some(Gradient::Rows(rows))]) = (&node.op, &gradients[..]) {
         // The gradient of a table in another dtype: it stays sparse.
         let edge = saved.inputs[0].edge.as_ref().expect("a cast is recorded where its operand is tracked");
         arrived.add(edge, rows.cast(edge.node.outputs[edge.slot].1));
         return;
     }
+    // What a recorded pass records for this node counts as called where the node's operation was.
+    let _at = arrived.tracked.then(|| At::new(node.site));
     let gradients: SmallVec<[Option<Var>; 1]> =
         gradients.into_iter().map(|gradient| gradient.map(Gradient::into_var)).collect();
-    let context = Context { node: &node, saved: &saved, tracked: arrived.tracked, needed: arrived.needed };
+    let context = Context { node: &node, saved: &saved, tracked: arrived.tracked, needed: &arrived.needed };
     let answers = node.op.vjp(&context, &gradients);
     debug_assert_eq!(answers.len(), saved.inputs.len(), "{}: one gradient for each input", node.op.name());
     // What the rule worked with goes before the sums need room.
     drop(gradients);
+    if arrived.watched {
+        anomaly::check_gradients(&node, &answers);
+    }
     for (input, gradient) in saved.inputs.into_iter().zip(answers) {
         drop(input.value);
         if let (Some(edge), Some(gradient)) = (&input.edge, gradient) {
+            arrived.add(edge, gradient);
+        }
+    }
+}
+
+/// Runs a checkpoint's function again and hands the gradients to its outputs. The nodes recorded now are the newest of all, so they are visited next,
+/// in the order and with the sums that they would have had; what they pass on goes to the same older nodes.
+fn restart(node: &Node, saved: Saved, gradients: Slots, arrived: &mut Arrived) {
+    let (outputs, start) = checkpoint::again(node, saved, arrived.watched);
+    arrived.needed.learn(&outputs, start);
+    for (output, gradient) in outputs.iter().zip(gradients) {
+        if let (Some(edge), Some(gradient)) = (output.edge(), gradient) {
             arrived.add(edge, gradient);
         }
     }

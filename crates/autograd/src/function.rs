@@ -36,7 +36,34 @@ pub trait Function: Send + Sync {
     ///
     /// Written in `Var` operations on what is given here, it can be differentiated again. What is computed from tensors alone is a constant to a
     /// second derivative, which [`gradgradcheck`](crate::gradgradcheck) finds.
-    fn backward(&self, inputs: &[Var], outputs: &[Var], gradients: &[Option<Var>]) -> Vec<Option<Var>>;
+    ///
+    /// A function that has none says so by [`differentiable`](Function::differentiable).
+    fn backward(&self, inputs: &[Var], outputs: &[Var], gradients: &[Option<Var>]) -> Vec<Option<Var>> {
+        let _ = (inputs, outputs, gradients);
+        panic!("{0}: no backward is written; write one, or answer false from `differentiable`", self.name());
+    }
+
+    /// Whether there is a backward. Where not, a tracked input is refused when the function is applied, not only in the backward pass.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use unrolled_autograd::{Function, Var};
+    /// use unrolled_tensor::{Device, Tensor};
+    ///
+    /// struct Parity;
+    /// impl Function for Parity {
+    ///     fn name(&self) -> &'static str { "parity" }
+    ///     fn forward(&self, x: &[Tensor]) -> Vec<Tensor> { vec![x[0].sub(&x[0].affine(0.5, 0.0).floor().affine(2.0, 0.0))] }
+    ///     fn differentiable(&self) -> bool { false }
+    /// }
+    /// let x = Var::leaf(Tensor::from_slice(&[3f64, 8.0], [2], &Device::cpu()));
+    /// // Of `x` itself this would panic: no gradient could pass.
+    /// let parity = Var::apply(Arc::new(Parity), &[&x.detach()]).remove(0);
+    /// assert_eq!(parity.tensor().to_vec::<f64>(), [1.0, 0.0]);
+    /// ```
+    fn differentiable(&self) -> bool {
+        true
+    }
 }
 
 impl Var {
@@ -62,9 +89,19 @@ impl Var {
     /// ```
     ///
     /// # Panics
-    /// In the backward pass, where the gradients are not one for each input, each in its input's shape and dtype.
+    /// Where an input is tracked and the function has no backward. In the backward pass, where the gradients are not one for each input, each in its input's shape and dtype.
     #[track_caller]
     pub fn apply(function: std::sync::Arc<dyn Function>, inputs: &[&Var]) -> Vec<Var> {
+        if !function.differentiable()
+            && crate::is_recording()
+            && let Some(i) = inputs.iter().position(|input| input.is_tracked())
+        {
+            let name = function.name();
+            panic!(
+                "{name}: input {i} is tracked, but the function has no backward: detach the input, run it under \
+                 `no_grad`, or write `Function::backward`"
+            );
+        }
         let values: Vec<Tensor> = inputs.iter().map(|input| input.tensor().clone()).collect();
         let outputs = function.forward(&values);
         record(Op::Custom(function), inputs, outputs, Extra::None)

@@ -60,6 +60,11 @@ impl Gradient {
         }
     }
 
+    /// Whether it can be differentiated itself.
+    fn is_tracked(&self) -> bool {
+        matches!(self, Gradient::Dense(gradient) if gradient.is_tracked())
+    }
+
     pub(crate) fn into_var(self) -> Var {
         match self {
             Gradient::Dense(gradient) => gradient,
@@ -118,6 +123,48 @@ impl Gradients {
     /// Takes the gradient of a leaf out, so that its storage has one owner.
     pub fn take(&mut self, var: &Var) -> Option<Gradient> {
         self.by_edge.remove(&var.key()?)
+    }
+
+    /// Adds the gradients of `other` to these: those of a large batch, from parts of it one after another. Sparse rows stay sparse,
+    /// distinct and ascending.
+    ///
+    /// ```
+    /// use unrolled_autograd::{Gradients, Var};
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let w = Var::leaf(Tensor::scalar(3f64, &Device::cpu()));
+    /// let mut sum = Gradients::default();
+    /// for x in [1.0, 2.0] {
+    ///     sum.accumulate((&w * x).square().backward());
+    /// }
+    /// sum.scale(0.5);
+    /// // The mean of 2 x² w
+    /// assert_eq!(sum.get(&w).unwrap().item::<f64>(), 15.0);
+    /// ```
+    ///
+    /// # Panics
+    /// Where a variable's two gradients have different dtypes or devices.
+    #[track_caller]
+    pub fn accumulate(&mut self, other: Gradients) {
+        for (edge, gradient) in other.by_edge {
+            let sum = match self.by_edge.remove(&edge) {
+                None => gradient,
+                Some(before) => {
+                    let tracked = before.is_tracked() || gradient.is_tracked();
+                    before.plus(gradient, tracked).finished()
+                }
+            };
+            self.by_edge.insert(edge, sum);
+        }
+    }
+
+    /// Multiplies every gradient by `factor`.
+    pub fn scale(&mut self, factor: f64) {
+        for gradient in self.by_edge.values_mut() {
+            match gradient {
+                Gradient::Dense(gradient) => *gradient = gradient.affine(factor, 0.0),
+                Gradient::Rows(rows) => rows.values = rows.values.affine(factor, 0.0),
+            }
+        }
     }
 
     /// How many variables have a gradient.

@@ -1,6 +1,7 @@
 //! The graph: nodes that own their inputs.
 
-use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::panic::Location;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,14 +9,18 @@ use smallvec::SmallVec;
 use unrolled_tensor::fused::{CrossEntropyGradients, LstmOutput};
 use unrolled_tensor::{DType, Dims, Tensor};
 
-use crate::Var;
+use crate::checkpoint::Segment;
 use crate::ops::Op;
+use crate::recording::{Site, is_recording, is_watched, site};
+use crate::{Var, anomaly};
 
 /// One recorded operation. Node ids grow, and an operation is recorded after its inputs, so descending ids are an order in which every
 /// gradient is complete before it is passed on.
 pub(crate) struct Node {
     pub id: u64,
     pub op: Op,
+    /// Where the operation was called.
+    pub site: Site,
     /// Shapes and dtypes of the outputs.
     pub outputs: SmallVec<[(Dims, DType); 1]>,
     /// What backward needs; gone once backward has passed.
@@ -31,12 +36,14 @@ pub(crate) struct Saved {
     pub extra: Extra,
 }
 
-/// What fused operations keep for their backward.
+/// What an operation keeps for its backward besides operands and outputs.
 #[derive(Clone)]
 pub(crate) enum Extra {
     None,
     Lstm(Arc<LstmOutput>),
     CrossEntropy(Arc<CrossEntropyGradients>),
+    /// What a checkpoint runs again.
+    Segment(Segment),
 }
 
 /// One operand: where its gradient goes, and its value where the rule asks for it.
@@ -61,10 +68,16 @@ pub fn live_nodes() -> usize {
     LIVE.load(Relaxed)
 }
 
+/// The id that the next node gets: nodes recorded from now on are not older.
+pub(crate) fn next_id() -> u64 {
+    NEXT_ID.load(Relaxed)
+}
+
 impl Node {
+    #[track_caller]
     pub fn new(op: Op, outputs: SmallVec<[(Dims, DType); 1]>, saved: Saved) -> Arc<Node> {
         LIVE.fetch_add(1, Relaxed);
-        Arc::new(Node { id: NEXT_ID.fetch_add(1, Relaxed), op, outputs, saved: Mutex::new(Some(saved)) })
+        Arc::new(Node { id: NEXT_ID.fetch_add(1, Relaxed), op, site: site(), outputs, saved: Mutex::new(Some(saved)) })
     }
 
     /// Takes what backward needs, or a copy of it.
@@ -87,6 +100,8 @@ impl Drop for Node {
         let take = |node: &mut Node| node.saved.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let mut stack: Vec<Saved> = take(self).into_iter().collect();
         while let Some(saved) = stack.pop() {
+            // A checkpoint's function holds what it has captured, to which there are edges as well: those are the last.
+            drop(saved.extra);
             for input in saved.inputs {
                 // Of several threads that drop the last handles at once, exactly one gets the node.
                 if let Some(mut node) = input.edge.and_then(|edge| Arc::into_inner(edge.node)) {
@@ -97,53 +112,33 @@ impl Drop for Node {
     }
 }
 
-thread_local! {
-    static PAUSED: Cell<usize> = const { Cell::new(0) };
-}
-
-/// While it lives, operations on this thread are not recorded. See [`no_grad`].
-///
-/// A guard counts for its own thread only: a worker enters one itself.
-#[derive(Debug)]
-pub struct NoGrad(std::marker::PhantomData<*const ()>);
-
-impl NoGrad {
-    /// Stops recording on this thread until dropped.
-    #[must_use = "recording goes on when the guard is dropped"]
-    #[allow(clippy::new_without_default)]
-    pub fn new() -> NoGrad {
-        PAUSED.with(|paused| paused.set(paused.get() + 1));
-        NoGrad(std::marker::PhantomData)
+impl Var {
+    /// Every operation between this variable and what it was computed from, newest first, and where in the program each was called. An operation
+    /// that is made of others counts as called where it was; see [`operations`](Var::operations) for the names alone.
+    ///
+    /// ```
+    /// use unrolled_autograd::Var;
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let x = Var::leaf(Tensor::scalar(2f32, &Device::cpu()));
+    /// let y = x.exp();
+    /// let (name, location) = y.trace()[0];
+    /// assert_eq!((name, location.line()), ("exp", line!() - 2));
+    /// ```
+    pub fn trace(&self) -> Vec<(&'static str, &'static Location<'static>)> {
+        let mut waiting: Vec<Arc<Node>> = self.edge().iter().map(|edge| edge.node.clone()).collect();
+        let mut found = BTreeMap::new();
+        while let Some(node) = waiting.pop() {
+            if found.insert(node.id, (node.op.name(), node.site)).is_none() {
+                node.each_input(|input| waiting.extend(input.edge.iter().map(|edge| edge.node.clone())));
+            }
+        }
+        found.into_values().rev().collect()
     }
-}
-
-impl Drop for NoGrad {
-    fn drop(&mut self) {
-        PAUSED.with(|paused| paused.set(paused.get() - 1));
-    }
-}
-
-/// Runs `work` without recording its operations.
-///
-/// ```
-/// use unrolled_autograd::{no_grad, Var};
-/// use unrolled_tensor::{Device, Tensor};
-/// let x = Var::leaf(Tensor::scalar(2f32, &Device::cpu()));
-/// assert!(!no_grad(|| x.exp()).is_tracked());
-/// assert!(x.exp().is_tracked());
-/// ```
-pub fn no_grad<T>(work: impl FnOnce() -> T) -> T {
-    let _guard = NoGrad::new();
-    work()
-}
-
-/// Whether operations on this thread are recorded now.
-pub fn is_recording() -> bool {
-    PAUSED.with(Cell::get) == 0
 }
 
 /// Wraps an operation's outputs; records it where an input is tracked and recording is on. An output that is not a float has no gradient
 /// and is not tracked.
+#[track_caller]
 pub(crate) fn record(op: Op, inputs: &[&Var], outputs: Vec<Tensor>, extra: Extra) -> Vec<Var> {
     let outputs: SmallVec<[Arc<Tensor>; 1]> = outputs.into_iter().map(Arc::new).collect();
     let node = node(op, inputs, &outputs, extra);
@@ -154,13 +149,18 @@ pub(crate) fn record(op: Op, inputs: &[&Var], outputs: Vec<Tensor>, extra: Extra
 }
 
 /// [`record`] for one output, a float wherever an input is tracked, and nothing extra.
+#[track_caller]
 pub(crate) fn record_one(op: Op, inputs: &[&Var], output: Tensor) -> Var {
     let output = Arc::new(output);
     let node = node(op, inputs, std::slice::from_ref(&output), Extra::None);
     Var::of(output, node.map(|node| Edge { node, slot: 0 }))
 }
 
+#[track_caller]
 fn node(op: Op, inputs: &[&Var], outputs: &[Arc<Tensor>], extra: Extra) -> Option<Arc<Node>> {
+    if is_watched() {
+        anomaly::check_outputs(&op, inputs, outputs);
+    }
     if !is_recording() || !inputs.iter().any(|input| input.is_tracked()) {
         return None;
     }

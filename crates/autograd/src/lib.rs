@@ -14,25 +14,37 @@
 //! assert_eq!(gradients.get(&x).unwrap().to_vec::<f64>(), [2.0, 4.0, 6.0]);
 //! ```
 //!
-//! How to trust a gradient: [`gradcheck`] and [`gradgradcheck`] compare it with finite differences.
+//! What has no gradient says so. Comparisons, `argmax`, casts to integers and the like answer with plain tensors or variables that are not tracked. `sign`, `floor`,
+//! `ceil` and `round` are constant between their steps: their gradient is 0, as in PyTorch. A user's [`Function`] without a backward refuses a tracked
+//! input when it is applied.
+//!
+//! How to trust a gradient: [`gradcheck`] and [`gradgradcheck`] compare it with finite differences, and [`detect_anomaly`] finds where
+//! a value first became NaN or infinite. For what does not fit into memory: [`checkpoint`], and [`Gradients::accumulate`] over parts of a batch.
 
+mod anomaly;
 mod backward;
 mod check;
+mod checkpoint;
 mod function;
 mod functional;
 mod gradient;
 mod graph;
+mod hook;
 mod ops;
+mod recording;
 mod rules;
 mod var;
 
+pub use anomaly::{Anomaly, Fault, Pass, detect_anomaly};
 pub use backward::{Backward, grad};
 pub use check::{CheckError, Tolerance, gradcheck, gradcheck_with, gradgradcheck, gradgradcheck_with};
+pub use checkpoint::checkpoint;
 pub use function::Function;
-pub use functional::{jvp, vjp};
+pub use functional::{hessian, hvp, jacobian, jvp, vjp};
 pub use gradient::{Gradient, Gradients, Rows};
-pub use graph::{NoGrad, is_recording, live_nodes, no_grad};
+pub use graph::live_nodes;
 pub use ops::Op;
+pub use recording::{NoGrad, is_recording, no_grad};
 pub use rules::lstm::{LstmStates, LstmWeights};
 pub use var::{
     AttentionMask, AttentionOptions, BinaryCrossEntropyOptions, Conv1dOptions, CrossEntropyOptions, Reduction, Var,

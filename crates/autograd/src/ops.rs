@@ -118,6 +118,10 @@ pub enum Op {
     },
     /// The sum of the losses of a linear layer under softmax and cross-entropy.
     LinearCrossEntropy,
+    /// The identity, whose gradient is seen and may be replaced.
+    Hook(Arc<dyn Fn(&Var) -> Option<Var> + Send + Sync>),
+    /// Part of a model that is run again in backward.
+    Checkpoint,
     /// A user's own function.
     Custom(Arc<dyn Function>),
 }
@@ -193,6 +197,8 @@ impl Op {
         Op::Embedding(_) => "embedding",
         Op::Lstm { .. } => "lstm_sequence",
         Op::LinearCrossEntropy => "linear_cross_entropy",
+        Op::Hook(_) => "hook",
+        Op::Checkpoint => "checkpoint",
     }
 
     /// What to save, given which inputs are tracked: an operand whose only use is the gradient of an untracked one is not kept.
@@ -221,7 +227,7 @@ impl Op {
         }
         let g = gradients[0].as_ref().expect("a node is visited where a gradient arrived");
         let one = match self {
-            Op::Leaf | Op::Lstm { .. } | Op::Custom(_) => unreachable!("dealt with before"),
+            Op::Leaf | Op::Lstm { .. } | Op::Custom(_) | Op::Checkpoint => unreachable!("dealt with before"),
             Op::Embedding(index) => return smallvec![Some(indexing::embedding(context, index, g))],
             Op::Binary(op) => return dense(elementwise::binary(*op, context, g)),
             Op::Select(condition) => return dense(elementwise::select(condition, context, g)),
@@ -245,6 +251,7 @@ impl Op {
             Op::Flip(axis) => g.flip(*axis as isize),
             Op::BroadcastTo => g.sum_to(context.shape(0)),
             Op::Gather { axis, index } => indexing::gather(*axis, index, context, g),
+            Op::Hook(hook) => crate::hook::rule(&**hook, g),
         };
         dense([Some(one)])
     }

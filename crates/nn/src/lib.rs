@@ -35,6 +35,7 @@ mod parameter;
 mod pattern;
 pub mod safetensors_file;
 pub mod schedule;
+mod unused;
 
 pub use clip::{clip_factor, global_norm};
 pub use groups::GroupOptions;
@@ -50,3 +51,4 @@ pub use module::{LoadError, Module};
 pub use optimiser::Optimiser;
 pub use parameter::Parameter;
 pub use pattern::{UnmatchedPattern, path_matches};
+pub use unused::unused_parameters;

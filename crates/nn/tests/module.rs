@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use unrolled_autograd::Var;
 use unrolled_nn::{
     Embedding, LayerNorm, Linear, LoadError, Lstm, LstmLayer, LstmState, Module, Optimiser, Parameter, module,
+    unused_parameters,
 };
 use unrolled_tensor::ops::Distribution;
 use unrolled_tensor::random::Key;
@@ -255,4 +256,16 @@ fn a_frozen_parameter_takes_new_values() {
     to.load(&from.state()).unwrap();
     assert_eq!(bits(&to), bits(&from));
     assert!(!to.words.weight.is_trainable() && to.temperature.is_trainable());
+}
+
+#[test]
+fn parameters_without_a_gradient_are_named() {
+    let new = |name: &str| Linear::new(2, 2, 0.5, Key::new(1).purpose(name), &Device::cpu());
+    let mut layers = vec![new("a"), new("b"), new("c")];
+    layers[2].bias.set_trainable(false);
+    let x = Var::constant(Tensor::ones([1, 2], DType::F32, &Device::cpu()));
+    let through = |layers: &[Linear]| layers.iter().fold(x.clone(), |x, layer| layer.forward(&x)).sum(.., false);
+    assert!(unused_parameters(&layers, &through(&layers).backward()).is_empty(), "the frozen one is not missed");
+    let unused = unused_parameters(&layers, &through(&layers[1..2]).backward());
+    assert_eq!(unused, ["0.weight", "0.bias", "2.weight"]);
 }

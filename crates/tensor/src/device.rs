@@ -87,6 +87,32 @@ impl Device {
     }
 }
 
+/// The bytes that live tensors hold on `device` now; with peak and budget: [`Device::memory`].
+///
+/// ```
+/// use unrolled_tensor::{memory_in_use, peak_memory, reset_peak_memory, DType, Device, Tensor};
+/// let device = Device::cpus(1).remove(0);
+/// let x = Tensor::zeros([1000], DType::F64, &device);
+/// assert_eq!(memory_in_use(&device), 8000);
+/// drop(x);
+/// assert_eq!((memory_in_use(&device), peak_memory(&device)), (0, 8000));
+/// reset_peak_memory(&device);
+/// assert_eq!(peak_memory(&device), 0);
+/// ```
+pub fn memory_in_use(device: &Device) -> usize {
+    device.memory().in_use
+}
+
+/// The most bytes that live tensors have held on `device` since the start or [`reset_peak_memory`].
+pub fn peak_memory(device: &Device) -> usize {
+    device.memory().peak
+}
+
+/// Sets the peak of `device` to what is in use now.
+pub fn reset_peak_memory(device: &Device) {
+    device.reset_peak_memory();
+}
+
 impl PartialEq for Device {
     fn eq(&self, other: &Device) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

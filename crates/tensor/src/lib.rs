@@ -31,7 +31,7 @@ mod tensor;
 
 pub use backend::{Backend, Event, Memory, Result, Storage};
 pub use cpu::CpuBackend;
-pub use device::Device;
+pub use device::{Device, memory_in_use, peak_memory, reset_peak_memory};
 pub use dtype::{DType, Element};
 pub use error::{Bytes, DeviceError, catch_device_error};
 pub use half::{bf16, f16};

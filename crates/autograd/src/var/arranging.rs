@@ -3,6 +3,7 @@
 use unrolled_tensor::{Dims, Tensor};
 
 use super::Var;
+use crate::recording::At;
 
 impl Var {
     /// Parts of `axis` of these lengths. Gradient: the parts' gradients one after another.
@@ -20,6 +21,7 @@ impl Var {
     /// Where the lengths do not add up to that of the axis.
     #[track_caller]
     pub fn split(&self, lengths: &[usize], axis: isize) -> Vec<Var> {
+        let _at = At::caller();
         let at = self.axis("split", axis);
         if lengths.iter().try_fold(0usize, |sum, &n| sum.checked_add(n)) != Some(self.shape()[at]) {
             panic!("split: lengths {lengths:?} do not add up to axis {axis} of shape {:?}", self.shape());
@@ -42,6 +44,7 @@ impl Var {
     /// Where `length` is 0.
     #[track_caller]
     pub fn split_every(&self, length: usize, axis: isize) -> Vec<Var> {
+        let _at = At::caller();
         let n = self.shape()[self.axis("split_every", axis)];
         if length == 0 {
             panic!("split_every: parts of length 0 of axis {axis} of shape {:?}", self.shape());
@@ -59,6 +62,7 @@ impl Var {
     /// ```
     #[track_caller]
     pub fn unbind(&self, axis: isize) -> Vec<Var> {
+        let _at = At::caller();
         (0..self.shape()[self.axis("unbind", axis)]).map(|i| self.index(axis, i)).collect()
     }
 
@@ -131,6 +135,7 @@ impl Var {
     /// Where there are more pairs than axes.
     #[track_caller]
     pub fn pad(&self, pairs: &[(usize, usize)], value: f64) -> Var {
+        let _at = At::caller();
         let Some(lead) = self.rank().checked_sub(pairs.len()) else {
             panic!("pad: {} pairs for the axes of shape {:?}", pairs.len(), self.shape());
         };

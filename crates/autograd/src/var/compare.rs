@@ -147,6 +147,7 @@ impl Var {
         self.triangle(self.value.triu(diagonal), |ones| ones.triu(diagonal))
     }
 
+    #[track_caller]
     fn triangle(&self, value: Tensor, of: impl FnOnce(&Tensor) -> Tensor) -> Var {
         let kept = of(&Tensor::ones([self.dim(-2), self.dim(-1)], DType::Bool, self.device()));
         let zero = Var::constant(0.0.beside(&self.value));

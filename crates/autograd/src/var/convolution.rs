@@ -1,6 +1,7 @@
 //! Convolution along one axis.
 
 use super::Var;
+use crate::recording::At;
 
 /// How a [`conv1d`](Var::conv1d) goes over its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,7 @@ impl Var {
     /// ```
     #[track_caller]
     pub fn conv1d(&self, weight: &Var, bias: Option<&Var>, options: Conv1dOptions) -> Var {
+        let _at = At::caller();
         self.check_conv1d(weight, bias, &options);
         let Conv1dOptions { stride, padding, dilation, groups } = options;
         let (batch, channels, outputs, taps) = (self.dim(0), weight.dim(1), weight.dim(0), weight.dim(2));

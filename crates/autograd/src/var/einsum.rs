@@ -3,6 +3,7 @@
 use unrolled_tensor::Dims;
 
 use super::{Var, signed};
+use crate::recording::At;
 
 /// The name of an axis. Those that `...` stands for are counted from the last, since shapes are aligned there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +46,7 @@ impl Var {
     /// ```
     #[track_caller]
     pub fn einsum(equation: &str, operands: &[&Var]) -> Var {
+        let _at = At::caller();
         match Plan::read(equation, operands) {
             Ok(plan) => plan.run(),
             Err(reason) => {

@@ -87,7 +87,8 @@ impl Var {
         &self.value
     }
 
-    /// The value of a leaf, for an update in place; see [`Tensor::storage_mut`]: whoever else still needs the old value keeps it.
+    /// The value of a leaf, for an update in place. A graph that was recorded before keeps the old value, which its backward needs: storage is copied
+    /// where somebody else still holds it ([`Tensor::storage_mut`]), so a change between forward and backward alters no gradient.
     ///
     /// # Panics
     /// Where this is not a leaf.

@@ -1,6 +1,7 @@
 //! Normalisation over the last axis.
 
 use super::Var;
+use crate::recording::At;
 
 impl Var {
     /// `(x − mean)/√(variance + ε) · weight + bias` over the last axis `D`, with the variance divided by D (Ba, Kiros, Hinton 2016): `[.., D]` with
@@ -18,6 +19,7 @@ impl Var {
     /// ```
     #[track_caller]
     pub fn layer_norm(&self, weight: Option<&Var>, bias: Option<&Var>, epsilon: f64) -> Var {
+        let _at = At::caller();
         self.check_features("layer_norm", weight);
         self.check_features("layer_norm", bias);
         let normal = self.wide(|x| {
@@ -43,6 +45,7 @@ impl Var {
     /// ```
     #[track_caller]
     pub fn rms_norm(&self, weight: Option<&Var>, epsilon: f64) -> Var {
+        let _at = At::caller();
         self.check_features("rms_norm", weight);
         let normal = self.wide(|x| x / &x.square().mean(-1, true).affine(1.0, epsilon).sqrt());
         weight.map_or_else(|| normal.clone(), |weight| &normal * weight)

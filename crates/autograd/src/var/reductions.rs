@@ -6,6 +6,7 @@ use unrolled_tensor::{Axes, DType, Dims, Tensor};
 use super::Var;
 use crate::graph::record_one;
 use crate::ops::Op;
+use crate::recording::At;
 
 impl Var {
     /// The sum over `axes`. Gradient: g for each element.
@@ -63,6 +64,7 @@ impl Var {
     /// `work` in f32 where this is f16 or bf16: a sum of many elements would lose its last places there, or pass 65504.
     #[track_caller]
     pub(crate) fn wide(&self, work: impl FnOnce(&Var) -> Var) -> Var {
+        let _at = At::caller();
         match self.dtype() {
             DType::F16 | DType::BF16 => work(&self.cast(DType::F32)).cast(self.dtype()),
             _ => work(self),

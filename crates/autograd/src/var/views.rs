@@ -5,6 +5,7 @@ use unrolled_tensor::{Dims, Tensor};
 use super::Var;
 use crate::graph::record_one;
 use crate::ops::Op;
+use crate::recording::At;
 
 impl Var {
     /// The same elements under another shape; one length may be [`INFER`](unrolled_tensor::INFER).
@@ -199,6 +200,7 @@ impl Var {
     /// ```
     #[track_caller]
     pub fn chunk(&self, parts: usize, axis: isize) -> Vec<Var> {
+        let _at = At::caller();
         let n = self.dim(axis);
         if parts == 0 || !n.is_multiple_of(parts) {
             panic!("chunk: axis {axis} of shape {:?} cannot be cut into {parts} equal parts", self.shape());
@@ -236,6 +238,7 @@ impl Var {
     /// ```
     #[track_caller]
     pub fn stack(parts: &[&Var], axis: isize) -> Var {
+        let _at = At::caller();
         let parts: Vec<Var> = parts.iter().map(|part| part.unsqueeze(axis)).collect();
         Var::concat(&parts.iter().collect::<Vec<_>>(), axis)
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use unrolled_autograd::{Function, Var};
+use unrolled_autograd::{Function, Var, no_grad};
 use unrolled_tensor::{DType, Tensor};
 
 use crate::{leaf, message, values};
@@ -46,4 +46,30 @@ fn an_answer_for_what_is_not_tracked_is_let_go() {
     assert_eq!(z.backward().len(), 1);
     let constant = Var::apply(Arc::new(Answers(|_| unreachable!("not tracked"))), &[&y, &y]).remove(0);
     assert!(!constant.is_tracked());
+}
+
+/// Says that it has no backward, or forgets to.
+struct Bare(bool);
+
+impl Function for Bare {
+    fn name(&self) -> &'static str {
+        "bare"
+    }
+    fn forward(&self, x: &[Tensor]) -> Vec<Tensor> {
+        vec![x[1].exp()]
+    }
+    fn differentiable(&self) -> bool {
+        self.0
+    }
+}
+
+#[test]
+fn a_function_without_a_backward_refuses_tracked_inputs() {
+    let (x, c) = (leaf(&[1.0]), leaf(&[3.0]).detach());
+    let said = message(|| Var::apply(Arc::new(Bare(false)), &[&c, &x]));
+    assert!(said.contains("bare: input 1 is tracked, but the function has no backward: detach the input"), "{said}");
+    assert!(!Var::apply(Arc::new(Bare(false)), &[&c, &x.detach()])[0].is_tracked());
+    assert!(!no_grad(|| Var::apply(Arc::new(Bare(false)), &[&c, &x]))[0].is_tracked());
+    let said = message(|| Var::apply(Arc::new(Bare(true)), &[&c, &x]).remove(0).backward());
+    assert!(said.contains("bare: no backward is written"), "{said}");
 }

@@ -1,8 +1,13 @@
 //! How graphs are recorded, gone through and freed.
 
+mod accumulation;
+mod anomalies;
+mod checkpoints;
 mod custom;
 mod edges;
 mod gradients;
+mod hooks;
+mod jacobians;
 mod memory;
 mod padding;
 mod recording;

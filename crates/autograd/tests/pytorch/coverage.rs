@@ -11,6 +11,8 @@ use crate::operations::OPERATIONS;
 /// Why some names have no case of their own.
 const REASONS: &[(&str, &str)] = &[
     ("leaf", "computes nothing"),
+    ("hook", "computes nothing"),
+    ("checkpoint", "is compared with the same operations without it"),
     ("extreme", "is recorded by max and min"),
     ("lstm_sequence", "is compared with torch.nn.LSTM by the tests of unrolled-nn"),
     ("unary", "is the general form of its names"),

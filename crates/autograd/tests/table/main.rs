@@ -6,6 +6,7 @@ mod attention;
 mod convolution;
 mod einsum;
 mod elementwise;
+mod flow;
 mod fused;
 mod indexing;
 mod losses;
@@ -44,6 +45,7 @@ fn rows() -> Vec<Row> {
         normalisation::rows(),
         losses::rows(),
         attention::rows(),
+        flow::rows(),
     ];
     all.into_iter().flatten().collect()
 }
@@ -134,6 +136,18 @@ fn loss_derivatives() {
 #[test]
 fn attention_derivatives() {
     attention::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn flow_derivatives() {
+    flow::rows().iter().for_each(|row| row.check(CASES));
+}
+
+/// An operation knows where its user called it, not where the library made it of others.
+#[test]
+fn every_operation_knows_its_caller() {
+    let strangers: Vec<String> = rows().iter().flat_map(|row| row.strangers(8)).collect();
+    assert!(strangers.is_empty(), "{strangers:#?}");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! A row of the table, and how it is checked.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::path::Path;
 
 use unrolled_autograd::{Tolerance, Var, gradcheck_with, gradgradcheck_with};
 use unrolled_tensor::Tensor;
@@ -77,6 +80,20 @@ impl Row {
         });
     }
 
+    /// What `cases` cases record that counts as called inside the library.
+    pub fn strangers(&self, cases: u32) -> BTreeSet<String> {
+        let found = RefCell::new(BTreeSet::new());
+        each(&self.name, cases, |s| {
+            let Case { f, inputs } = (self.case)(s);
+            let leaves: Vec<Var> = inputs.into_iter().map(Var::leaf).collect();
+            let trace = f(&leaves).trace();
+            let strangers = trace.iter().filter(|(_, location)| is_inside(location));
+            found.borrow_mut().extend(strangers.map(|(name, at)| format!("{}: {name} at {at}", self.name)));
+            Ok(())
+        });
+        found.into_inner()
+    }
+
     fn derivatives(&self, f: &dyn Fn(&[Var]) -> Var, inputs: &[Tensor]) -> Result<(), String> {
         let tolerance = Tolerance { step: self.step, ..Tolerance::default() };
         gradcheck_with(f, inputs, tolerance).map_err(|error| error.to_string())?;
@@ -100,4 +117,14 @@ fn refused<T>(work: impl FnOnce() -> T, message: &str) -> Result<(), String> {
     let Err(payload) = catch_unwind(AssertUnwindSafe(work)) else { return Err("second order is not refused".into()) };
     let said = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
     said.is_some_and(|said| said.contains(message)).then_some(()).ok_or_else(|| format!("refused with {said:?}"))
+}
+
+/// Whether the library itself calls there. What is called through a pointer to a method counts as called where the method is written.
+fn is_inside(location: &Location<'_>) -> bool {
+    if !location.file().contains("autograd/src/") {
+        return false;
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(location.file());
+    let text = std::fs::read_to_string(path).expect("the file of a call");
+    !text.lines().nth(location.line() as usize - 1).expect("the line of a call").contains("pub fn ")
 }

@@ -1,0 +1,136 @@
+//! What a thread does with the operations that run on it: whether they are recorded, watched, and where they count as called.
+
+use std::cell::Cell;
+use std::panic::Location;
+
+/// Where in a program an operation was called.
+pub(crate) type Site = &'static Location<'static>;
+
+/// All that is kept for a thread, in one place: an operation looks here once.
+struct Thread {
+    /// How many [`NoGrad`] live.
+    paused: Cell<usize>,
+    /// Whether values are looked at; see [`detect_anomaly`](crate::detect_anomaly).
+    watched: Cell<bool>,
+    /// Where operations count as called, if not where they are.
+    site: Cell<Option<Site>>,
+}
+
+thread_local! {
+    static THREAD: Thread = const { Thread { paused: Cell::new(0), watched: Cell::new(false), site: Cell::new(None) } };
+}
+
+/// While it lives, operations on this thread are not recorded. See [`no_grad`].
+///
+/// A guard counts for its own thread only: a worker enters one itself.
+#[derive(Debug)]
+pub struct NoGrad(std::marker::PhantomData<*const ()>);
+
+impl NoGrad {
+    /// Stops recording on this thread until dropped.
+    #[must_use = "recording goes on when the guard is dropped"]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> NoGrad {
+        THREAD.with(|thread| thread.paused.set(thread.paused.get() + 1));
+        NoGrad(std::marker::PhantomData)
+    }
+}
+
+impl Drop for NoGrad {
+    fn drop(&mut self) {
+        THREAD.with(|thread| thread.paused.set(thread.paused.get() - 1));
+    }
+}
+
+/// Runs `work` without recording its operations.
+///
+/// ```
+/// use unrolled_autograd::{no_grad, Var};
+/// use unrolled_tensor::{Device, Tensor};
+/// let x = Var::leaf(Tensor::scalar(2f32, &Device::cpu()));
+/// assert!(!no_grad(|| x.exp()).is_tracked());
+/// assert!(x.exp().is_tracked());
+/// ```
+pub fn no_grad<T>(work: impl FnOnce() -> T) -> T {
+    let _guard = NoGrad::new();
+    work()
+}
+
+/// Whether operations on this thread are recorded now.
+pub fn is_recording() -> bool {
+    THREAD.with(|thread| thread.paused.get() == 0)
+}
+
+/// Whether this thread's values are watched now.
+pub(crate) fn is_watched() -> bool {
+    THREAD.with(|thread| thread.watched.get())
+}
+
+/// Where an operation counts as called: at the caller, unless an [`At`] says otherwise.
+#[track_caller]
+pub(crate) fn site() -> Site {
+    let caller = Location::caller();
+    THREAD.with(|thread| thread.site.get()).unwrap_or(caller)
+}
+
+/// While it lives, operations on this thread count as called at one place: a composite operation's caller, or the forward call
+/// that a rule works for.
+pub(crate) struct At {
+    before: Option<Site>,
+    _of_this_thread: std::marker::PhantomData<*const ()>,
+}
+
+impl At {
+    pub fn new(site: Site) -> At {
+        At::set(Some(site))
+    }
+
+    /// The caller of a composite operation that calls others in closures, which know nothing of their callers.
+    #[track_caller]
+    pub fn caller() -> At {
+        At::new(site())
+    }
+
+    fn set(site: Option<Site>) -> At {
+        let before = THREAD.with(|thread| thread.site.replace(site));
+        At { before, _of_this_thread: std::marker::PhantomData }
+    }
+}
+
+impl Drop for At {
+    fn drop(&mut self) {
+        THREAD.with(|thread| thread.site.set(self.before));
+    }
+}
+
+/// While it lives, this thread's values are watched, or not.
+pub(crate) struct Watch {
+    pub before: bool,
+    _of_this_thread: std::marker::PhantomData<*const ()>,
+}
+
+impl Watch {
+    pub fn new(watched: bool) -> Watch {
+        let before = THREAD.with(|thread| thread.watched.replace(watched));
+        Watch { before, _of_this_thread: std::marker::PhantomData }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        THREAD.with(|thread| thread.watched.set(self.before));
+    }
+}
+
+/// Runs `work` as a forward pass within a backward pass: recorded, and watched where the backward pass is.
+pub(crate) fn forward_again<T>(watched: bool, work: impl FnOnce() -> T) -> T {
+    struct Paused(usize);
+    impl Drop for Paused {
+        fn drop(&mut self) {
+            THREAD.with(|thread| thread.paused.set(self.0));
+        }
+    }
+    let _paused = Paused(THREAD.with(|thread| thread.paused.replace(0)));
+    let (_watch, _at) = (Watch::new(watched), At::set(None));
+    work()
+}
