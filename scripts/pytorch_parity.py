@@ -1,11 +1,15 @@
-"""Records golden values from PyTorch, against which unrolled's tests compare layers, losses, optimisers, translator.
+"""Records golden values from PyTorch for unrolled's tests: operations, layers, losses, optimisers, the translator.
 
-usage: python scripts/pytorch_parity.py [--check] crates/nn/tests/golden crates/seq2seq/tests/golden
+usage: python scripts/pytorch_parity.py [--check] NN SEQ2SEQ AUTOGRAD, each a folder: crates/nn/tests/golden,
+       crates/seq2seq/tests/golden, crates/autograd/tests/golden
 
-The first folder receives the files of single parts, the second those of the whole translator. Every file is then loaded
-again and recomputed from textbook formulas (parity/formulas.py, which shares no code with the rest); --check does only
-that and writes nothing. Needs torch and safetensors, any recent version; recorded with torch 2.15.0, safetensors
-0.8.0 and Python 3.11 on an x86-64 CPU, one thread. All seeds are fixed; another version of torch may change last bits.
+The first folder receives the files of single parts, the second those of the whole translator, the third one file of every
+operation (parity/operations.py says its format). Every file of the first two is then loaded again and recomputed from
+textbook formulas (parity/formulas.py, which shares no code with the rest); the third is recomputed, and its gradients
+compared with finite differences. --check does only that and writes nothing. Needs torch and safetensors, any recent
+version; recorded with torch 2.15.0, safetensors 0.8.0 and Python 3.11 on an x86-64 CPU, one thread. All seeds are fixed:
+the same versions on the same kind of CPU give the same bytes; another version, or in matrix products another kind of CPU,
+may change last bits.
 
 FORMAT. Each case makes two safetensors files, CASE_f64 and CASE_f32. The metadata has one entry, `about`: a JSON object
 with the versions, the case, what it shows and its constants. Integers are i64. Names of tensors:
@@ -36,7 +40,7 @@ from safetensors.torch import save_file
 
 from parity import formulas
 from parity import layers as part
-from parity import translator
+from parity import operations, translator
 from parity.common import EOS, F32, F64, MAX_NORM, PAD, put
 
 LSTM = "2 layers, initial states given; loss = sum(output * r1) + sum(hidden * r2) + sum(cell * r3)"
@@ -88,16 +92,20 @@ def main():
     parser.add_argument("--check", action="store_true", help="recompute the files that are there; write nothing")
     parser.add_argument("nn", type=pathlib.Path, help="folder of single parts, crates/nn/tests/golden")
     parser.add_argument("seq2seq", type=pathlib.Path, help="folder of the translator, crates/seq2seq/tests/golden")
+    parser.add_argument("autograd", type=pathlib.Path, help="folder of operations, crates/autograd/tests/golden")
     arguments = parser.parse_args()
     folders = (arguments.nn, arguments.seq2seq)
     torch.set_num_threads(1)
-    for folder in folders:
+    for folder in (*folders, arguments.autograd):
         folder.mkdir(parents=True, exist_ok=True)
     for case, (folder, *_) in CASES.items():
         if not arguments.check:
             write(case, folders)
         for suffix in ("f64", "f32"):
             print(formulas.check(case, folders[folder] / f"{case}_{suffix}.safetensors"))
+    if not arguments.check:
+        operations.write(arguments.autograd)
+    print(operations.check(arguments.autograd))
 
 
 if __name__ == "__main__":

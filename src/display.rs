@@ -131,16 +131,23 @@ fn overview(started: &Started) -> String {
     )
 }
 
+/// What there is to tell of steps that were skipped and of the loss's scale: nothing as a rule.
+fn scaling(update: &Update) -> String {
+    let scale = update.loss_scale.map(|scale| format!("  scale {scale}")).unwrap_or_default();
+    if update.skipped > 0 { format!("{scale}  {} skipped", HumanCount(update.skipped)) } else { scale }
+}
+
 fn progress(update: &Update, left: Option<f64>) -> String {
     let left = left.map(|seconds| format!("  {} left", duration(seconds))).unwrap_or_default();
     format!(
-        "update {}  epoch {:.2}  loss {:.3}  perplexity {:.2}  gradient {:.2}  rate {}  {} words/s{left}",
+        "update {}  epoch {:.2}  loss {:.3}  perplexity {:.2}  gradient {:.2}  rate {}{}  {} words/s{left}",
         HumanCount(update.update),
         update.epoch,
         update.loss_per_word,
         update.perplexity,
         update.gradient_norm,
         short(update.learning_rate),
+        scaling(update),
         HumanCount(update.words_per_second().round() as u64),
     )
 }
@@ -149,12 +156,13 @@ fn progress(update: &Update, left: Option<f64>) -> String {
 fn compact(update: &Update, left: Option<f64>) -> String {
     let left = left.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     format!(
-        "epoch {:.2} loss {:.3} ppl {:.2} |g| {:.2} lr {} {} words/s{}",
+        "epoch {:.2} loss {:.3} ppl {:.2} |g| {:.2} lr {}{} {} words/s{}",
         update.epoch,
         update.loss_per_word,
         update.perplexity,
         update.gradient_norm,
         short(update.learning_rate),
+        scaling(update).replace("  ", " "),
         HumanCount(update.words_per_second().round() as u64),
         left.map(|left| format!(" {:#} left", HumanDuration(left))).unwrap_or_default(),
     )
@@ -226,6 +234,8 @@ mod tests {
             perplexity: 70.1,
             gradient_norm: 3.5,
             clipped: 0,
+            skipped: 0,
+            loss_scale: None,
             learning_rate: 0.7 / 3.0,
             pairs: 1,
             source_words: 1000,
@@ -301,6 +311,15 @@ mod tests {
         assert_eq!(text, "epoch 0.20 loss 4.250 ppl 70.10 |g| 3.50 lr 0.2333 1,500 words/s 4m left");
         assert!(text.len() <= 80);
         assert!(compact(&update(200, 60.0), None).ends_with("words/s"));
+    }
+
+    #[test]
+    fn a_run_in_f16_shows_its_scale_and_what_was_skipped() {
+        let scaled = Update { loss_scale: Some(65536.0), ..update(200, 60.0) };
+        assert!(progress(&scaled, None).contains("rate 0.2333  scale 65536  1,500 words/s"));
+        let skipped = Update { skipped: 2, ..scaled };
+        assert!(progress(&skipped, None).contains("scale 65536  2 skipped  1,500"));
+        assert!(compact(&skipped, None).ends_with("lr 0.2333 scale 65536 2 skipped 1,500 words/s"));
     }
 
     #[test]

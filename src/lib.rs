@@ -15,6 +15,7 @@
 //! - [`tensor`]: arrays on a device, and the seam that a backend fills.
 //! - [`autograd`]: gradients of any order, gradient checkers.
 //! - [`nn`]: layers, losses, optimisers, checkpoints.
+//! - [`io`]: tensors in files, safetensors and NumPy's.
 //! - [`seq2seq`] (feature `seq2seq`): corpus, translator, training, beam search, BLEU.
 //!
 //! Without the default features only the library for tensors and gradients is built.
@@ -26,16 +27,28 @@ pub mod display;
 pub use device::{DeviceNameError, device, devices};
 pub use unrolled_autograd as autograd;
 pub use unrolled_nn as nn;
+pub use unrolled_nn::io;
 #[cfg(feature = "seq2seq")]
 pub use unrolled_seq2seq as seq2seq;
 pub use unrolled_tensor as tensor;
 
 /// What most programs use.
+///
+/// ```
+/// use unrolled::prelude::*;
+///
+/// let x = Var::leaf(Tensor::arange(6, DType::F64, &Device::cpu()).reshape([2, 3]));
+/// let last = x.at((.., -1)).square().sum(.., false);
+/// assert_eq!(last.backward().get(&x).unwrap().at(0).to_vec::<f64>(), [0.0, 0.0, 4.0]);
+/// ```
 pub mod prelude {
-    pub use unrolled_autograd::{Gradients, Var, gradcheck, no_grad};
-    pub use unrolled_nn::{Embedding, Linear, Lstm, LstmState, Module, Optimiser, Parameter, module};
+    pub use unrolled_autograd::{Function, Gradients, Var, grad, gradcheck, gradgradcheck, no_grad};
+    pub use unrolled_nn::{
+        Dropout, Embedding, LayerNorm, Linear, Lstm, LstmState, Module, Optimiser, Parameter, module,
+    };
+    pub use unrolled_tensor::ops::Distribution;
     pub use unrolled_tensor::random::Key;
-    pub use unrolled_tensor::{DType, Device, Tensor};
+    pub use unrolled_tensor::{DType, Device, Ellipsis, INFER, IntoIndex, NewAxis, Tensor};
 }
 
 /// The README's Rust runs as a test.

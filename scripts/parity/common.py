@@ -9,7 +9,7 @@ PAD, EOS, MAX_NORM = 0, 1, 5.0
 
 def uniform(generator, *shape, limit=1.0):
     """Numbers from U(-limit, limit) in f64."""
-    return (torch.rand(*shape, generator=generator, dtype=F64) * 2 - 1) * limit
+    return (torch.rand(shape, generator=generator, dtype=F64) * 2 - 1) * limit
 
 
 def leaf(tensor):

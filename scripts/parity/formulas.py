@@ -1,6 +1,6 @@
 """Recomputes the golden files of pytorch_parity.py by textbook formulas, in f64, with none of PyTorch's layers.
 
-usage: python scripts/pytorch_parity.py --check crates/nn/tests/golden crates/seq2seq/tests/golden
+usage: python scripts/pytorch_parity.py --check (see there)
 
 Padding never appears here: every sentence is computed alone, at its own length. Softmax and losses use closed forms of
 their gradients, optimisers the papers' formulas; the LSTM's gradients come from autograd through single arithmetic

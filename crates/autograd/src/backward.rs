@@ -213,6 +213,12 @@ fn visit(node: Arc<Node>, gradients: Slots, arrived: &mut Arrived<'_>, keep: boo
             node.op.name()
         );
     };
+    if let (Op::Cast, [Some(Gradient::Rows(rows))]) = (&node.op, &gradients[..]) {
+        // The gradient of a table in another dtype: it stays sparse.
+        let edge = saved.inputs[0].edge.as_ref().expect("a cast is recorded where its operand is tracked");
+        arrived.add(edge, rows.cast(edge.node.outputs[edge.slot].1));
+        return;
+    }
     let gradients: SmallVec<[Option<Var>; 1]> =
         gradients.into_iter().map(|gradient| gradient.map(Gradient::into_var)).collect();
     let context = Context { node: &node, saved: &saved, tracked: arrived.tracked, needed: arrived.needed };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use unrolled_tensor::{Dims, Tensor};
+use unrolled_tensor::{DType, Dims, Tensor};
 
 use crate::Var;
 
@@ -30,6 +30,11 @@ impl Rows {
     /// As large as the table.
     pub fn to_dense(&self) -> Tensor {
         Tensor::zeros(self.shape, self.values.dtype(), self.values.device()).index_add(0, &self.index, &self.values)
+    }
+
+    /// The same rows in another dtype.
+    pub(crate) fn cast(&self, dtype: DType) -> Gradient {
+        Gradient::Rows(Rows { index: self.index.clone(), values: self.values.cast(dtype), shape: self.shape }.into())
     }
 
     fn coalesced(self) -> Rows {

@@ -34,4 +34,6 @@ pub use gradient::{Gradient, Gradients, Rows};
 pub use graph::{NoGrad, is_recording, live_nodes, no_grad};
 pub use ops::Op;
 pub use rules::lstm::{LstmStates, LstmWeights};
-pub use var::Var;
+pub use var::{
+    AttentionMask, AttentionOptions, BinaryCrossEntropyOptions, Conv1dOptions, CrossEntropyOptions, Reduction, Var,
+};

@@ -65,6 +65,13 @@ pub enum Op {
         /// n
         step: usize,
     },
+    /// Sliding windows along an axis.
+    Unfold {
+        /// The axis.
+        axis: usize,
+        /// From one window to the next.
+        step: usize,
+    },
     /// An axis in the opposite order.
     Flip(usize),
     /// Repeated by NumPy's rules.
@@ -169,6 +176,7 @@ impl Op {
         Op::Permute(_) => "permute",
         Op::Narrow { .. } => "narrow",
         Op::StepBy { .. } => "step_by",
+        Op::Unfold { .. } => "unfold",
         Op::Flip(_) => "flip",
         Op::BroadcastTo => "broadcast_to",
         Op::Concat { .. } => "concat",
@@ -223,6 +231,7 @@ impl Op {
             Op::Permute(order) => views::permute(order, g),
             Op::Narrow { axis, start } => views::narrow(*axis, *start, context, g),
             Op::StepBy { axis, step } => views::step_by(*axis, *step, context, g),
+            Op::Unfold { axis, step } => views::unfold(*axis, *step, context, g),
             Op::Flip(axis) => g.flip(*axis as isize),
             Op::BroadcastTo => g.sum_to(context.shape(0)),
             Op::Gather { axis, index } => indexing::gather(*axis, index, context, g),

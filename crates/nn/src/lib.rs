@@ -21,22 +21,32 @@
 
 pub mod checkpoint;
 mod clip;
+mod containers;
 pub mod disk;
+mod groups;
 pub mod initialise;
+pub mod io;
 mod layers;
 pub mod loss;
+mod loss_scaler;
 mod module;
 mod optimiser;
+mod parameter;
+mod pattern;
 pub mod safetensors_file;
 pub mod schedule;
 
 pub use clip::{clip_factor, global_norm};
+pub use groups::GroupOptions;
 pub use layers::dropout::Dropout;
 pub use layers::embedding::Embedding;
 pub use layers::layer_norm::LayerNorm;
 pub use layers::linear::Linear;
 pub use layers::lstm::{Lstm, LstmLayer, LstmState};
+pub use loss_scaler::{LossScaler, ScalerOptions, ScalerState, StepOutcome};
 #[doc(hidden)]
 pub use module::join as path;
-pub use module::{LoadError, Module, Parameter};
+pub use module::{LoadError, Module};
 pub use optimiser::Optimiser;
+pub use parameter::Parameter;
+pub use pattern::{UnmatchedPattern, path_matches};

@@ -1,21 +1,20 @@
 //! What is minimised.
 
-use unrolled_autograd::Var;
+use unrolled_autograd::{CrossEntropyOptions, Var};
 use unrolled_tensor::{DType, Tensor};
 
-/// How the losses of several rows become one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reduction {
-    /// Their sum.
-    Sum,
-    /// Their mean over the rows that count; NaN where none does, as in PyTorch.
-    Mean,
-    /// One loss for each row, 0 for those that do not count.
-    None,
+pub use unrolled_autograd::Reduction;
+
+/// Losses are computed in f32 where their inputs are f16 or bf16: a sum over a batch has no room there.
+fn wide(x: &Var) -> Var {
+    match x.dtype() {
+        DType::F16 | DType::BF16 => x.cast(DType::F32),
+        _ => x.clone(),
+    }
 }
 
 /// The cross-entropy of `logits` `[N, V]` and `targets` (u32 `[N]`): −ln softmax(logits)ₜ for target t. Rows whose target is `ignored` do not count
-/// and get a gradient of exactly 0.
+/// and get a gradient of exactly 0. Of f16 and bf16 it is computed in f32, and is f32. [`Var::cross_entropy`] has more options.
 ///
 /// # Panics
 /// Where the shapes are not these, or a target that counts is outside the vocabulary.
@@ -33,25 +32,7 @@ pub enum Reduction {
 /// ```
 #[track_caller]
 pub fn cross_entropy(logits: &Var, targets: &Tensor, ignored: Option<u32>, reduction: Reduction) -> Var {
-    if logits.rank() != 2 || targets.shape() != &logits.shape()[..1] || targets.dtype() != DType::U32 {
-        panic!(
-            "cross_entropy: logits of shape {:?} with {} targets of shape {:?}",
-            logits.shape(),
-            targets.dtype(),
-            targets.shape()
-        );
-    }
-    let counts = row_weights(targets, ignored, logits.dtype());
-    // An ignored target may be any number: look up word 0 instead, and drop the answer.
-    let index = targets.mul(&counts.cast(DType::U32)).unsqueeze(1);
-    let chosen = logits.log_softmax(1).gather(1, &index).squeeze(1);
-    let zero = Var::constant(chosen.tensor().zeros_like());
-    let losses = Var::select(&counts.cast(DType::Bool), &-chosen, &zero);
-    match reduction {
-        Reduction::None => losses,
-        Reduction::Sum => losses.sum(.., false),
-        Reduction::Mean => losses.sum(.., false) / Var::constant(counts.sum(.., false)),
-    }
+    wide(logits).cross_entropy(targets, CrossEntropyOptions { ignore_index: ignored, reduction, ..Default::default() })
 }
 
 /// 1 for each target that counts, 0 for those that are `ignored`: `[N]` of `dtype`.
@@ -62,8 +43,11 @@ pub fn row_weights(targets: &Tensor, ignored: Option<u32>, dtype: DType) -> Tens
     }
 }
 
-/// The mean of (a − b)².
+/// The mean of (a − b)² ([`Var::mse_loss`]); of f16 and bf16 it is computed in f32, and is f32.
+///
+/// # Panics
+/// Where the shapes differ.
 #[track_caller]
 pub fn mean_squared_error(a: &Var, b: &Var) -> Var {
-    (a - b).square().mean(.., false)
+    wide(a).mse_loss(&wide(b), Reduction::Mean)
 }

@@ -1,70 +1,10 @@
-//! Parameters, and how a model names them.
+//! How a model names its parameters.
 
 use std::collections::BTreeMap;
 
-use unrolled_autograd::Var;
-use unrolled_tensor::Tensor;
+use unrolled_tensor::{DType, Tensor};
 
-/// A tensor that is learnt: a leaf that an optimiser changes in place.
-#[derive(Clone, Debug)]
-pub struct Parameter {
-    var: Var,
-}
-
-impl Parameter {
-    /// A parameter that starts as `value`.
-    ///
-    /// # Panics
-    /// Where the dtype is not a float.
-    #[track_caller]
-    pub fn new(value: Tensor) -> Parameter {
-        Parameter { var: Var::leaf(value) }
-    }
-
-    /// The variable, for use in a model's forward.
-    pub fn var(&self) -> &Var {
-        &self.var
-    }
-
-    /// The value.
-    pub fn tensor(&self) -> &Tensor {
-        self.var.tensor()
-    }
-
-    /// The value, for an update in place. Whoever else holds the old value keeps it.
-    ///
-    /// # Panics
-    /// Where the parameter is frozen.
-    #[track_caller]
-    pub fn tensor_mut(&mut self) -> &mut Tensor {
-        self.var.value_mut()
-    }
-
-    /// Replaces the value.
-    ///
-    /// # Panics
-    /// Where shape or dtype differ.
-    #[track_caller]
-    pub fn set(&mut self, value: Tensor) {
-        if value.shape() != self.tensor().shape() || value.dtype() != self.tensor().dtype() {
-            panic!("a parameter of shape {:?} cannot become {:?}", self.tensor().shape(), value.shape());
-        }
-        self.var = if self.is_trainable() { Var::leaf(value) } else { Var::constant(value) };
-    }
-
-    /// Whether gradients are asked for it.
-    pub fn is_trainable(&self) -> bool {
-        self.var.is_tracked()
-    }
-
-    /// From now on it is not learnt, or learnt again.
-    pub fn set_trainable(&mut self, trainable: bool) {
-        if trainable != self.is_trainable() {
-            let value = self.tensor().clone();
-            self.var = if trainable { Var::leaf(value) } else { Var::constant(value) };
-        }
-    }
-}
+use crate::{Parameter, UnmatchedPattern, path_matches};
 
 /// Something with parameters, each under a path such as `encoder.lstm.0.weight_hh`.
 ///
@@ -93,6 +33,67 @@ pub trait Module {
     /// How many numbers are learnt.
     fn parameter_count(&self) -> usize {
         self.parameters().iter().map(|(_, parameter)| parameter.tensor().elements()).sum()
+    }
+
+    /// The same module with its parameters in `dtype`, for computing in f16 or bf16 while what is learnt stays in f32. The copy shares the
+    /// parameters: gradients pass through the conversion to this module's own parameters and arrive in their dtype. So a copy is made for each
+    /// step, after the one before has changed the parameters; and dropped before the step, which would else copy what both share.
+    ///
+    /// ```
+    /// use unrolled_autograd::Var;
+    /// use unrolled_nn::{Linear, Module};
+    /// use unrolled_tensor::{random::Key, DType, Device, Tensor};
+    ///
+    /// let device = Device::cpu();
+    /// let layer = Linear::new(3, 2, 0.1, Key::new(1), &device);
+    /// let x = Var::constant(Tensor::ones([4, 3], DType::BF16, &device));
+    /// let y = layer.in_dtype(DType::BF16).forward(&x);
+    /// assert_eq!(y.dtype(), DType::BF16);
+    /// let gradients = y.sum(.., false).backward();
+    /// assert_eq!(gradients.get(layer.bias.var()).unwrap().to_vec::<f32>(), [4.0, 4.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// Where `dtype` is not a float. The copy's parameters panic where something would change them.
+    #[must_use]
+    #[track_caller]
+    fn in_dtype(&self, dtype: DType) -> Self
+    where
+        Self: Sized + Clone,
+    {
+        let mut copy = self.clone();
+        for (_, parameter) in copy.parameters_mut() {
+            *parameter = parameter.converted(dtype);
+        }
+        copy
+    }
+
+    /// The parameters whose paths [match](path_matches) `pattern` are not learnt from now on. Answers how many they are.
+    ///
+    /// ```
+    /// use unrolled_nn::{Linear, Module};
+    /// use unrolled_tensor::{random::Key, Device};
+    /// let mut layers = vec![Linear::new(3, 2, 0.1, Key::new(1), &Device::cpu()); 2];
+    /// assert_eq!(layers.freeze("0")?, 2);
+    /// assert!(!layers[0].bias.is_trainable() && layers[1].bias.is_trainable());
+    /// assert_eq!(layers.unfreeze("*.bias")?, 2);
+    /// assert!(layers[0].bias.is_trainable() && !layers[0].weight.is_trainable());
+    /// assert!(layers.freeze("2").is_err());
+    /// # Ok::<(), unrolled_nn::UnmatchedPattern>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Where no parameter matches.
+    fn freeze(&mut self, pattern: &str) -> Result<usize, UnmatchedPattern> {
+        set_trainable(self.parameters_mut(), pattern, false)
+    }
+
+    /// The parameters whose paths [match](path_matches) `pattern` are learnt again. Answers how many they are.
+    ///
+    /// # Errors
+    /// Where no parameter matches.
+    fn unfreeze(&mut self, pattern: &str) -> Result<usize, UnmatchedPattern> {
+        set_trainable(self.parameters_mut(), pattern, true)
     }
 
     /// The values by path, sharing their storage.
@@ -129,6 +130,22 @@ pub trait Module {
     }
 }
 
+fn set_trainable(
+    parameters: Vec<(String, &mut Parameter)>,
+    pattern: &str,
+    trainable: bool,
+) -> Result<usize, UnmatchedPattern> {
+    let (mut chosen, mut paths) = (0, Vec::new());
+    for (path, parameter) in parameters {
+        if path_matches(pattern, &path) {
+            parameter.set_trainable(trainable);
+            chosen += 1;
+        }
+        paths.push(path);
+    }
+    if chosen > 0 { Ok(chosen) } else { Err(UnmatchedPattern { pattern: pattern.to_owned(), paths }) }
+}
+
 /// Why a model does not take some saved values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
@@ -156,50 +173,13 @@ pub enum LoadError {
     },
 }
 
-impl Module for Parameter {
-    fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a Parameter)>) {
-        found.push((path.to_owned(), self));
-    }
-
-    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut Parameter)>) {
-        found.push((path.to_owned(), self));
-    }
-}
-
 /// `path.name`, or just `name` at the top.
 pub fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-impl<M: Module> Module for Vec<M> {
-    fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a Parameter)>) {
-        for (i, module) in self.iter().enumerate() {
-            module.collect(&join(path, &i.to_string()), found);
-        }
-    }
-
-    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut Parameter)>) {
-        for (i, module) in self.iter_mut().enumerate() {
-            module.collect_mut(&join(path, &i.to_string()), found);
-        }
-    }
-}
-
-impl<M: Module> Module for Option<M> {
-    fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a Parameter)>) {
-        if let Some(module) = self {
-            module.collect(path, found);
-        }
-    }
-
-    fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut Parameter)>) {
-        if let Some(module) = self {
-            module.collect_mut(path, found);
-        }
-    }
-}
-
-/// Implements [`Module`] for a struct: each named field is a module and gives its name to the path. A field after `flatten` gives none.
+/// Implements [`Module`] for a struct: each field that is listed is a module and gives its name to the path. A field after `flatten` gives none. A field
+/// that is not listed (a size, a rate, a key) is none.
 ///
 /// ```
 /// use unrolled_nn::{module, Linear, Module};
@@ -212,9 +192,51 @@ impl<M: Module> Module for Option<M> {
 /// let pair = Pair { first: new("first"), second: new("second") };
 /// assert_eq!(pair.parameters()[2].0, "second.weight");
 /// ```
+///
+/// `Vec`s, arrays, tuples, `Option`s and `Box`es of modules are modules, and so is a struct of structs; of a tuple struct the fields are numbers.
+///
+/// ```
+/// use unrolled_nn::{module, LayerNorm, Linear, Module, Parameter};
+/// use unrolled_tensor::{random::Key, Device, Tensor};
+///
+/// struct Scale(Parameter, f64);
+/// module!(Scale { 0 });
+///
+/// struct Network {
+///     heads: [Linear; 2],
+///     norms: (LayerNorm, Option<LayerNorm>),
+///     rest: Box<dyn Module>,
+///     stack: Vec<Scale>,
+///     width: usize,
+/// }
+/// module!(Network { heads, norms, rest, stack });
+///
+/// let device = Device::cpu();
+/// let width = 3;
+/// let network = Network {
+///     heads: [1, 2].map(|seed| Linear::new(width, width, 0.1, Key::new(seed), &device)),
+///     norms: (LayerNorm::new(width, &device), None),
+///     rest: Box::new(Scale(Parameter::new(Tensor::scalar(1f32, &device)), 0.5)),
+///     stack: vec![Scale(Parameter::new(Tensor::scalar(2f32, &device)), 0.5)],
+///     width,
+/// };
+/// let paths: Vec<String> = network.parameters().into_iter().map(|(path, _)| path).collect();
+/// assert_eq!(paths[..4], ["heads.0.weight", "heads.0.bias", "heads.1.weight", "heads.1.bias"]);
+/// assert_eq!(paths[4..], ["norms.0.weight", "norms.0.bias", "rest.0", "stack.0.0"]);
+/// # assert_eq!(network.width, 3);
+/// # assert_eq!(network.stack[0].1, 0.5);
+/// ```
+///
+/// A field that the struct does not have is the compiler's own error:
+///
+/// ```compile_fail,E0609
+/// use unrolled_nn::{module, Parameter};
+/// struct Scale { factor: Parameter }
+/// module!(Scale { facter }); // error[E0609]: no field `facter` on type `&Scale`
+/// ```
 #[macro_export]
 macro_rules! module {
-    ($type:ty { $($field:ident),* $(,)? }) => {
+    ($type:ty { $($field:tt),* $(,)? }) => {
         impl $crate::Module for $type {
             fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a $crate::Parameter)>) {
                 $($crate::Module::collect(&self.$field, &$crate::path(path, stringify!($field)), found);)*
@@ -224,7 +246,7 @@ macro_rules! module {
             }
         }
     };
-    ($type:ty { flatten $field:ident }) => {
+    ($type:ty { flatten $field:tt }) => {
         impl $crate::Module for $type {
             fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a $crate::Parameter)>) {
                 $crate::Module::collect(&self.$field, path, found);

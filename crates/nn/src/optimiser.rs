@@ -6,8 +6,9 @@ use unrolled_autograd::{Gradient, Gradients};
 use unrolled_tensor::Tensor;
 use unrolled_tensor::ops::Update;
 
+use crate::groups::{GroupOptions, Groups, decayed};
 use crate::module::LoadError;
-use crate::{Module, Parameter};
+use crate::{Module, Parameter, UnmatchedPattern};
 
 /// A rule for turning gradients into steps, and what it remembers of each parameter.
 ///
@@ -18,12 +19,13 @@ pub struct Optimiser {
     rule: Update,
     steps: u64,
     state: BTreeMap<String, Vec<Tensor>>,
+    groups: Groups,
 }
 
 impl Optimiser {
     /// An optimiser of any rule.
     pub fn new(rule: Update) -> Optimiser {
-        Optimiser { rule, steps: 0, state: BTreeMap::new() }
+        Optimiser { rule, steps: 0, state: BTreeMap::new(), groups: Groups::default() }
     }
 
     /// Plain SGD: p ← p − rate · g.
@@ -48,6 +50,40 @@ impl Optimiser {
         Optimiser::new(Update::Adam { beta1, beta2, epsilon, weight_decay, decoupled: true })
     }
 
+    /// Treats the parameters whose paths [match](crate::path_matches) `pattern` by these options. Of several groups that match a parameter the first
+    /// one added counts. What is saved and loaded does not depend on groups, so they can change when a run is resumed.
+    ///
+    /// ```
+    /// use unrolled_nn::{GroupOptions, Optimiser};
+    /// // Weight decay for weights alone, and a slow encoder.
+    /// let optimiser = Optimiser::adam_w(0.01)
+    ///     .group("*.bias", GroupOptions { weight_decay: Some(0.0), ..Default::default() })
+    ///     .group("encoder", GroupOptions { rate_factor: 0.1, ..Default::default() });
+    /// # let _ = optimiser;
+    /// ```
+    ///
+    /// # Panics
+    /// Where a number is negative or not finite. A pattern that matches nothing panics in [`step`](Optimiser::step).
+    #[must_use]
+    #[track_caller]
+    pub fn group(mut self, pattern: impl Into<String>, options: GroupOptions) -> Optimiser {
+        self.groups.add(pattern.into(), options);
+        self
+    }
+
+    /// Checks that each group has a parameter of `module`: one that matches none is a mistyped one.
+    ///
+    /// # Errors
+    /// Where one has none: the first such.
+    pub fn check_groups(&self, module: &dyn Module) -> Result<(), UnmatchedPattern> {
+        self.groups.check(module)
+    }
+
+    /// How the parameter of that path is treated.
+    pub fn options_of(&self, path: &str) -> GroupOptions {
+        self.groups.of(path)
+    }
+
     /// The rule.
     pub fn rule(&self) -> &Update {
         &self.rule
@@ -61,24 +97,37 @@ impl Optimiser {
     /// One step of `rate` along the gradients times `scale` (the clip factor), which are used up. Parameters without a gradient stay.
     ///
     /// # Panics
-    /// With a [`DeviceError`](unrolled_tensor::DeviceError) where memory for the state is lacking.
+    /// With a [`DeviceError`](unrolled_tensor::DeviceError) where memory for the state is lacking. Where a [group](Optimiser::group) matches no
+    /// parameter, or `module` is a [copy](Module::in_dtype) in another dtype.
     #[track_caller]
     pub fn step(&mut self, module: &mut dyn Module, gradients: &mut Gradients, rate: f64, scale: f64) {
+        if let Err(error) = self.groups.check(module) {
+            panic!("step: {error}");
+        }
         self.steps += 1;
         let corrections = match self.rule {
             Update::Adam { beta1, beta2, .. } => [beta1, beta2].map(|beta| 1.0 - beta.powf(self.steps as f64)),
             _ => [1.0, 1.0],
         };
-        // In f64, since parameters may be: the rule's arithmetic rounds them to its own type.
-        let hyper = [rate, scale, corrections[0], corrections[1]];
         for (path, parameter) in module.parameters_mut() {
+            parameter.check_original("step");
             if let Some(gradient) = gradients.take(parameter.var()) {
-                self.change(&path, parameter, gradient, hyper);
+                let options = self.groups.of(&path);
+                let hyper = [rate * options.rate_factor, scale, corrections[0], corrections[1]];
+                self.change(&path, parameter, gradient, options, hyper);
             }
         }
     }
 
-    fn change(&mut self, path: &str, parameter: &mut Parameter, gradient: Gradient, hyper: [f64; 4]) {
+    fn change(
+        &mut self,
+        path: &str,
+        parameter: &mut Parameter,
+        gradient: Gradient,
+        options: GroupOptions,
+        mut hyper: [f64; 4],
+    ) {
+        let (rule, decay) = options.applied(&self.rule);
         let value = parameter.tensor_mut();
         let device = value.device().clone();
         let states = self.rule.states();
@@ -86,12 +135,17 @@ impl Optimiser {
             .state
             .entry(path.to_owned())
             .or_insert_with(|| (0..states).map(|_| Tensor::zeros(value.shape(), value.dtype(), &device)).collect());
-        let hyper = Tensor::from_slice(&hyper, [4], &device);
         let (gradient, rows) = match &gradient {
             Gradient::Dense(gradient) => (gradient.tensor(), None),
             Gradient::Rows(rows) => (&rows.values, Some(&rows.index)),
         };
-        value.update(&self.rule, gradient, rows, state, &hyper);
+        let with_decay = (decay > 0.0).then(|| decayed(gradient, value, rows, hyper[1], decay));
+        if with_decay.is_some() {
+            hyper[1] = 1.0;
+        }
+        // In f64, since parameters may be: the rule's arithmetic rounds them to its own type.
+        let hyper = Tensor::from_slice(&hyper, [4], &device);
+        value.update(&rule, with_decay.as_ref().unwrap_or(gradient), rows, state, &hyper);
     }
 
     /// What must be saved to go on later: the state of each parameter as `path.0`, `path.1`.

@@ -113,6 +113,12 @@ pub struct Update {
     pub gradient_norm: f64,
     /// How many of the updates were clipped.
     pub clipped: u64,
+    /// How many of the updates were not made, because their loss or gradient was not finite.
+    #[serde(default)]
+    pub skipped: u64,
+    /// What the loss of the last update was multiplied by, with precision "f16".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<f64>,
     /// Of the last update.
     pub learning_rate: f64,
     /// Sentence pairs since the last event.
@@ -309,6 +315,8 @@ mod tests {
             perplexity: 70.1,
             gradient_norm: 3.5,
             clipped: 7,
+            skipped: 1,
+            loss_scale: Some(32768.0),
             learning_rate: 0.7,
             pairs: 12_800,
             source_words: 1000,
@@ -370,6 +378,16 @@ mod tests {
         let Event::Update(read) = serde_json::from_str(&line).unwrap() else { panic!("{line}") };
         assert!(read.perplexity.is_nan() && read.gradient_norm.is_nan());
         assert_eq!(read.loss_per_word, 4.25);
+    }
+
+    #[test]
+    fn a_report_of_a_run_in_f32_says_nothing_of_a_scale_and_older_ones_can_be_read() {
+        let report = Update { skipped: 0, loss_scale: None, ..update() };
+        let mut line = serde_json::to_value(Event::Update(report.clone())).unwrap();
+        let fields = line.as_object_mut().unwrap();
+        assert!(!fields.contains_key("loss_scale"));
+        fields.remove("skipped");
+        assert_eq!(serde_json::from_value::<Event>(line).unwrap(), Event::Update(report));
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The paper's training step: gradient of the summed loss divided by the sentences, clipped by its global norm, one step of the optimiser.
 
-use unrolled_nn::{Module, Optimiser, clip_factor, global_norm};
+use unrolled_autograd::Var;
+use unrolled_nn::{LossScaler, Module, Optimiser, StepOutcome, clip_factor, global_norm};
+use unrolled_tensor::DType;
 use unrolled_tensor::ops::Update as Rule;
 use unrolled_tensor::random::Key;
 
 use crate::batch::Batch;
-use crate::config::{self, Config, Normalise};
+use crate::config::{self, Config, Normalise, Precision};
 use crate::model::{DeviceBatch, Model};
 
 /// A model that learns: with its optimiser and the recipe's numbers.
@@ -15,6 +17,8 @@ pub struct Trainer {
     pub model: Model,
     /// What turns gradients into steps.
     pub optimiser: Optimiser,
+    /// What scales the loss, where the recipe's precision is f16.
+    pub scaler: Option<LossScaler>,
     recipe: Recipe,
 }
 
@@ -29,6 +33,8 @@ pub struct Recipe {
     pub dropout: bool,
     /// What everything random in training is drawn from.
     pub key: Key,
+    /// What forward and backward compute in. The model's parameters stay as they are.
+    pub precision: Precision,
 }
 
 /// What one step did.
@@ -44,6 +50,10 @@ pub struct StepReport {
     pub clipped: bool,
     /// False where the loss or the norm was not finite; the parameters then stayed as they were.
     pub taken: bool,
+    /// What the loss was multiplied by, in f16.
+    pub loss_scale: Option<f64>,
+    /// Whether the step was not taken because of that factor, which has fallen then: all is well with the model.
+    pub overflowed: bool,
 }
 
 /// The optimiser that a configuration asks for.
@@ -71,6 +81,7 @@ impl Recipe {
             clip_norm: config.clip_norm,
             dropout: config.dropout > 0.0,
             key: Key::new(config.seed).purpose("training"),
+            precision: config.precision,
         }
     }
 }
@@ -78,7 +89,8 @@ impl Recipe {
 impl Trainer {
     /// A trainer of a model with a fresh optimiser.
     pub fn new(model: Model, optimiser: Optimiser, recipe: Recipe) -> Trainer {
-        Trainer { model, optimiser, recipe }
+        let scaler = (recipe.precision == Precision::F16).then(LossScaler::new);
+        Trainer { model, optimiser, scaler, recipe }
     }
 
     /// One step on a batch; `update` (from 0) names the step for dropout.
@@ -88,22 +100,60 @@ impl Trainer {
     pub fn step(&mut self, batch: &Batch, update: u64, rate: f64) -> StepReport {
         let on_device = DeviceBatch::new(batch, self.model.device());
         let predictions = batch.target_words + batch.sentences() as u64;
-        let dropout = self.recipe.dropout.then(|| self.recipe.key.purpose("dropout").at(update));
-        let loss = self.model.loss(&on_device, dropout);
-        let mut gradients = loss.backward();
         let divisor = match self.recipe.normalise {
             Normalise::Sentences => batch.sentences() as f64,
             Normalise::Words => predictions as f64,
         };
+        let dropout = self.recipe.dropout.then(|| self.recipe.key.purpose("dropout").at(update));
+        let loss = self.loss(&on_device, dropout);
+        let loss_scale = self.scaler.as_ref().map(LossScaler::factor);
+        let (norm, taken) = match self.scaler {
+            Some(_) => self.scaled_step(&loss, divisor, rate),
+            None => self.plain_step(&loss, divisor, rate),
+        };
+        let loss = loss.tensor().to_f64_vec()[0];
+        StepReport {
+            loss,
+            predictions,
+            gradient_norm: norm,
+            clipped: taken && clip_factor(norm, self.recipe.clip_norm) < 1.0,
+            taken,
+            loss_scale,
+            overflowed: !taken && loss.is_finite() && self.scaler.as_ref().is_some_and(LossScaler::can_fall),
+        }
+    }
+
+    /// The summed loss, in f32; whatever else is on the way to it in the recipe's precision.
+    fn loss(&self, batch: &DeviceBatch, dropout: Option<Key>) -> Var {
+        match self.recipe.precision.dtype() {
+            DType::F32 => self.model.loss(batch, dropout),
+            dtype => self.model.in_dtype(dtype).loss(batch, dropout),
+        }
+    }
+
+    /// The global norm, and whether a step was taken.
+    fn plain_step(&mut self, loss: &Var, divisor: f64, rate: f64) -> (f64, bool) {
+        let mut gradients = loss.backward();
         // The division is put off to the optimiser's step, where it costs nothing.
         let norm = global_norm(&self.model, &gradients) / divisor;
         let factor = clip_factor(norm, self.recipe.clip_norm);
-        let loss = loss.tensor().to_f64_vec()[0];
-        let taken = loss.is_finite() && norm.is_finite();
+        let taken = loss.tensor().to_f64_vec()[0].is_finite() && norm.is_finite();
         if taken {
             self.optimiser.step(&mut self.model, &mut gradients, rate, factor / divisor);
         }
-        StepReport { loss, predictions, gradient_norm: norm, clipped: factor < 1.0, taken }
+        (norm, taken)
+    }
+
+    /// As [`plain_step`](Self::plain_step) of the scaled loss, which is divided before: f16 has no room for a whole batch's sum.
+    fn scaled_step(&mut self, loss: &Var, divisor: f64, rate: f64) -> (f64, bool) {
+        let Trainer { model, optimiser, scaler: Some(scaler), recipe } = self else {
+            unreachable!("asked for where there is a scaler");
+        };
+        let mut gradients = scaler.scale(&(loss * (1.0 / divisor))).backward();
+        match scaler.step(optimiser, model, &mut gradients, rate, recipe.clip_norm) {
+            StepOutcome::Taken { norm } => (norm, true),
+            StepOutcome::Skipped { .. } => (f64::INFINITY, false),
+        }
     }
 
     /// How many numbers are learnt.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use unrolled_nn::{Module, Optimiser};
 use unrolled_seq2seq::batch::Batch;
-use unrolled_seq2seq::config::Normalise;
+use unrolled_seq2seq::config::{Normalise, Precision};
 use unrolled_seq2seq::model::{DeviceBatch, Model, Sizes};
 use unrolled_seq2seq::numbered::NumberedCorpus;
 use unrolled_seq2seq::training::{Recipe, Trainer};
@@ -48,7 +48,7 @@ fn bits(model: &Model) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn recipe(dropout: bool) -> Recipe {
-    Recipe { normalise: Normalise::Sentences, clip_norm: 5.0, dropout, key: Key::new(4) }
+    Recipe { normalise: Normalise::Sentences, clip_norm: 5.0, dropout, key: Key::new(4), precision: Precision::F32 }
 }
 
 fn sentences() -> impl Strategy<Value = Vec<(Vec<u32>, Vec<u32>)>> {

@@ -94,6 +94,20 @@ impl Layout {
         out
     }
 
+    /// Windows of `size` along `axis`, each `step` after the one before: `axis` counts them, a new last axis goes through each. The axis must
+    /// hold at least one.
+    pub fn unfold(&self, axis: usize, size: usize, step: usize) -> Layout {
+        let mut out = self.clone();
+        out.dims[axis] = (self.dims[axis] - size) / step + 1;
+        out.dims.push(size);
+        out.strides.push(self.strides[axis]);
+        // Of one window no step is taken, and a very long one would overflow.
+        if out.dims[axis] > 1 {
+            out.strides[axis] *= step as isize;
+        }
+        out
+    }
+
     /// `axis` in the opposite order.
     pub fn flip(&self, axis: usize) -> Layout {
         let mut out = self.clone();

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use unrolled_tensor::fused::{CrossEntropyArgs, LstmArgs, LstmOutputGradients};
 use unrolled_tensor::ops::{Distribution, Reduce, Unary, Update};
 use unrolled_tensor::random::Key;
-use unrolled_tensor::{DType, Device, INFER, Tensor};
+use unrolled_tensor::{DType, Device, Ellipsis, INFER, IntoIndex, NewAxis, Tensor};
 
 /// The message of the panic that `work` ends in, and the file that it points at.
 fn message(work: impl FnOnce()) -> String {
@@ -60,6 +60,16 @@ fn messages_name_the_operation_and_both_shapes() {
         (&|| drop(a.narrow(0, usize::MAX, 2)), &["narrow", "[2, 3]"]),
         (&|| drop(a.index(-1, 3)), &["index", "3", "axis -1", "[2, 3]"]),
         (&|| drop(a.step_by(0, 0)), &["step_by", "0"]),
+        (&|| drop(a.at((0, 3))), &["at", "index 3", "axis 1", "[2, 3]"]),
+        (&|| drop(a.at(usize::MAX)), &["at", "axis 0", "[2, 3]"]),
+        (&|| drop(a.at((-3, ..))), &["at", "index -3", "axis 0", "[2, 3]"]),
+        (&|| drop(a.at((.., 1..=3))), &["at", "1..=3", "axis 1", "[2, 3]"]),
+        (&|| drop(a.at((Ellipsis, (-4..).every(2)))), &["at", "(-4..).every(2)", "axis 1", "[2, 3]"]),
+        (&|| drop(a.at((std::ops::Range { start: 2, end: 1 }, 0))), &["at", "2..1", "before", "axis 0", "[2, 3]"]),
+        (&|| drop(a.at((0, 0, 0))), &["at", "3 indices", "2 axes", "[2, 3]"]),
+        (&|| drop(a.at((Ellipsis, Ellipsis))), &["at", "2 ellipses", "[2, 3]"]),
+        (&|| _ = (..).every(0), &["every", "0"]),
+        (&|| _ = NewAxis.every(2), &["every", "NewAxis"]),
         (&|| drop(a.squeeze(0)), &["squeeze", "axis 0", "[2, 3]"]),
         (&|| drop(a.unsqueeze(4)), &["unsqueeze", "4", "[2, 3]"]),
         (&|| drop(a.chunk(2, 1)), &["chunk", "axis 1", "[2, 3]", "2"]),

@@ -1,8 +1,8 @@
 //! Matrix products, and the linear layer under softmax and cross-entropy.
 
-use unrolled_tensor::Tensor;
 use unrolled_tensor::fused::cross_entropy::{merge, weighted_losses};
 use unrolled_tensor::fused::{CrossEntropy, CrossEntropyArgs, CrossEntropyGradients};
+use unrolled_tensor::{DType, Tensor};
 
 use super::Context;
 use crate::Var;
@@ -29,7 +29,7 @@ pub(crate) fn linear_cross_entropy(context: &Context<'_>, g: &Var) -> [Option<Va
 impl Var {
     /// Σ_n w_n (ln Σ_v e^{z_nv} − z_{n,target}) with logits z = h Wᵀ + b, as one operation that never holds all logits: `self` is the
     /// hidden state `[N, H]`, `weight` `[V, H]`, `bias` `[V]`, `targets` u32 `[N]`, `row_weights` `[N]` (0 for padding, whose
-    /// gradients are exactly 0). The answer has one element. First derivatives only.
+    /// gradients are exactly 0). The answer has one element; of f16 and bf16 it is computed in f32, and is f32. First derivatives only.
     ///
     /// # Panics
     /// Where the shapes do not fit, or a target is outside the vocabulary.
@@ -60,6 +60,12 @@ impl Var {
             row_weights,
             offset: 0,
         };
+        if matches!(self.dtype(), DType::F16 | DType::BF16) {
+            args.sizes();
+            let [hidden, weight, bias] = [self, weight, bias].map(|x| x.cast(DType::F32));
+            let row_weights = row_weights.cast(DType::F32);
+            return hidden.linear_cross_entropy_split(&weight, &bias, targets, &row_weights, slices);
+        }
         let inputs = [self, weight, bias];
         let tracked = crate::is_recording() && inputs.iter().any(|input| input.is_tracked());
         let made =

@@ -37,6 +37,23 @@ pub(crate) fn step_by(axis: usize, step: usize, context: &Context<'_>, g: &Var) 
     zeros.scatter_add(axis as isize, &places, g)
 }
 
+/// Overlap-add: each element gets the gradients of all windows that it is in.
+pub(crate) fn unfold(axis: usize, step: usize, context: &Context<'_>, g: &Var) -> Var {
+    let (windows, size) = (g.shape()[axis], g.shape()[g.rank() - 1]);
+    let starts = Tensor::arange(windows, DType::U32, g.device()).affine(step as f64, 0.0);
+    let places = starts.unsqueeze(1).add(&Tensor::arange(size, DType::U32, g.device())).flatten();
+    // The window's own axis behind the axis that counts windows, both as one.
+    let mut order: Vec<isize> = (0..g.rank() as isize - 1).collect();
+    order.insert(axis + 1, -1);
+    let mut shape = Dims::from(context.shape(0));
+    shape[axis] = windows * size;
+    let mut column = vec![1; shape.len()];
+    column[axis] = windows * size;
+    let places = places.reshape(&column).broadcast_to(&shape);
+    let zeros = Var::constant(Tensor::zeros(context.shape(0), g.dtype(), g.device()));
+    zeros.scatter_add(axis as isize, &places, &g.permute(order).reshape(&shape))
+}
+
 pub(crate) fn concat(
     axis: usize,
     lengths: &[usize],

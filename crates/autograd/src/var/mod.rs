@@ -1,7 +1,13 @@
 //! The tracked tensor; its operations are in the files beside this one.
 
+mod at;
+mod attention;
+mod convolution;
+mod einsum;
 mod elementwise;
 mod indexing;
+mod losses;
+mod normalisation;
 mod operators;
 mod products;
 mod reductions;
@@ -16,6 +22,10 @@ use unrolled_tensor::{Axes, DType, Device, Dims, Tensor};
 
 use crate::graph::{Edge, Extra, Node, Saved};
 use crate::ops::Op;
+
+pub use attention::{AttentionMask, AttentionOptions};
+pub use convolution::Conv1dOptions;
+pub use losses::{BinaryCrossEntropyOptions, CrossEntropyOptions, Reduction};
 
 pub(crate) use reductions::signed;
 

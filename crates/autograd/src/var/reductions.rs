@@ -37,7 +37,7 @@ impl Var {
 
     /// `work` in f32 where this is f16 or bf16: a sum of many elements would lose its last places there, or pass 65504.
     #[track_caller]
-    fn wide(&self, work: impl FnOnce(&Var) -> Var) -> Var {
+    pub(super) fn wide(&self, work: impl FnOnce(&Var) -> Var) -> Var {
         match self.dtype() {
             DType::F16 | DType::BF16 => work(&self.cast(DType::F32)).cast(self.dtype()),
             _ => work(self),
@@ -88,16 +88,31 @@ impl Var {
         record_one(Op::LogSoftmax(at), &[self], self.value.log_softmax(axis))
     }
 
-    /// ln Σ eˣ over `axis`, without overflow. Gradient: g times the softmax.
+    /// ln Σ eˣ over `axes`, without overflow. Gradient: g times the softmax.
+    ///
+    /// ```
+    /// use unrolled_autograd::Var;
+    /// use unrolled_tensor::{DType, Device, Tensor};
+    /// let x = Var::constant(Tensor::full([2, 3, 4], 1000.0, DType::F64, &Device::cpu()));
+    /// let y = x.logsumexp([0, 2], false);
+    /// assert_eq!(y.shape(), [3]);
+    /// assert!((y.tensor().to_vec::<f64>()[0] - (1000.0 + 8f64.ln())).abs() < 1e-12);
+    /// ```
+    ///
+    /// # Panics
+    /// Where there is nothing to sum.
     #[track_caller]
-    pub fn logsumexp(&self, axis: isize, keep: bool) -> Var {
+    pub fn logsumexp(&self, axes: impl Axes, keep: bool) -> Var {
+        let axes = axes.of("logsumexp", self.shape());
+        let shape: Dims = (0..self.rank()).filter(|axis| !axes.contains(axis)).map(|axis| self.shape()[axis]).collect();
+        let axes = &signed(&axes)[..];
         // Subtracting a constant leaves value and gradient unchanged, so the largest need not be differentiated. An infinite one is not
         // subtracted: ∞ − ∞ is no number.
-        let max = self.value.max(axis, true);
+        let max = self.value.max(axes, true);
         let finite = max.abs().lt(&Tensor::full([], f64::INFINITY, max.dtype(), max.device()));
         let max = Var::constant(finite.select(&max, &max.zeros_like()));
-        let sum = (self - &max).exp().sum(axis, true).log() + &max;
-        if keep { sum } else { sum.squeeze(axis) }
+        let sum = (self - &max).exp().sum(axes, true).log() + &max;
+        if keep { sum } else { sum.reshape(&shape) }
     }
 
     /// The sum over the axes that broadcasting to this shape would repeat: the transpose of `broadcast_to`.

@@ -55,6 +55,26 @@ impl Var {
         record_one(Op::StepBy { axis: at, step }, &[self], self.value.step_by(axis, step))
     }
 
+    /// Sliding windows: `out[.., w, .., i] = x[.., w · step + i, ..]`, `size` neighbours along `axis` in a new last axis, every `step`-th such
+    /// window, without a copy. Gradient: overlap-add.
+    ///
+    /// # Panics
+    /// As [`Tensor::unfold`].
+    ///
+    /// ```
+    /// use unrolled_autograd::Var;
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let x = Var::leaf(Tensor::from_slice(&[1f64, 2.0, 3.0, 4.0], [4], &Device::cpu()));
+    /// let windows = x.unfold(0, 2, 1);
+    /// assert_eq!(windows.tensor().to_vec::<f64>(), [1.0, 2.0, 2.0, 3.0, 3.0, 4.0]);
+    /// assert_eq!(windows.sum(.., false).backward().get(&x).unwrap().to_vec::<f64>(), [1.0, 2.0, 2.0, 1.0]);
+    /// ```
+    #[track_caller]
+    pub fn unfold(&self, axis: isize, size: usize, step: usize) -> Var {
+        let at = self.axis("unfold", axis);
+        record_one(Op::Unfold { axis: at, step }, &[self], self.value.unfold(axis, size, step))
+    }
+
     /// The axis in the opposite order.
     #[track_caller]
     pub fn flip(&self, axis: isize) -> Var {

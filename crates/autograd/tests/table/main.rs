@@ -1,8 +1,13 @@
 //! Every operation's derivatives against finite differences: one row for each operation and for each composition of the public interface.
 
+mod attention;
+mod convolution;
+mod einsum;
 mod elementwise;
 mod fused;
 mod indexing;
+mod losses;
+mod normalisation;
 mod precision;
 mod products;
 mod reductions;
@@ -21,10 +26,20 @@ use unrolled_tensor::ops::{Binary, Unary};
 const CASES: u32 = 32;
 
 fn rows() -> Vec<Row> {
-    [elementwise::rows(), reductions::rows(), products::rows(), views::rows(), indexing::rows(), fused::rows()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let all = [
+        elementwise::rows(),
+        reductions::rows(),
+        products::rows(),
+        views::rows(),
+        indexing::rows(),
+        fused::rows(),
+        einsum::rows(),
+        convolution::rows(),
+        normalisation::rows(),
+        losses::rows(),
+        attention::rows(),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 #[test]
@@ -73,6 +88,31 @@ fn indexing_derivatives() {
 #[test]
 fn fused_derivatives() {
     fused::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn einsum_derivatives() {
+    einsum::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn convolution_derivatives() {
+    convolution::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn normalisation_derivatives() {
+    normalisation::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn loss_derivatives() {
+    losses::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn attention_derivatives() {
+    attention::rows().iter().for_each(|row| row.check(CASES));
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub fn rows() -> Vec<Row> {
             along(s, move |x, axis| x.logsumexp(axis, keep))
         })
         .named("logsumexp"),
+        Row::new("log", |s| over_full_axes(s, |x, axes, keep| x.logsumexp(axes, keep))).named("logsumexp, axes"),
     ]
 }
 
@@ -62,6 +63,15 @@ fn sum_to(s: &mut Sample) -> Case {
     let (leaf, view) = s.view(&whole, true);
     let to: Vec<usize> = shape.iter().map(|&n| if s.once_in(2) { 1 } else { n }).collect();
     Case::new(vec![s.within(&leaf, -2.0, 2.0)], move |v| view(&v[0]).sum_to(&to))
+}
+
+/// Any axes, none of length 0.
+fn over_full_axes(s: &mut Sample, f: OverAxes) -> Case {
+    let rank = s.below(4);
+    let shape = s.full_shape(rank);
+    let (leaf, view) = s.view(&shape, true);
+    let (axes, keep) = (s.axes(rank), s.once_in(2));
+    Case::new(vec![s.within(&leaf, -2.0, 2.0)], move |v| f(&view(&v[0]), &axes[..], keep))
 }
 
 /// No two elements equal, so no view that repeats them.

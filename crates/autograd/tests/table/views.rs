@@ -1,7 +1,7 @@
 //! Rows of views and joins.
 
 use unrolled_autograd::Var;
-use unrolled_tensor::INFER;
+use unrolled_tensor::{Ellipsis, INFER, IntoIndex, NewAxis};
 
 use crate::row::{Case, Row};
 use crate::sample::Sample;
@@ -16,10 +16,12 @@ pub fn rows() -> Vec<Row> {
         Row::new("permute", permute),
         Row::new("narrow", narrow),
         Row::new("narrow", chunk).named("chunk"),
+        Row::new("narrow", at).named("at"),
         Row::new("step_by", |s| {
             let step = 1 + s.below(4);
             with_axis(s, move |x, axis| x.step_by(axis, step))
         }),
+        Row::new("unfold", unfold),
         Row::new("flip", |s| with_axis(s, Var::flip)),
         Row::new("broadcast_to", broadcast_to),
         Row::new("concat", concat),
@@ -67,6 +69,30 @@ fn narrow(s: &mut Sample) -> Case {
         return squared(s, &shape, move |x| x.index(axis as isize, start));
     }
     squared(s, &shape, move |x| x.narrow(axis as isize, start, len))
+}
+
+fn at(s: &mut Sample) -> Case {
+    let shape = s.full_shape(3);
+    let single = s.below(2 * shape[0]) as isize - shape[0] as isize;
+    let (from, step) = (s.below(shape[2]), 1 + s.below(3));
+    let index = single.rem_euclid(shape[0] as isize) as usize;
+    squared(s, &shape, move |x| {
+        let part = x.at((single, NewAxis, Ellipsis, (from..).every(step)));
+        let long = x.index(0, index).unsqueeze(0).narrow(-1, from, x.dim(-1) - from).step_by(-1, step);
+        assert_eq!(part.tensor().to_vec::<f64>(), long.tensor().to_vec::<f64>());
+        assert!(part.tensor().shares_storage(x.tensor()), "copied");
+        part
+    })
+}
+
+/// Windows that overlap, touch, or leave gaps.
+fn unfold(s: &mut Sample) -> Case {
+    let rank = 1 + s.below(3);
+    let mut shape = s.full_shape(rank);
+    let axis = s.axis(rank);
+    let (size, step) = (1 + s.below(3), 1 + s.below(4));
+    shape[axis.rem_euclid(rank as isize) as usize] = size + s.below(5);
+    squared(s, &shape, move |x| x.unfold(axis, size, step))
 }
 
 fn chunk(s: &mut Sample) -> Case {

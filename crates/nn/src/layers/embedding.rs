@@ -28,6 +28,6 @@ impl Embedding {
     /// Where an id is outside the table.
     #[track_caller]
     pub fn forward(&self, ids: &Tensor) -> Var {
-        self.weight.var().embedding(ids)
+        self.weight.embedding(ids)
     }
 }

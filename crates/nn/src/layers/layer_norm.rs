@@ -30,8 +30,6 @@ impl LayerNorm {
     /// `[.., D]` → `[.., D]`
     #[track_caller]
     pub fn forward(&self, x: &Var) -> Var {
-        let centred = x - &x.mean(-1, true);
-        let deviation = centred.square().mean(-1, true).affine(1.0, self.epsilon).sqrt();
-        centred / deviation * self.weight.var() + self.bias.var()
+        x.layer_norm(Some(self.weight.var()), Some(self.bias.var()), self.epsilon)
     }
 }

@@ -1,5 +1,7 @@
 //! The closed lists that some keys choose from.
 
+use unrolled_tensor::DType;
+
 use super::Kind;
 use super::setting::{Setting, choices, only};
 use crate::tokenise::Tokeniser;
@@ -52,10 +54,14 @@ choices! {
         Words = "words",
     }
 
-    /// The number format of parameters and activations.
+    /// The number format that training computes in.
     pub enum Precision {
         /// 32-bit floats.
         F32 = "f32",
+        /// 16-bit floats of IEEE 754, with loss scaling.
+        F16 = "f16",
+        /// 16-bit floats with the range of f32.
+        Bf16 = "bf16",
     }
 
     /// Which BLEU is meant.
@@ -64,6 +70,17 @@ choices! {
         MultiBleu = "multi-bleu",
         /// sacreBLEU with its 13a tokenisation: on plain text.
         Sacrebleu = "sacrebleu",
+    }
+}
+
+impl Precision {
+    /// The dtype of activations and of the weights that meet them.
+    pub fn dtype(self) -> DType {
+        match self {
+            Precision::F32 => DType::F32,
+            Precision::F16 => DType::F16,
+            Precision::Bf16 => DType::BF16,
+        }
     }
 }
 

@@ -64,8 +64,10 @@ table! {
         initial_embedding_range: f64 = 0.0, AtLeast(0.0), free;
         /// Slices in which the output vocabulary is computed; as many devices can share it.
         softmax_slices: usize = 1, AtLeast(1.0), fixed;
-        /// Number format of parameters and activations.
-        precision: Precision = Precision::F32, Any, fixed;
+        /// Number format that training computes in; parameters, their updates and the loss are f32 all the same.
+        /// "f16" scales the loss, skips a step whose gradient overflows, and lowers or raises the scale accordingly. Validation and translation
+        /// compute in f32.
+        precision: Precision = Precision::F32, Any, free;
     }
     Training {
         /// How a gradient becomes a step.

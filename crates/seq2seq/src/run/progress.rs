@@ -1,6 +1,7 @@
 //! Where a run stands, and where it ends.
 
 use serde::{Deserialize, Serialize};
+use unrolled_nn::ScalerState;
 use unrolled_nn::schedule::Schedule;
 
 use super::progress_meter::Window;
@@ -27,6 +28,9 @@ pub(super) struct Progress {
     pub validated: Option<u64>,
     /// Updates in a row whose loss or gradient was beyond all bounds.
     pub diverging: u64,
+    /// Where the loss scaler stands, with precision "f16".
+    #[serde(default)]
+    pub loss_scaler: Option<ScalerState>,
     /// What the next report is to say of the updates so far.
     pub window: Window,
 }

@@ -22,6 +22,8 @@ pub(super) struct Window {
     loss: f64,
     predictions: u64,
     clipped: u64,
+    #[serde(default)]
+    skipped: u64,
     pairs: u64,
     source_words: u64,
     target_words: u64,
@@ -44,6 +46,7 @@ impl Meter {
         window.loss += step.loss;
         window.predictions += step.predictions;
         window.clipped += step.clipped as u64;
+        window.skipped += !step.taken as u64;
         window.pairs += batch.sentences() as u64;
         window.source_words += batch.source.words;
         window.target_words += batch.target_words;
@@ -51,8 +54,8 @@ impl Meter {
         window.updates += 1;
     }
 
-    /// The report of the window, which begins anew; `None` where nothing happened in it.
-    pub fn take(&mut self, update: u64, epoch: f64, rate: f64, gradient_norm: f64) -> Option<Update> {
+    /// The report of the window, whose last step is `step`; it begins anew. `None` where nothing happened in it.
+    pub fn take(&mut self, update: u64, epoch: f64, rate: f64, step: &StepReport) -> Option<Update> {
         let window = std::mem::take(&mut self.window);
         if window.updates == 0 {
             return None;
@@ -63,8 +66,10 @@ impl Meter {
             epoch,
             loss_per_word,
             perplexity: loss_per_word.exp(),
-            gradient_norm,
+            gradient_norm: step.gradient_norm,
             clipped: window.clipped,
+            skipped: window.skipped,
+            loss_scale: step.loss_scale,
             learning_rate: rate,
             pairs: window.pairs,
             source_words: window.source_words,

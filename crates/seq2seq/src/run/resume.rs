@@ -23,6 +23,9 @@ impl Session<'_> {
         self.trainer.model.load(&saved.model).map_err(misfit)?;
         let steps = self.progress.optimiser_steps;
         self.trainer.optimiser.load(steps, &saved.optimiser, &self.trainer.model).map_err(misfit)?;
+        if let (Some(scaler), Some(state)) = (&mut self.trainer.scaler, self.progress.loss_scaler) {
+            scaler.load(state);
+        }
         self.meter.window = self.progress.window.clone();
         self.saved = Some(self.progress.clone());
         self.refit();

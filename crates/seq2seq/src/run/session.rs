@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use unrolled_nn::Module;
 use unrolled_nn::checkpoint::{Checkpoint, CheckpointStore};
 use unrolled_nn::disk::Disk;
 use unrolled_nn::schedule::Schedule;
+use unrolled_nn::{LossScaler, Module};
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{Device, catch_device_error};
 
@@ -23,7 +23,7 @@ use crate::batch::{Batch, BatchPlan};
 use crate::config::Config;
 use crate::model::Model;
 use crate::progress::{Event, Observer, Reason, Started, Validation};
-use crate::training::{Recipe, Trainer, optimiser_of};
+use crate::training::{Recipe, StepReport, Trainer, optimiser_of};
 use crate::translator::Translator;
 
 /// So many updates in a row with a loss beyond all bounds end a run.
@@ -201,9 +201,12 @@ impl<'a> Session<'a> {
         let progress = &mut self.progress;
         (progress.update, progress.batches) = (update + 1, progress.batches + 1);
         let sound = step.taken && step.loss / step.predictions as f64 <= BEYOND_BOUNDS;
-        progress.diverging = if sound { 0 } else { progress.diverging + 1 };
+        // A step that only the loss's scale has cost says nothing of the model.
+        if !step.overflowed {
+            progress.diverging = if sound { 0 } else { progress.diverging + 1 };
+        }
         let (count, update) = (progress.diverging, progress.update);
-        if count == 1 {
+        if count == 1 && !step.overflowed {
             let what = if step.taken { "beyond all bounds" } else { "not finite, so the step was not taken" };
             let message = format!("update {update}: loss or gradient is {what}; {DIVERGED} such in a row end the run");
             observer.event(&Event::Warning { message });
@@ -211,7 +214,7 @@ impl<'a> Session<'a> {
         if count >= DIVERGED {
             return Err(Error::Diverged { count, update });
         }
-        self.report_and_save(observer, stop, rate, step.gradient_norm)
+        self.report_and_save(observer, stop, rate, &step)
     }
 
     /// What follows an update: a line of the log, a validation, a checkpoint.
@@ -220,13 +223,13 @@ impl<'a> Session<'a> {
         observer: &mut dyn Observer,
         stop: &AtomicBool,
         rate: f64,
-        norm: f64,
+        step: &StepReport,
     ) -> Result<(), Error> {
         let update = self.progress.update;
         let every = |n: usize| n > 0 && update.is_multiple_of(n as u64);
         let validates = self.progress.validates(self.config);
         if (every(self.config.log_every) || validates)
-            && let Some(report) = self.meter.take(update, self.progress.epoch(), rate, norm)
+            && let Some(report) = self.meter.take(update, self.progress.epoch(), rate, step)
         {
             observer.event(&Event::Update(report));
         }
@@ -315,6 +318,7 @@ impl<'a> Session<'a> {
     fn save(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
         let update = self.progress.update;
         self.progress.optimiser_steps = self.trainer.optimiser.steps();
+        self.progress.loss_scaler = self.trainer.scaler.as_ref().map(LossScaler::state);
         self.progress.window = self.meter.window.clone();
         if self.saved.as_ref() == Some(&self.progress) {
             return Ok(());

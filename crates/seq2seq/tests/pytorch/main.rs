@@ -9,7 +9,7 @@ use golden::{BATCHES, Golden};
 use unrolled_nn::{Module, Optimiser, global_norm};
 use unrolled_seq2seq::batch::Batch;
 use unrolled_seq2seq::beam_search::{DecodeOptions, translate};
-use unrolled_seq2seq::config::Normalise;
+use unrolled_seq2seq::config::{Normalise, Precision};
 use unrolled_seq2seq::model::{DeviceBatch, Model};
 use unrolled_seq2seq::numbered::NumberedCorpus;
 use unrolled_seq2seq::training::{Recipe, Trainer};
@@ -90,7 +90,13 @@ fn log_probabilities() {
 
 /// What 20 steps leave, as bits.
 fn train(golden: &mut Golden, model: &Model) -> BTreeMap<String, Vec<u8>> {
-    let recipe = Recipe { normalise: Normalise::Sentences, clip_norm: MAX_NORM, dropout: false, key: Key::new(1) };
+    let recipe = Recipe {
+        normalise: Normalise::Sentences,
+        clip_norm: MAX_NORM,
+        dropout: false,
+        key: Key::new(1),
+        precision: Precision::F32,
+    };
     let batches: Vec<_> = (0..BATCHES).map(|index| golden.batch(index)).collect();
     let mut trainer = Trainer::new(model.clone(), Optimiser::sgd(), recipe);
     let steps = golden.get("expected.losses").elements();

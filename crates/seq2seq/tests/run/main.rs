@@ -2,6 +2,7 @@
 
 mod broken;
 mod medium;
+mod precision;
 mod resume;
 mod toy;
 mod watching;

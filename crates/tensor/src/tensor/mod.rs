@@ -1,5 +1,6 @@
 //! The [`Tensor`]: an immutable, strided view of a device's memory.
 
+mod at;
 mod axes;
 mod display;
 mod elementwise;
@@ -10,6 +11,7 @@ mod reductions;
 mod update;
 mod views;
 
+pub use at::{AxisIndex, Ellipsis, Indices, IntoIndex, NewAxis, ViewStep, view_steps};
 pub use axes::{Axes, INFER};
 
 use std::sync::Arc;

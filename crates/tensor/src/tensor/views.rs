@@ -123,6 +123,27 @@ impl Tensor {
         self.with_layout(self.layout.step(at, step))
     }
 
+    /// Sliding windows: `size` neighbours along `axis`, every `step`-th such window, without a copy. `axis` becomes the number of windows,
+    /// (n − size) / step + 1, and a new last axis goes through each: `out[.., w, .., i] = x[.., w · step + i, ..]`.
+    ///
+    /// # Panics
+    /// Where `step` or `size` is 0, or `size` is longer than the axis.
+    ///
+    /// ```
+    /// use unrolled_tensor::{DType, Device, Tensor};
+    /// let windows = Tensor::arange(6, DType::F32, &Device::cpu()).unfold(0, 3, 2);
+    /// assert_eq!(windows.shape(), [2, 3]);
+    /// assert_eq!(windows.to_vec::<f32>(), [0.0, 1.0, 2.0, 2.0, 3.0, 4.0]);
+    /// ```
+    #[track_caller]
+    pub fn unfold(&self, axis: isize, size: usize, step: usize) -> Tensor {
+        let at = resolve("unfold", axis, self.shape());
+        if step == 0 || size == 0 || size > self.shape()[at] {
+            panic!("unfold: windows of {size} by steps of {step} do not fit axis {axis} of shape {:?}", self.shape());
+        }
+        self.with_layout(self.layout.unfold(at, size, step))
+    }
+
     /// The axis in the opposite order.
     #[track_caller]
     pub fn flip(&self, axis: isize) -> Tensor {
