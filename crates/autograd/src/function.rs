@@ -42,6 +42,25 @@ pub trait Function: Send + Sync {
 impl Var {
     /// Applies a user's own function. An output that is not a float (indices, truth values) is not tracked.
     ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use unrolled_autograd::{Function, Var};
+    /// use unrolled_tensor::{Device, Tensor};
+    ///
+    /// /// The value, with a gradient ten times as large.
+    /// struct Louder;
+    /// impl Function for Louder {
+    ///     fn name(&self) -> &'static str { "louder" }
+    ///     fn forward(&self, x: &[Tensor]) -> Vec<Tensor> { x.to_vec() }
+    ///     fn backward(&self, _: &[Var], _: &[Var], g: &[Option<Var>]) -> Vec<Option<Var>> {
+    ///         vec![g[0].as_ref().map(|g| g * 10.0)]
+    ///     }
+    /// }
+    /// let x = Var::leaf(Tensor::scalar(3f64, &Device::cpu()));
+    /// let y = Var::apply(Arc::new(Louder), &[&x]).remove(0);
+    /// assert_eq!(y.backward().get(&x).unwrap().item::<f64>(), 10.0);
+    /// ```
+    ///
     /// # Panics
     /// In the backward pass, where the gradients are not one for each input, each in its input's shape and dtype.
     #[track_caller]

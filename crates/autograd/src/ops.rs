@@ -32,6 +32,13 @@ pub enum Op {
         /// Whether they are kept.
         keep: bool,
     },
+    /// The product over axes.
+    Prod {
+        /// The axes.
+        axes: Dims,
+        /// Whether they are kept.
+        keep: bool,
+    },
     /// The largest (or smallest) over axes; equals share the gradient.
     Extreme {
         /// The axes.
@@ -167,6 +174,7 @@ impl Op {
         Op::Select(_) => "select",
         Op::Cast => "cast",
         Op::Sum { .. } => "sum",
+        Op::Prod { .. } => "prod",
         Op::Extreme { .. } => "extreme",
         Op::CumulativeSum(_) => "cumsum",
         Op::Softmax(_) => "softmax",
@@ -193,6 +201,7 @@ impl Op {
             Op::Unary(op) => rules::elementwise::unary_needs(*op),
             Op::Binary(op) => rules::elementwise::binary_needs(*op, tracked(0), tracked(1)),
             Op::Matmul => Needs::pair(tracked(1), tracked(0)),
+            Op::Prod { .. } => Needs::INPUT,
             Op::Extreme { .. } => Needs::INPUT.and_output(true),
             Op::Softmax(_) | Op::LogSoftmax(_) => Needs::OUTPUT,
             Op::Lstm { .. } => Needs::ALL_INPUTS,
@@ -223,6 +232,7 @@ impl Op {
             Op::Unary(op) => return dense([elementwise::unary(*op, context, g)]),
             Op::Cast => g.cast(context.dtype(0)),
             Op::Sum { axes, keep } => reductions::sum(axes, *keep, context, g),
+            Op::Prod { axes, keep } => reductions::prod(axes, *keep, context, g),
             Op::Extreme { axes, keep } => reductions::extreme(axes, *keep, context, g),
             Op::CumulativeSum(axis) => reductions::cumulative_sum(*axis, g),
             Op::Softmax(axis) => reductions::softmax(*axis, context, g),

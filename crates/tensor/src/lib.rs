@@ -36,4 +36,6 @@ pub use dtype::{DType, Element};
 pub use error::{Bytes, DeviceError, catch_device_error};
 pub use half::{bf16, f16};
 pub use layout::{Dims, Layout, Strides, broadcast_dims};
-pub use tensor::{Axes, AxisIndex, Ellipsis, INFER, Indices, IntoIndex, NewAxis, Tensor, ViewStep, view_steps};
+pub use tensor::{
+    Axes, AxisIndex, Comparand, Ellipsis, INFER, Indices, IntoIndex, NewAxis, Tensor, ViewStep, view_steps,
+};

@@ -50,6 +50,8 @@ pub enum Unary {
     Relu,
     /// x · Φ(x), with the error function
     Gelu,
+    /// x (1 + tanh u) / 2 = x · sigmoid(2u), u = √(2/π) (x + 0.044715 x³): what PyTorch calls `approximate="tanh"`
+    GeluTanh,
     /// x · sigmoid(x)
     Silu,
     /// The error function.
@@ -73,7 +75,7 @@ pub enum Unary {
 
 impl Unary {
     /// Every operation, those with parameters at an example of them.
-    pub const ALL: [Unary; 27] = [
+    pub const ALL: [Unary; 28] = [
         Unary::Affine { scale: 2.5, shift: -0.75 },
         Unary::Neg,
         Unary::Abs,
@@ -94,6 +96,7 @@ impl Unary {
         Unary::Softplus,
         Unary::Relu,
         Unary::Gelu,
+        Unary::GeluTanh,
         Unary::Silu,
         Unary::Erf,
         Unary::Clamp { low: -0.5, high: 1.25 },
@@ -126,6 +129,7 @@ impl Unary {
             Unary::Softplus => "softplus",
             Unary::Relu => "relu",
             Unary::Gelu => "gelu",
+            Unary::GeluTanh => "gelu_tanh",
             Unary::Silu => "silu",
             Unary::Erf => "erf",
             Unary::Clamp { .. } => "clamp",
@@ -153,6 +157,11 @@ impl Unary {
         }
     }
 }
+
+/// √(2/π), of [`Unary::GeluTanh`].
+pub const GELU_SLOPE: f64 = 0.797_884_560_802_865_4;
+/// The factor of x³ in [`Unary::GeluTanh`].
+pub const GELU_CUBIC: f64 = 0.044715;
 
 /// A function of two elements of one dtype.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

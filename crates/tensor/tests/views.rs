@@ -12,6 +12,7 @@ enum Step {
     Index(usize, usize),
     Flip(usize),
     Stride(usize, usize),
+    Windows(usize, usize, usize),
     Unsqueeze(usize),
     Repeat(usize, usize),
     Split(usize),
@@ -26,6 +27,7 @@ fn step() -> impl Strategy<Value = Step> {
         (n.clone(), n.clone()).prop_map(|(a, b)| Step::Index(a, b)),
         n.clone().prop_map(Step::Flip),
         (n.clone(), 1usize..4).prop_map(|(a, b)| Step::Stride(a, b)),
+        (n.clone(), 1usize..4, 1usize..4).prop_map(|(a, b, c)| Step::Windows(a, b, c)),
         n.clone().prop_map(Step::Unsqueeze),
         (n.clone(), 0usize..4).prop_map(|(a, b)| Step::Repeat(a, b)),
         n.prop_map(Step::Split),
@@ -150,6 +152,24 @@ fn take(x: &Tensor, slow: Slow, step: &Step) -> Result<(Tensor, Slow), Slow> {
                 slow.then(stepped, move |index| {
                     let mut at = index.to_vec();
                     at[axis] *= by;
+                    at
+                }),
+            )
+        }
+        Step::Windows(axis, size, by) => {
+            let axis = axis % rank;
+            if shape[axis] < size {
+                return Err(slow);
+            }
+            let mut windows = shape;
+            windows[axis] = (windows[axis] - size) / by + 1;
+            windows.push(size);
+            (
+                x.unfold(axis as isize, size, by),
+                slow.then(windows, move |index| {
+                    let mut at = index.to_vec();
+                    let within = at.pop().expect("the axis through a window");
+                    at[axis] = at[axis] * by + within;
                     at
                 }),
             )

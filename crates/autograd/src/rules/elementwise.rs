@@ -1,7 +1,7 @@
 //! Rules of operations on single elements.
 
 use unrolled_tensor::Tensor;
-use unrolled_tensor::ops::{Binary, Unary};
+use unrolled_tensor::ops::{Binary, GELU_CUBIC, GELU_SLOPE, Unary};
 
 use super::Context;
 use crate::Var;
@@ -74,6 +74,12 @@ pub(crate) fn unary(op: Unary, context: &Context<'_>, g: &Var) -> Option<Var> {
                 (x.square() * -0.5).exp() * (0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2);
             let cumulative = (&x * std::f64::consts::FRAC_1_SQRT_2).erf() * 0.5 + 0.5;
             g * &(cumulative + x * phi)
+        }
+        Unary::GeluTanh => {
+            let x = x();
+            let s = ((x.square() * GELU_CUBIC + 1.0) * &x * (2.0 * GELU_SLOPE)).sigmoid();
+            let slope = (x.square() * (3.0 * GELU_CUBIC) + 1.0) * (2.0 * GELU_SLOPE);
+            g * &(&s + &(&s * &(1.0 - &s) * &x * slope))
         }
         Unary::Silu => {
             let x = x();

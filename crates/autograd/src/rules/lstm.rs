@@ -61,6 +61,17 @@ impl Var {
     /// says where each sequence ends: from there on its row keeps its state. `start` is the number of steps that went before. The
     /// equations are at [`LstmArgs`]. First derivatives only.
     ///
+    /// ```
+    /// use unrolled_autograd::{LstmWeights, Var};
+    /// use unrolled_tensor::{DType, Device, Tensor};
+    /// let ones = |shape: &[usize]| Var::leaf(Tensor::ones(shape, DType::F64, &Device::cpu()));
+    /// let (ih, hh, bias, state) = (ones(&[4, 2]), ones(&[4, 1]), ones(&[4]), ones(&[1, 1]));
+    /// let weights = LstmWeights { ih: &ih, hh: &hh, bias: &bias };
+    /// let states = ones(&[3, 1, 2]).lstm_sequence(weights, &state, &state, None, 0);
+    /// assert_eq!((states.sequence.shape(), states.hidden.shape()), (&[3, 1, 1][..], &[1, 1][..]));
+    /// assert_eq!(format!("{:.3}", states.cell.tensor()), "[[3.834]]");
+    /// ```
+    ///
     /// # Panics
     /// Where the shapes do not fit together.
     #[track_caller]
@@ -82,6 +93,17 @@ impl Var {
     }
 
     /// [`lstm_sequence`](Var::lstm_sequence) in plain operations: slower, and differentiable any number of times.
+    ///
+    /// ```
+    /// use unrolled_autograd::{LstmWeights, Var};
+    /// use unrolled_tensor::{DType, Device, Tensor};
+    /// let ones = |shape: &[usize]| Var::leaf(Tensor::ones(shape, DType::F64, &Device::cpu()));
+    /// let (ih, hh, bias, state) = (ones(&[4, 2]), ones(&[4, 1]), ones(&[4]), ones(&[1, 1]));
+    /// let weights = LstmWeights { ih: &ih, hh: &hh, bias: &bias };
+    /// let states = ones(&[3, 1, 2]).lstm_sequence_plain(weights, &state, &state, None, 0);
+    /// assert_eq!((states.sequence.shape(), states.hidden.shape()), (&[3, 1, 1][..], &[1, 1][..]));
+    /// assert_eq!(format!("{:.3}", states.cell.tensor()), "[[3.834]]");
+    /// ```
     #[track_caller]
     pub fn lstm_sequence_plain(
         &self,

@@ -31,6 +31,17 @@ impl Var {
     /// hidden state `[N, H]`, `weight` `[V, H]`, `bias` `[V]`, `targets` u32 `[N]`, `row_weights` `[N]` (0 for padding, whose
     /// gradients are exactly 0). The answer has one element; of f16 and bf16 it is computed in f32, and is f32. First derivatives only.
     ///
+    /// ```
+    /// use unrolled_autograd::Var;
+    /// use unrolled_tensor::{DType, Device, Tensor};
+    /// let zeros = |shape: &[usize]| Var::leaf(Tensor::zeros(shape, DType::F64, &Device::cpu()));
+    /// let (hidden, weight, bias) = (zeros(&[2, 3]), zeros(&[5, 3]), zeros(&[5]));
+    /// let targets = Tensor::from_slice(&[4u32, 0], [2], &Device::cpu());
+    /// let counted = Tensor::from_slice(&[1f64, 0.0], [2], &Device::cpu());
+    /// let loss = hidden.linear_cross_entropy(&weight, &bias, &targets, &counted);
+    /// assert_eq!(format!("{:.4}", loss.tensor()), "1.6094"); // ln 5: of five equal words one is right
+    /// ```
+    ///
     /// # Panics
     /// Where the shapes do not fit, or a target is outside the vocabulary.
     #[track_caller]
@@ -40,6 +51,17 @@ impl Var {
 
     /// [`linear_cross_entropy`](Var::linear_cross_entropy) with the vocabulary in `slices` parts of nearly equal size, as several devices would
     /// share it: the number of slices belongs to the model, so that one device and several compute the same bits.
+    ///
+    /// ```
+    /// use unrolled_autograd::Var;
+    /// use unrolled_tensor::{DType, Device, Tensor};
+    /// let zeros = |shape: &[usize]| Var::leaf(Tensor::zeros(shape, DType::F64, &Device::cpu()));
+    /// let (hidden, weight, bias) = (zeros(&[2, 3]), zeros(&[5, 3]), zeros(&[5]));
+    /// let targets = Tensor::from_slice(&[4u32, 0], [2], &Device::cpu());
+    /// let counted = Tensor::from_slice(&[1f64, 0.0], [2], &Device::cpu());
+    /// let loss = hidden.linear_cross_entropy_split(&weight, &bias, &targets, &counted, 2);
+    /// assert_eq!(format!("{:.4}", loss.tensor()), "1.6094"); // ln 5: of five equal words one is right
+    /// ```
     ///
     /// # Panics
     /// As above, or where there are no slices or more than words.

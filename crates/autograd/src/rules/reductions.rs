@@ -3,6 +3,7 @@
 use unrolled_tensor::{Dims, Tensor};
 
 use super::Context;
+use super::views::permute;
 use crate::Var;
 use crate::var::signed;
 
@@ -18,6 +19,32 @@ fn kept(axes: &[usize], keep: bool, context: &Context<'_>, g: &Var) -> Var {
 
 pub(crate) fn sum(axes: &[usize], keep: bool, context: &Context<'_>, g: &Var) -> Var {
     kept(axes, keep, context, g).broadcast_to(context.shape(0))
+}
+
+pub(crate) fn prod(axes: &[usize], keep: bool, context: &Context<'_>, g: &Var) -> Var {
+    let x = context.input(0);
+    let order: Dims = (0..x.rank()).filter(|axis| !axes.contains(axis)).chain(axes.iter().copied()).collect();
+    let others = x.wide(|x| {
+        let last = x.permute(signed(&order));
+        let kept = &last.shape()[..x.rank() - axes.len()];
+        let joined: usize = last.shape()[kept.len()..].iter().product();
+        let others = products_of_others(&last.reshape([kept, &[joined]].concat()));
+        permute(&order, &others.reshape(last.shape()))
+    });
+    kept(axes, keep, context, g) * others
+}
+
+/// Along the last axis, for each element the product of all the others. Nothing is divided, so it is right beside zeros too, and so is its own
+/// derivative: pairs are multiplied, the others of each pair found, and these times the one partner are the others of the other.
+fn products_of_others(x: &Var) -> Var {
+    let n = x.dim(-1);
+    if n < 2 {
+        return Var::constant(x.tensor().ones_like());
+    }
+    let half = n.div_ceil(2);
+    let (first, second) = (x.narrow(-1, 0, half), x.narrow(-1, half, n - half).pad(&[(0, 2 * half - n)], 1.0));
+    let others = products_of_others(&(&first * &second));
+    Var::concat(&[&(&others * second), &(&others * first).narrow(-1, 0, n - half)], -1)
 }
 
 pub(crate) fn extreme(axes: &[usize], keep: bool, context: &Context<'_>, g: &Var) -> Var {

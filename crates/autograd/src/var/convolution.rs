@@ -1,7 +1,5 @@
 //! Convolution along one axis.
 
-use unrolled_tensor::Tensor;
-
 use super::Var;
 
 /// How a [`conv1d`](Var::conv1d) goes over its input.
@@ -47,7 +45,8 @@ impl Var {
         self.check_conv1d(weight, bias, &options);
         let Conv1dOptions { stride, padding, dilation, groups } = options;
         let (batch, channels, outputs, taps) = (self.dim(0), weight.dim(1), weight.dim(0), weight.dim(2));
-        let windows = self.surrounded(padding).unfold(2, dilation * (taps - 1) + 1, stride).step_by(3, dilation);
+        let windows =
+            self.pad(&[(padding, padding)], 0.0).unfold(2, dilation * (taps - 1) + 1, stride).step_by(3, dilation);
         let places = windows.dim(2);
         // [B, G · C, P, K] → [G, C · K, B · P]: one product for each group, in which the whole batch gives the columns.
         let columns = windows.reshape([batch, groups, channels, places, taps]).permute([1, 2, 4, 0, 3]);
@@ -55,16 +54,6 @@ impl Var {
         let product = weight.reshape([groups, outputs / groups, channels * taps]).matmul(&columns);
         let output = product.reshape([outputs, batch, places]).permute([1, 0, 2]);
         bias.map_or_else(|| output.clone(), |bias| &output + &bias.unsqueeze(1))
-    }
-
-    /// Zeros before and after the last axis.
-    fn surrounded(&self, padding: usize) -> Var {
-        if padding == 0 {
-            return self.clone();
-        }
-        let zeros = Tensor::zeros([], self.dtype(), self.device());
-        let zeros = Var::constant(zeros.broadcast_to([self.dim(0), self.dim(1), padding]));
-        Var::concat(&[&zeros, self, &zeros], -1)
     }
 
     #[track_caller]

@@ -176,17 +176,14 @@ impl Term {
         self.value.shape()[axis]
     }
 
-    /// Each label once: the diagonal of axes that share one. As one axis of n², its elements stand n + 1 apart.
+    /// Each label once: the diagonal of axes that share one.
     fn diagonal(&self) -> Term {
         let mut term = self.clone();
         while let Some((a, b)) = repeated(&term.labels) {
-            let (label, n) = (term.labels[a], term.value.shape()[a]);
-            let mut order: Vec<usize> = (0..term.labels.len()).filter(|&axis| axis != a && axis != b).collect();
-            let mut shape: Dims = order.iter().map(|&axis| term.value.shape()[axis]).collect();
-            term.labels = order.iter().map(|&axis| term.labels[axis]).chain([label]).collect();
-            order.extend([a, b]);
-            shape.push(n * n);
-            term.value = term.value.permute(signed(&order)).reshape(&shape).step_by(-1, n + 1);
+            let label = term.labels.remove(b);
+            term.labels.remove(a);
+            term.labels.push(label);
+            term.value = term.value.diagonal(0, a as isize, b as isize);
         }
         term
     }

@@ -156,11 +156,11 @@ impl Var {
         // Both parts are at least 0, so nothing cancels: of −40 and a target of 0 remains e⁻⁴⁰.
         let mut positive = target * &(-self).softplus();
         if let Some(weight) = options.pos_weight {
-            positive = positive * Var::constant(weight.clone());
+            positive *= Var::constant(weight.clone());
         }
         let mut losses = positive + (1.0 - target) * self.softplus();
         if let Some(weight) = options.weight {
-            losses = losses * Var::constant(weight.clone());
+            losses *= Var::constant(weight.clone());
         }
         options.reduction.apply(&losses)
     }

@@ -1,13 +1,17 @@
 //! The tracked tensor; its operations are in the files beside this one.
 
+mod activations;
+mod arranging;
 mod at;
 mod attention;
+mod compare;
 mod convolution;
 mod einsum;
 mod elementwise;
 mod indexing;
 mod losses;
 mod normalisation;
+mod norms;
 mod operators;
 mod products;
 mod reductions;

@@ -1,6 +1,8 @@
-//! `+ − · /` on variables, references to them, and numbers.
+//! `+ − · /` on variables, references to them, and numbers, and `+= −= ·= /=`.
+//!
+//! A number is an f64 whatever the variable's dtype: with several number types the compiler could not tell which one a bare `2.0` is.
 
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use unrolled_tensor::Tensor;
 
@@ -67,4 +69,43 @@ impl Neg for Var {
     fn neg(self) -> Var {
         Var::neg(&self)
     }
+}
+
+macro_rules! assign {
+    ($($trait:ident, $method:ident, $operator:tt, $result:literal;)*) => {$(
+        assign!(@for $trait, $method, $operator, $result, &Var);
+        assign!(@for $trait, $method, $operator, $result, Var);
+        assign!(@for $trait, $method, $operator, $result, f64);
+    )*};
+    (@for $trait:ident, $method:ident, $operator:tt, $result:literal, $b:ty) => {
+        /// Binds the name to the result; the variable that it was bound to, and whatever was computed from it, stays as it is. Nothing changes in
+        /// place: a name that must still mean a leaf when its gradient is asked for is not the one to use here.
+        ///
+        /// ```
+        /// use unrolled_autograd::Var;
+        /// use unrolled_tensor::{Device, Tensor};
+        /// let x = Var::leaf(Tensor::scalar(3f64, &Device::cpu()));
+        /// let mut y = x.square();
+        #[doc = concat!("y ", stringify!($operator), " 2.0;")]
+        #[doc = concat!("y ", stringify!($operator), " &x;")]
+        #[doc = concat!("assert_eq!((y.tensor().item::<f64>(), x.tensor().item::<f64>()), (", $result, ", 3.0));")]
+        /// ```
+        impl $trait<$b> for Var {
+            #[track_caller]
+            fn $method(&mut self, other: $b) {
+                assign!(@rebind self, other, $operator);
+            }
+        }
+    };
+    (@rebind $x:ident, $other:ident, +=) => { *$x = &*$x + $other };
+    (@rebind $x:ident, $other:ident, -=) => { *$x = &*$x - $other };
+    (@rebind $x:ident, $other:ident, *=) => { *$x = &*$x * $other };
+    (@rebind $x:ident, $other:ident, /=) => { *$x = &*$x / $other };
+}
+
+assign! {
+    AddAssign, add_assign, +=, "14.0";
+    SubAssign, sub_assign, -=, "4.0";
+    MulAssign, mul_assign, *=, "54.0";
+    DivAssign, div_assign, /=, "1.5";
 }

@@ -9,6 +9,16 @@ use crate::ops::Op;
 impl Var {
     /// The matrix product `[.., m, k]` × `[.., k, n]`; leading axes broadcast; a vector counts as a row on the left, a column on the right.
     /// Gradients: g bᵀ, aᵀ g.
+    ///
+    /// ```
+    /// use unrolled_autograd::Var;
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let leaf = |x: [f64; 4]| Var::leaf(Tensor::from_slice(&x, [2, 2], &Device::cpu()));
+    /// let (a, b) = (leaf([1.0, 2.0, 3.0, 4.0]), leaf([0.0, 1.0, 1.0, 0.0]));
+    /// let y = a.matmul(&b);
+    /// assert_eq!(y.tensor().to_vec::<f64>(), [2.0, 1.0, 4.0, 3.0]);
+    /// assert_eq!(y.sum(.., false).backward().get(&b).unwrap().to_vec::<f64>(), [4.0, 4.0, 6.0, 6.0]);
+    /// ```
     #[track_caller]
     pub fn matmul(&self, other: &Var) -> Var {
         if self.rank() == 1 {
@@ -21,6 +31,14 @@ impl Var {
     }
 
     /// `x Wᵀ + b`: `[.., i]` with `weight` `[o, i]` and `bias` `[o]` → `[.., o]`.
+    ///
+    /// ```
+    /// use unrolled_autograd::Var;
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let tensor = |x: &[f64], shape: &[usize]| Var::leaf(Tensor::from_slice(x, shape, &Device::cpu()));
+    /// let (x, weight, bias) = (tensor(&[1.0, 2.0], &[1, 2]), tensor(&[3.0, 4.0], &[1, 2]), tensor(&[0.5], &[1]));
+    /// assert_eq!(x.linear(&weight, Some(&bias)).tensor().to_vec::<f64>(), [11.5]);
+    /// ```
     ///
     /// # Panics
     /// Where the shapes do not fit.

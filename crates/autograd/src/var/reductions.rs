@@ -9,6 +9,14 @@ use crate::ops::Op;
 
 impl Var {
     /// The sum over `axes`. Gradient: g for each element.
+    ///
+    /// ```
+    /// use unrolled_autograd::Var;
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let x = Var::leaf(Tensor::from_slice(&[1f64, 2.0, 3.0, 4.0], [2, 2], &Device::cpu()));
+    /// assert_eq!(x.sum(1, false).tensor().to_vec::<f64>(), [3.0, 7.0]);
+    /// assert_eq!(x.sum(.., false).backward().get(&x).unwrap().to_vec::<f64>(), [1.0; 4]);
+    /// ```
     #[track_caller]
     pub fn sum(&self, axes: impl Axes, keep: bool) -> Var {
         let axes = axes.of("sum", self.shape());
@@ -17,6 +25,14 @@ impl Var {
     }
 
     /// The mean over `axes`; f16 and bf16 are summed and divided in f32.
+    ///
+    /// ```
+    /// use unrolled_autograd::Var;
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let x = Var::leaf(Tensor::from_slice(&[1f64, 2.0, 3.0, 4.0], [2, 2], &Device::cpu()));
+    /// assert_eq!(x.mean(0, true).tensor().to_vec::<f64>(), [2.0, 3.0]);
+    /// assert_eq!(x.mean(.., false).backward().get(&x).unwrap().to_vec::<f64>(), [0.25; 4]);
+    /// ```
     #[track_caller]
     pub fn mean(&self, axes: impl Axes, keep: bool) -> Var {
         let axes = axes.of("mean", self.shape());
@@ -25,19 +41,28 @@ impl Var {
 
     /// The variance over `axes`: Σ (x − mean)² / (n − `correction`); f16 and bf16 are summed and
     /// divided in f32. PyTorch's default is a correction of 1.
+    ///
+    /// ```
+    /// use unrolled_autograd::Var;
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let x = Var::leaf(Tensor::from_slice(&[1f64, 2.0, 3.0], [3], &Device::cpu()));
+    /// let y = x.var(0, 1, false);
+    /// assert_eq!(y.tensor().item::<f64>(), 1.0);
+    /// assert_eq!(y.backward().get(&x).unwrap().to_vec::<f64>(), [-1.0, 0.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn var(&self, axes: impl Axes, correction: usize, keep: bool) -> Var {
         let axes = axes.of("var", self.shape());
         self.wide(|x| {
             let centred = x - &x.mean(&signed(&axes)[..], true);
-            let divisor = x.count(&axes) - correction as f64;
+            let divisor = (x.count(&axes) - correction as f64).max(0.0);
             centred.square().sum(&signed(&axes)[..], keep).affine(1.0 / divisor, 0.0)
         })
     }
 
     /// `work` in f32 where this is f16 or bf16: a sum of many elements would lose its last places there, or pass 65504.
     #[track_caller]
-    pub(super) fn wide(&self, work: impl FnOnce(&Var) -> Var) -> Var {
+    pub(crate) fn wide(&self, work: impl FnOnce(&Var) -> Var) -> Var {
         match self.dtype() {
             DType::F16 | DType::BF16 => work(&self.cast(DType::F32)).cast(self.dtype()),
             _ => work(self),
@@ -50,12 +75,30 @@ impl Var {
     }
 
     /// The largest over `axes`; equals share the gradient evenly.
+    ///
+    /// ```
+    /// use unrolled_autograd::Var;
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let x = Var::leaf(Tensor::from_slice(&[1f64, 2.0, 3.0, 4.0], [2, 2], &Device::cpu()));
+    /// let y = x.max(.., false);
+    /// assert_eq!(y.tensor().item::<f64>(), 4.0);
+    /// assert_eq!(y.backward().get(&x).unwrap().to_vec::<f64>(), [0.0, 0.0, 0.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn max(&self, axes: impl Axes, keep: bool) -> Var {
         self.extreme(Reduce::Max, axes.of("max", self.shape()), keep)
     }
 
     /// The smallest over `axes`; equals share the gradient evenly.
+    ///
+    /// ```
+    /// use unrolled_autograd::Var;
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let x = Var::leaf(Tensor::from_slice(&[1f64, 2.0, 3.0, 4.0], [2, 2], &Device::cpu()));
+    /// let y = x.min(.., false);
+    /// assert_eq!(y.tensor().item::<f64>(), 1.0);
+    /// assert_eq!(y.backward().get(&x).unwrap().to_vec::<f64>(), [1.0, 0.0, 0.0, 0.0]);
+    /// ```
     #[track_caller]
     pub fn min(&self, axes: impl Axes, keep: bool) -> Var {
         self.extreme(Reduce::Min, axes.of("min", self.shape()), keep)
@@ -68,6 +111,15 @@ impl Var {
     }
 
     /// Running sums along `axis`. Gradient: running sums of g from the other end.
+    ///
+    /// ```
+    /// use unrolled_autograd::Var;
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let x = Var::leaf(Tensor::from_slice(&[1f64, 2.0, 3.0], [3], &Device::cpu()));
+    /// let y = x.cumsum(0);
+    /// assert_eq!(y.tensor().to_vec::<f64>(), [1.0, 3.0, 6.0]);
+    /// assert_eq!(y.sum(.., false).backward().get(&x).unwrap().to_vec::<f64>(), [3.0, 2.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn cumsum(&self, axis: isize) -> Var {
         let at = self.axis("cumsum", axis);
@@ -75,6 +127,16 @@ impl Var {
     }
 
     /// Softmax p along `axis`. Gradient: p (g − Σ g p).
+    ///
+    /// ```
+    /// use unrolled_autograd::Var;
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let x = Var::leaf(Tensor::from_slice(&[1f64, 2.0, 3.0], [3], &Device::cpu()));
+    /// let y = x.softmax(0);
+    /// assert_eq!(format!("{:.3}", y.tensor()), "[0.090, 0.245, 0.665]");
+    /// let gradients = y.index(0, 2).backward();
+    /// assert_eq!(format!("{:.3}", gradients.get(&x).unwrap()), "[-0.060, -0.163, 0.223]");
+    /// ```
     #[track_caller]
     pub fn softmax(&self, axis: isize) -> Var {
         let at = self.axis("softmax", axis);
@@ -82,6 +144,16 @@ impl Var {
     }
 
     /// The logarithm of the softmax p along `axis`. Gradient: g − p Σ g.
+    ///
+    /// ```
+    /// use unrolled_autograd::Var;
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let x = Var::leaf(Tensor::from_slice(&[1f64, 2.0, 3.0], [3], &Device::cpu()));
+    /// let y = x.log_softmax(0);
+    /// assert_eq!(format!("{:.3}", y.tensor()), "[-2.408, -1.408, -0.408]");
+    /// let gradients = y.index(0, 2).backward();
+    /// assert_eq!(format!("{:.3}", gradients.get(&x).unwrap()), "[-0.090, -0.245, 0.335]");
+    /// ```
     #[track_caller]
     pub fn log_softmax(&self, axis: isize) -> Var {
         let at = self.axis("log_softmax", axis);
@@ -116,6 +188,13 @@ impl Var {
     }
 
     /// The sum over the axes that broadcasting to this shape would repeat: the transpose of `broadcast_to`.
+    ///
+    /// ```
+    /// use unrolled_autograd::Var;
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let x = Var::leaf(Tensor::from_slice(&[1f64, 2.0, 3.0, 4.0], [2, 2], &Device::cpu()));
+    /// assert_eq!(x.sum_to(&[1, 2]).tensor().to_vec::<f64>(), [4.0, 6.0]);
+    /// ```
     ///
     /// # Panics
     /// Where `shape` does not broadcast to this shape.

@@ -1,8 +1,10 @@
 //! How graphs are recorded, gone through and freed.
 
 mod custom;
+mod edges;
 mod gradients;
 mod memory;
+mod padding;
 mod recording;
 mod values;
 

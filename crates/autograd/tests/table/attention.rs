@@ -87,3 +87,18 @@ fn a_mask_does_not_make_more_queries() {
     let options = AttentionOptions { mask: Some(AttentionMask::Allowed(&mask)), ..Default::default() };
     x.scaled_dot_product_attention(&keys, &keys, options);
 }
+
+/// Exactly 0 where a key takes no part, whatever its score is.
+#[test]
+fn keys_that_take_no_part_leave_no_trace() {
+    let device = Device::cpu();
+    let tensor = |values: &[f64], shape: [usize; 2]| Var::leaf(Tensor::from_slice(values, shape, &device));
+    let (q, k, v) = (tensor(&[1.0], [1, 1]), tensor(&[1e300, 2.0], [2, 1]), tensor(&[3.0, 5.0], [2, 1]));
+    let allowed = Tensor::from_slice(&[false, true], [1, 2], &device);
+    let options = AttentionOptions { mask: Some(AttentionMask::Allowed(&allowed)), ..Default::default() };
+    let answer = q.scaled_dot_product_attention(&k, &v, options);
+    assert_eq!(answer.tensor().to_vec::<f64>(), [5.0]);
+    let gradients = answer.backward();
+    assert_eq!(gradients.get(&k).unwrap().to_vec::<f64>(), [0.0, 0.0]);
+    assert_eq!(gradients.get(&v).unwrap().to_vec::<f64>(), [0.0, 1.0]);
+}

@@ -118,4 +118,5 @@ fn cast() -> Row {
         Case::new(vec![x], move |v| view(&v[0]).cast(DType::F32).cast(v[0].dtype()))
     })
     .with_step(1.0 / 32.0)
+    .in_all_precisions()
 }

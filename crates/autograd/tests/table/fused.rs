@@ -9,14 +9,15 @@ use crate::row::{Case, Row};
 use crate::sample::Sample;
 
 pub fn rows() -> Vec<Row> {
-    vec![
+    let rows = vec![
         Row::new("lstm_sequence", |s| lstm(s, Var::lstm_sequence)).refuses_second("use `Var::lstm_sequence_plain`"),
         Row::new("reshape", |s| lstm(s, Var::lstm_sequence_plain)).named("lstm_sequence_plain"),
         Row::new("linear_cross_entropy", linear_cross_entropy)
             .refuses_second("`hidden.linear(weight, bias).log_softmax(-1)`"),
         Row::new("matmul", plain_cross_entropy).named("cross-entropy in plain operations"),
         Row::new("product_and_sine", custom).named("a user's own function"),
-    ]
+    ];
+    rows.into_iter().map(Row::in_all_precisions).collect()
 }
 
 type Layer = for<'a, 'b> fn(&'a Var, LstmWeights<'b>, &'a Var, &'a Var, Option<&'a Tensor>, usize) -> LstmStates;
@@ -51,7 +52,15 @@ fn cross_entropy_inputs(s: &mut Sample) -> (Vec<Tensor>, Tensor, Tensor) {
 fn linear_cross_entropy(s: &mut Sample) -> Case {
     let (inputs, targets, row_weights) = cross_entropy_inputs(s);
     let slices = 1 + s.below(2);
-    Case::new(inputs, move |v| v[0].linear_cross_entropy_split(&v[1], &v[2], &targets, &row_weights, slices))
+    Case::new(inputs, move |v| {
+        let row_weights = row_weights.cast(v[0].dtype());
+        let loss = match slices {
+            1 => v[0].linear_cross_entropy(&v[1], &v[2], &targets, &row_weights),
+            _ => v[0].linear_cross_entropy_split(&v[1], &v[2], &targets, &row_weights, slices),
+        };
+        // Of f16 and bf16 the losses are f32.
+        loss.cast(v[0].dtype())
+    })
 }
 
 /// What the fused one's message says to write instead.
@@ -60,7 +69,8 @@ fn plain_cross_entropy(s: &mut Sample) -> Case {
     let n = targets.elements();
     Case::new(inputs, move |v| {
         let logarithms = v[0].linear(&v[1], Some(&v[2])).log_softmax(-1);
-        let losses = logarithms.gather(1, &targets.reshape([n, 1])).squeeze(1) * Var::constant(row_weights.clone());
+        let losses =
+            logarithms.gather(1, &targets.reshape([n, 1])).squeeze(1) * Var::constant(row_weights.cast(v[0].dtype()));
         -losses.sum(.., false)
     })
 }

@@ -131,3 +131,27 @@ fn losses_hold_for_extreme_logits() {
     assert_eq!(losses[..2], [800.0, 0.0]);
     assert!((losses[2] / (-40f64).exp() - 1.0).abs() < 1e-12, "{losses:?}");
 }
+
+/// PyTorch's answers for a batch of nothing: a sum of 0, a mean that is no number.
+#[test]
+fn a_batch_of_nothing_has_a_loss() {
+    let device = Device::cpu();
+    let logits = Var::leaf(Tensor::zeros([0, 3], DType::F64, &device));
+    let targets = Tensor::zeros([0], DType::U32, &device);
+    let loss = |reduction| {
+        let options = CrossEntropyOptions { label_smoothing: 0.1, reduction, ..Default::default() };
+        logits.cross_entropy(&targets, options)
+    };
+    assert_eq!(loss(Reduction::Sum).tensor().item::<f64>(), 0.0);
+    assert!(loss(Reduction::Mean).tensor().item::<f64>().is_nan());
+    assert_eq!(loss(Reduction::None).shape(), [0]);
+    assert_eq!(loss(Reduction::Sum).backward().get(&logits).unwrap().shape(), [0, 3]);
+}
+
+#[test]
+#[should_panic(expected = "cross_entropy: input of shape [2, 3] with u32 targets of shape [3], not [N, C] and u32 [N]")]
+fn targets_that_do_not_fit_are_refused() {
+    let device = Device::cpu();
+    let logits = Var::leaf(Tensor::zeros([2, 3], DType::F64, &device));
+    logits.cross_entropy(&Tensor::zeros([3], DType::U32, &device), CrossEntropyOptions::default());
+}

@@ -1,5 +1,7 @@
 //! Every operation's derivatives against finite differences: one row for each operation and for each composition of the public interface.
 
+mod activations;
+mod arranging;
 mod attention;
 mod convolution;
 mod einsum;
@@ -8,6 +10,7 @@ mod fused;
 mod indexing;
 mod losses;
 mod normalisation;
+mod norms;
 mod precision;
 mod products;
 mod reductions;
@@ -28,9 +31,12 @@ const CASES: u32 = 32;
 fn rows() -> Vec<Row> {
     let all = [
         elementwise::rows(),
+        activations::rows(),
         reductions::rows(),
+        norms::rows(),
         products::rows(),
         views::rows(),
+        arranging::rows(),
         indexing::rows(),
         fused::rows(),
         einsum::rows(),
@@ -66,8 +72,18 @@ fn elementwise_derivatives() {
 }
 
 #[test]
+fn activation_derivatives() {
+    activations::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
 fn reduction_derivatives() {
     reductions::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn norm_derivatives() {
+    norms::rows().iter().for_each(|row| row.check(CASES));
 }
 
 #[test]
@@ -78,6 +94,11 @@ fn product_derivatives() {
 #[test]
 fn view_derivatives() {
     views::rows().iter().for_each(|row| row.check(CASES));
+}
+
+#[test]
+fn arranging_derivatives() {
+    arranging::rows().iter().for_each(|row| row.check(CASES));
 }
 
 #[test]
@@ -119,6 +140,6 @@ fn attention_derivatives() {
 fn gradients_in_smaller_dtypes() {
     let rows = rows();
     let checked: Vec<&Row> = rows.iter().filter(|row| row.precisions).collect();
-    assert!(checked.len() > 30, "the elementwise operations and the products");
+    assert!(checked.len() > 90, "{} of {} rows", checked.len(), rows.len());
     checked.into_iter().for_each(|row| precision::check(row, 12));
 }

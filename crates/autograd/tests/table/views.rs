@@ -7,7 +7,7 @@ use crate::row::{Case, Row};
 use crate::sample::Sample;
 
 pub fn rows() -> Vec<Row> {
-    vec![
+    let rows = vec![
         Row::new("leaf", |s| {
             let shape = s.shape();
             Case::new(vec![s.within(&shape, -2.0, 2.0)], |v| v[0].clone())
@@ -26,16 +26,17 @@ pub fn rows() -> Vec<Row> {
         Row::new("broadcast_to", broadcast_to),
         Row::new("concat", concat),
         Row::new("concat", stack).named("stack"),
-    ]
+    ];
+    rows.into_iter().map(Row::in_all_precisions).collect()
 }
 
 /// The square makes the second derivative more than 0.
-fn squared(s: &mut Sample, shape: &[usize], f: impl Fn(&Var) -> Var + 'static) -> Case {
+pub fn squared(s: &mut Sample, shape: &[usize], f: impl Fn(&Var) -> Var + 'static) -> Case {
     let (leaf, view) = s.view(shape, true);
     Case::new(vec![s.within(&leaf, -2.0, 2.0)], move |v| f(&view(&v[0])).square())
 }
 
-fn with_axis(s: &mut Sample, f: impl Fn(&Var, isize) -> Var + 'static) -> Case {
+pub fn with_axis(s: &mut Sample, f: impl Fn(&Var, isize) -> Var + 'static) -> Case {
     let mut shape = s.shape();
     shape.push(1 + s.below(3));
     let axis = s.axis(shape.len());
@@ -79,7 +80,7 @@ fn at(s: &mut Sample) -> Case {
     squared(s, &shape, move |x| {
         let part = x.at((single, NewAxis, Ellipsis, (from..).every(step)));
         let long = x.index(0, index).unsqueeze(0).narrow(-1, from, x.dim(-1) - from).step_by(-1, step);
-        assert_eq!(part.tensor().to_vec::<f64>(), long.tensor().to_vec::<f64>());
+        assert_eq!(part.tensor().to_f64_vec(), long.tensor().to_f64_vec());
         assert!(part.tensor().shares_storage(x.tensor()), "copied");
         part
     })

@@ -43,7 +43,7 @@ pub(super) fn check(checker: &mut Checker) {
 fn unary(checker: &mut Checker, dtype: DType, numbers: &[f64]) {
     for op in Unary::ALL.into_iter().filter(|op| op.takes(dtype)) {
         // x · Φ(x) and x · sigmoid(x) at −∞ are ∞ · 0, which is left open.
-        let open = matches!(op, Unary::Gelu | Unary::Silu);
+        let open = matches!(op, Unary::Gelu | Unary::GeluTanh | Unary::Silu);
         let values: Vec<f64> = numbers.iter().copied().filter(|&x| !(open && x == f64::NEG_INFINITY)).collect();
         let row = table::unary(op);
         let x = Host { shape: vec![values.len()], values };

@@ -3,7 +3,7 @@
 use super::inputs::Values;
 use super::report::Within;
 use crate::DType;
-use crate::ops::{Binary, Compare, Unary};
+use crate::ops::{Binary, Compare, GELU_CUBIC, GELU_SLOPE, Unary};
 
 /// A row of a table.
 pub(super) struct Row<F: ?Sized> {
@@ -76,6 +76,7 @@ pub(super) fn unary(op: Unary) -> UnaryRow {
         Unary::Softplus => row(Real, 8.0, 0.0, |x| larger(x, 0.0) + (-x.abs()).exp().ln_1p()),
         Unary::Relu => exact(|x| larger(x, 0.0)),
         Unary::Gelu => row(Real, 8.0, 1.0, |x| 0.5 * x * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2)),
+        Unary::GeluTanh => row(Real, 8.0, 1.0, |x| x * sigmoid(2.0 * GELU_SLOPE * (x + GELU_CUBIC * x * x * x))),
         Unary::Silu => row(Real, 8.0, 0.0, |x| x * sigmoid(x)),
         Unary::Erf => row(Real, 6.0, 0.0, libm::erf),
         Unary::Clamp { low, high } => row(Real, 0.0, 0.0, move |x| smaller(larger(x, low), high)),

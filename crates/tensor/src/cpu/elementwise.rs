@@ -6,7 +6,7 @@ use super::math::{Real, vectorised};
 use super::threads::{GRAIN, in_pieces};
 use super::{Float, by_dtype, by_float, elements, short};
 use crate::layout::{Layout, Walk};
-use crate::ops::{Binary, Compare, Unary};
+use crate::ops::{Binary, Compare, GELU_CUBIC, GELU_SLOPE, Unary};
 use crate::{DType, Element, Tensor, bf16, f16};
 
 /// An element as kernels store it: truth values as bytes.
@@ -293,6 +293,11 @@ fn unary_float<F: Float>(op: Unary, x: &Tensor, out: &mut [F]) {
         Unary::Gelu => {
             let (half, root) = (W::<F>::of(0.5), W::<F>::of(std::f64::consts::FRAC_1_SQRT_2));
             each!(|v| half * v * (one + (v * root).erf()))
+        }
+        Unary::GeluTanh => {
+            // As a sigmoid it keeps its digits where 1 + tanh u would cancel.
+            let (slope, cubic) = (W::<F>::of(2.0 * GELU_SLOPE), W::<F>::of(GELU_CUBIC));
+            each!(|v| v * (slope * (v + cubic * v * v * v)).sigmoid())
         }
         Unary::Silu => each!(|v| v * v.sigmoid()),
         Unary::Erf => each!(|v| v.erf()),

@@ -3,7 +3,7 @@
 use super::Tensor;
 use crate::error::OrRaise;
 use crate::layout::broadcast_dims;
-use crate::ops::{Binary, Compare, Unary};
+use crate::ops::{Binary, Unary};
 use crate::{DType, Dims};
 
 macro_rules! unary_methods {
@@ -55,6 +55,8 @@ unary_methods! {
     relu => Relu;
     /// x · Φ(x), Φ the standard normal distribution function
     gelu => Gelu;
+    /// x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, the approximation of `gelu`
+    gelu_tanh => GeluTanh;
     /// x · sigmoid(x)
     silu => Silu;
     /// The error function.
@@ -107,33 +109,6 @@ binary_methods! {
     logical_xor => Xor;
 }
 
-macro_rules! compare_methods {
-    ($($(#[$doc:meta])* $name:ident => $op:ident;)*) => {
-        impl Tensor {$(
-            $(#[$doc])*
-            #[track_caller]
-            pub fn $name(&self, other: &Tensor) -> Tensor {
-                self.compare(Compare::$op, other)
-            }
-        )*}
-    };
-}
-
-compare_methods! {
-    /// a = b as bool, broadcast.
-    eq => Eq;
-    /// a ≠ b as bool, broadcast.
-    ne => Ne;
-    /// a < b as bool, broadcast.
-    lt => Lt;
-    /// a ≤ b as bool, broadcast.
-    le => Le;
-    /// a > b as bool, broadcast.
-    gt => Gt;
-    /// a ≥ b as bool, broadcast.
-    ge => Ge;
-}
-
 impl Tensor {
     /// `op` of every element.
     ///
@@ -158,31 +133,6 @@ impl Tensor {
         }
         let (a, b, shape) = self.broadcast_with(op.name(), other);
         self.answer(self.backend().binary(op, &a, &b), &shape, self.dtype)
-    }
-
-    /// Truth values of a comparison, broadcast.
-    #[track_caller]
-    pub fn compare(&self, op: Compare, other: &Tensor) -> Tensor {
-        let (a, b, shape) = self.broadcast_with(op.name(), other);
-        self.answer(self.backend().compare(op, &a, &b), &shape, DType::Bool)
-    }
-
-    /// `a` where this condition (bool) is true, else `b`; all three broadcast.
-    ///
-    /// # Panics
-    /// Where this is not bool, shapes do not broadcast, or dtypes or devices of `a` and `b` differ.
-    #[track_caller]
-    pub fn select(&self, a: &Tensor, b: &Tensor) -> Tensor {
-        if self.dtype != DType::Bool {
-            panic!("select: the condition is {}, not bool", self.dtype);
-        }
-        self.check_device("select", a);
-        let (a, b, shape) = a.broadcast_with("select", b);
-        let Some(shape) = broadcast_dims(self.shape(), &shape) else {
-            panic!("select: condition of shape {:?} does not broadcast with {shape:?}", self.shape());
-        };
-        let (condition, a, b) = (self.broadcast_to(&shape), a.broadcast_to(&shape), b.broadcast_to(&shape));
-        self.answer(self.backend().select(&condition, &a, &b), &shape, a.dtype)
     }
 
     /// `scale · x + shift`

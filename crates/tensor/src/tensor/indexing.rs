@@ -43,13 +43,13 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn index_select(&self, axis: isize, index: &Tensor) -> Tensor {
-        self.gather(axis, &self.along("index_select", axis, index))
+        self.gather(axis, &self.index_along("index_select", axis, index))
     }
 
     /// A copy of this with the slices of `source` added at `index` (u32 `[n]`) along `axis`: the transpose of `index_select`.
     #[track_caller]
     pub fn index_add(&self, axis: isize, index: &Tensor, source: &Tensor) -> Tensor {
-        self.scatter_add(axis, &self.along("index_add", axis, index), source)
+        self.scatter_add(axis, &self.index_along("index_add", axis, index), source)
     }
 
     /// `parts` one after another along `axis`.
@@ -94,9 +94,19 @@ impl Tensor {
         self.backend().coalesce(index, self).or_raise()
     }
 
-    /// `index` `[n]` repeated over every axis of this but `axis`.
+    /// `index` `[n]` repeated over every axis of this but `axis`: as [`gather`](Tensor::gather) takes it to take whole slices. `operation` is for
+    /// the message of a panic.
+    ///
+    /// ```
+    /// use unrolled_tensor::{Device, DType, Tensor};
+    /// let (table, rows) = (Tensor::ones([3, 2], DType::F32, &Device::cpu()), Tensor::arange(2, DType::U32, &Device::cpu()));
+    /// assert_eq!(table.index_along("mine", 0, &rows).to_vec::<u32>(), [0, 0, 1, 1]);
+    /// ```
+    ///
+    /// # Panics
+    /// Where the index has not one axis.
     #[track_caller]
-    fn along(&self, operation: &str, axis: isize, index: &Tensor) -> Tensor {
+    pub fn index_along(&self, operation: &str, axis: isize, index: &Tensor) -> Tensor {
         let at = resolve(operation, axis, self.shape());
         if index.rank() != 1 {
             panic!("{operation}: index of shape {:?} has not one axis", index.shape());

@@ -1,18 +1,22 @@
 //! The [`Tensor`]: an immutable, strided view of a device's memory.
 
+mod arranging;
 mod at;
 mod axes;
+mod compare;
 mod display;
 mod elementwise;
 mod indexing;
 mod operators;
 mod products;
 mod reductions;
+mod sorting;
 mod update;
 mod views;
 
 pub use at::{AxisIndex, Ellipsis, Indices, IntoIndex, NewAxis, ViewStep, view_steps};
 pub use axes::{Axes, INFER};
+pub use compare::Comparand;
 
 use std::sync::Arc;
 

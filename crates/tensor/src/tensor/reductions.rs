@@ -67,16 +67,40 @@ impl Tensor {
         self.reduce(Reduce::Min, axes, keep)
     }
 
-    /// Where the largest stands along `axis` (u32); of equals the first.
+    /// Where the largest stands (u32), counted row-major over `axes`; of equals the first, of NaNs the first.
     #[track_caller]
-    pub fn argmax(&self, axis: isize, keep: bool) -> Tensor {
-        self.reduce(Reduce::ArgMax, axis, keep)
+    pub fn argmax(&self, axes: impl Axes, keep: bool) -> Tensor {
+        self.reduce(Reduce::ArgMax, axes, keep)
     }
 
-    /// Where the smallest stands along `axis` (u32); of equals the first.
+    /// Where the smallest stands (u32), counted row-major over `axes`; of equals the first, of NaNs the first.
     #[track_caller]
-    pub fn argmin(&self, axis: isize, keep: bool) -> Tensor {
-        self.reduce(Reduce::ArgMin, axis, keep)
+    pub fn argmin(&self, axes: impl Axes, keep: bool) -> Tensor {
+        self.reduce(Reduce::ArgMin, axes, keep)
+    }
+
+    /// Whether any element over `axes` is not 0, as bool; of nothing, false.
+    ///
+    /// ```
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let x = Tensor::from_slice(&[0f32, 2.0, 0.0, 0.0], [2, 2], &Device::cpu());
+    /// assert_eq!(x.any(1, false).to_vec::<bool>(), [true, false]);
+    /// ```
+    #[track_caller]
+    pub fn any(&self, axes: impl Axes, keep: bool) -> Tensor {
+        self.cast(DType::Bool).sum(axes, keep)
+    }
+
+    /// Whether all elements over `axes` are not 0, as bool; of nothing, true.
+    ///
+    /// ```
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let x = Tensor::from_slice(&[1f32, 2.0, 0.0, 3.0], [2, 2], &Device::cpu());
+    /// assert_eq!(x.all(1, false).to_vec::<bool>(), [true, false]);
+    /// ```
+    #[track_caller]
+    pub fn all(&self, axes: impl Axes, keep: bool) -> Tensor {
+        self.cast(DType::Bool).prod(axes, keep)
     }
 
     /// The mean over `axes` (floats), NaN of nothing; f16 and bf16 are summed and divided in f32.
@@ -87,6 +111,65 @@ impl Tensor {
         let wide = if self.dtype == DType::F64 { DType::F64 } else { DType::F32 };
         let sum = self.cast(wide).sum(axes, keep);
         sum.unary(Unary::Affine { scale: 1.0 / count as f64, shift: 0.0 }).cast(self.dtype)
+    }
+
+    /// The variance over `axes`: Σ (x − mean)² / (n − `correction`), NaN or infinite where that divides by 0; f16 and bf16 are computed in f32.
+    ///
+    /// ```
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let x = Tensor::from_slice(&[1f32, 3.0], [2], &Device::cpu());
+    /// assert_eq!((x.var(0, 0, false).item::<f32>(), x.var(0, 1, false).item::<f32>()), (1.0, 2.0));
+    /// ```
+    #[track_caller]
+    pub fn var(&self, axes: impl Axes, correction: usize, keep: bool) -> Tensor {
+        self.wide_variance("var", axes, correction, keep).cast(self.dtype)
+    }
+
+    /// The standard deviation over `axes`: the root of [`var`](Tensor::var).
+    ///
+    /// ```
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let x = Tensor::from_slice(&[1f32, 5.0], [2], &Device::cpu());
+    /// assert_eq!(x.std(0, 0, false).item::<f32>(), 2.0);
+    /// ```
+    #[track_caller]
+    pub fn std(&self, axes: impl Axes, correction: usize, keep: bool) -> Tensor {
+        self.wide_variance("std", axes, correction, keep).sqrt().cast(self.dtype)
+    }
+
+    #[track_caller]
+    fn wide_variance(&self, operation: &str, axes: impl Axes, correction: usize, keep: bool) -> Tensor {
+        self.check_float(operation);
+        let resolved = axes.of(operation, self.shape());
+        let axes: Vec<isize> = resolved.iter().map(|&axis| axis as isize).collect();
+        let count: usize = resolved.iter().map(|&axis| self.shape()[axis]).product();
+        let wide = self.cast(if self.dtype == DType::F64 { DType::F64 } else { DType::F32 });
+        let centred = wide.sub(&wide.mean(&axes[..], true));
+        centred.square().sum(&axes[..], keep).affine(1.0 / count.saturating_sub(correction) as f64, 0.0)
+    }
+
+    /// The p-norm over `axes`, (Σ |x|ᵖ)^(1/p): for p = ∞ the largest |x|, for −∞ the smallest, for 0 the number of elements that are not 0;
+    /// f16 and bf16 are computed in f32.
+    ///
+    /// ```
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let x = Tensor::from_slice(&[3f32, -4.0], [2], &Device::cpu());
+    /// let norm = |p: f64| x.norm(p, .., false).item::<f32>();
+    /// assert_eq!([0.0, 1.0, 2.0, f64::INFINITY].map(norm), [2.0, 7.0, 5.0, 4.0]);
+    /// ```
+    #[track_caller]
+    pub fn norm(&self, p: f64, axes: impl Axes, keep: bool) -> Tensor {
+        self.check_float("norm");
+        let wide = self.cast(if self.dtype == DType::F64 { DType::F64 } else { DType::F32 });
+        let norm = match p {
+            0.0 => wide.ne(0.0).cast(wide.dtype).sum(axes, keep),
+            1.0 => wide.abs().sum(axes, keep),
+            2.0 => wide.square().sum(axes, keep).sqrt(),
+            f64::INFINITY => wide.abs().max(axes, keep),
+            f64::NEG_INFINITY => wide.abs().min(axes, keep),
+            p => wide.abs().powf(p).sum(axes, keep).powf(1.0 / p),
+        };
+        norm.cast(self.dtype)
     }
 
     /// Softmax along `axis`: e^(x − max) / Σ e^(x − max).

@@ -177,6 +177,7 @@ impl Tensor {
     ///
     /// # Panics
     /// Where the shapes do not broadcast.
+    #[doc(alias = "expand")]
     #[track_caller]
     pub fn broadcast_to(&self, shape: impl AsRef<[usize]>) -> Tensor {
         let shape = shape.as_ref();
@@ -187,7 +188,7 @@ impl Tensor {
         }
     }
 
-    /// Equal parts of `axis`.
+    /// Equal parts of `axis`; where they may be unequal, [`split`](Tensor::split) and [`split_every`](Tensor::split_every).
     ///
     /// # Panics
     /// Where `parts` does not divide the axis.
