@@ -1,6 +1,6 @@
 """Every operation of the library by PyTorch, in f64: inputs, parameters, output, gradients of sum(output * cotangent).
 
-Cases are named OPERATION or OPERATION/VARIANT, by the library's names. Floating inputs get gradients, integers (indices,
+Cases are named OPERATION or OPERATION/VARIANT, by the library's names. Floating inputs get gradients, integers (ids,
 targets) and bools do not; an output that is not floating has neither cotangent nor gradients.
 """
 
@@ -71,7 +71,12 @@ def elementwise():
     for name, function in plain.items():
         case(name, of((3, 5), limit=3.0), function)
     case("log1p", above(-0.9, (3, 5)), torch.log1p)
-    for name, function in {"log": torch.log, "sqrt": torch.sqrt, "rsqrt": torch.rsqrt, "recip": torch.reciprocal}.items():
+    for name, function in {
+        "log": torch.log,
+        "sqrt": torch.sqrt,
+        "rsqrt": torch.rsqrt,
+        "recip": torch.reciprocal,
+    }.items():
         case(name, above(0.1, (3, 5)), function)
     case("gelu_tanh", of((3, 5), limit=3.0), lambda x: functional.gelu(x, approximate="tanh"))
     case("log_sigmoid", of((3, 5), limit=3.0), functional.logsigmoid)
@@ -102,7 +107,11 @@ def elementwise():
         case(name, pairs, getattr(torch, name), smooth=False)
     for name in ("eq", "ne", "lt", "le", "gt", "ge"):
         case(name, pairs, getattr(torch, name))
-    case("select", beside(of((2, 3), (3,)), [[True, False, True], [False, False, True]]), lambda a, b, c: torch.where(c, a, b))
+    case(
+        "select",
+        beside(of((2, 3), (3,)), [[True, False, True], [False, False, True]]),
+        lambda a, b, c: torch.where(c, a, b),
+    )
     case("where_", beside(of((2, 3), (3,)), [[True], [False]]), lambda a, b, c: torch.where(c, a, b))
     case("masked_fill", beside(of((2, 3)), [[True, False, True], [False, False, True]]), torch.masked_fill, value=-2.5)
     case("cast", of((3, 5)), lambda x: x.to(F32).to(F64), smooth=False)
@@ -111,21 +120,40 @@ def elementwise():
 def reductions():
     for variant, axes, keep in (("", [0, 2], False), ("/kept", [1], True), ("/all", [0, 1, 2], False)):
         for name, function in {"sum": torch.sum, "mean": torch.mean, "logsumexp": torch.logsumexp}.items():
-            case(name + variant, of((2, 3, 4)), lambda x, axes, keep, f=function: f(x, axes, keep), axes=axes, keep=keep)
+            case(
+                name + variant, of((2, 3, 4)), lambda x, axes, keep, f=function: f(x, axes, keep), axes=axes, keep=keep
+            )
         for correction in (0, 1):
-            case(f"var/{correction}{variant}", of((2, 3, 4)),
-                 lambda x, axes, correction, keep: torch.var(x, axes, correction=correction, keepdim=keep),
-                 axes=axes, correction=correction, keep=keep)
+            case(
+                f"var/{correction}{variant}",
+                of((2, 3, 4)),
+                lambda x, axes, correction, keep: torch.var(x, axes, correction=correction, keepdim=keep),
+                axes=axes,
+                correction=correction,
+                keep=keep,
+            )
         for correction in (0, 1):
-            case(f"std/{correction}{variant}", of((2, 3, 4)),
-                 lambda x, axes, correction, keep: torch.std(x, axes, correction=correction, keepdim=keep),
-                 axes=axes, correction=correction, keep=keep)
+            case(
+                f"std/{correction}{variant}",
+                of((2, 3, 4)),
+                lambda x, axes, correction, keep: torch.std(x, axes, correction=correction, keepdim=keep),
+                axes=axes,
+                correction=correction,
+                keep=keep,
+            )
         for p in ("0", "1", "2", "3", "inf", "-inf"):
             norm = lambda x, p, axes, keep: torch.linalg.vector_norm(x, float(p), axes, keep)
             case(f"norm/{p}{variant}", of((2, 3, 4)), norm, p != "0", p=p, axes=axes, keep=keep)
     constant = fixed([[2.0, 2.0, 2.0], [0.0, 0.0, 0.0], [1.0, 0.0, -3.0]])
-    case("std/constant", constant, lambda x, axes, correction, keep: torch.std(x, axes, correction=correction, keepdim=keep),
-         False, axes=[1], correction=0, keep=False)
+    case(
+        "std/constant",
+        constant,
+        lambda x, axes, correction, keep: torch.std(x, axes, correction=correction, keepdim=keep),
+        False,
+        axes=[1],
+        correction=0,
+        keep=False,
+    )
     for p in ("1", "2"):
         case(f"norm/zero/{p}", constant, norm, False, p=p, axes=[1], keep=False)
     zeros = fixed([[2.0, -3.0, 0.5, 4.0], [2.0, 0.0, -1.5, 3.0], [2.0, 0.0, 1.5, 0.0]])
@@ -134,10 +162,24 @@ def reductions():
     case("cumprod", of((3, 4, 2)), lambda x, axis: torch.cumprod(x, axis), axis=1)
     case("cumprod/zeros", zeros, lambda x, axis: torch.cumprod(x, axis), axis=1)
     infinite = fixed([[1.0, float("-inf"), 3.0], [1000.0, 999.0, -1000.0]])
-    case("logsumexp/infinite", infinite, lambda x, axes, keep: torch.logsumexp(x, axes, keep), False, axes=[1], keep=False)
+    case(
+        "logsumexp/infinite",
+        infinite,
+        lambda x, axes, keep: torch.logsumexp(x, axes, keep),
+        False,
+        axes=[1],
+        keep=False,
+    )
     for name, function in {"max": torch.amax, "min": torch.amin}.items():
         case(name, ties, lambda x, axes, keep, f=function: f(x, axes, keep), smooth=False, axes=[1], keep=False)
-        case(name + "/all", ties, lambda x, axes, keep, f=function: f(x, axes, keep), smooth=False, axes=[0, 1], keep=True)
+        case(
+            name + "/all",
+            ties,
+            lambda x, axes, keep, f=function: f(x, axes, keep),
+            smooth=False,
+            axes=[0, 1],
+            keep=True,
+        )
         case("arg" + name, of((3, 4)), lambda x, axis, f=getattr(torch, "arg" + name): f(x, axis), axis=1)
     for name in ("cumsum", "softmax", "log_softmax"):
         case(name, of((3, 4, 2)), lambda x, axis, f=getattr(torch, name): f(x, axis), axis=1)
@@ -152,16 +194,29 @@ def products():
     case("matmul/vector", of((2, 3, 4), (4,)), torch.matmul)
     case("linear", of((2, 3, 4), (5, 4), (5,)), functional.linear)
     equations = {"": ("bij,bjk->bik", [(2, 3, 4), (2, 4, 2)]), "/trace": ("ii", [(3, 3)])}
-    equations |= {"/bilinear": ("bi,oij,bj->bo", [(3, 2), (4, 2, 3), (3, 3)]), "/implicit": ("dca,bd", [(2, 3, 2), (4, 2)])}
-    equations |= {"/broadcast": ("...ij,...jk->k...i", [(2, 1, 2, 3), (4, 3, 2)]), "/outer": ("i,j,k->kij", [(2,), (3,), (2,)])}
+    equations |= {
+        "/bilinear": ("bi,oij,bj->bo", [(3, 2), (4, 2, 3), (3, 3)]),
+        "/implicit": ("dca,bd", [(2, 3, 2), (4, 2)]),
+    }
+    equations |= {
+        "/broadcast": ("...ij,...jk->k...i", [(2, 1, 2, 3), (4, 3, 2)]),
+        "/outer": ("i,j,k->kij", [(2,), (3,), (2,)]),
+    }
     equations |= {"/diagonal": ("iij,ik->jk", [(3, 3, 2), (3, 2)])}
     for variant, (equation, shapes) in equations.items():
         case("einsum" + variant, of(*shapes), lambda *x, equation: torch.einsum(equation, *x), equation=equation)
     shapes = {"": ((2, 3, 7), (4, 3, 3), 1), "/groups": ((2, 4, 9), (6, 2, 2), 2)}
     for variant, (x, weight, groups) in shapes.items():
         for name, stride, padding, dilation in (("", 1, 0, 1), ("/strided", 2, 2, 2)):
-            case(f"conv1d{variant}{name}", of(x, weight, weight[:1]), functional.conv1d, stride=stride, padding=padding,
-                 dilation=dilation, groups=groups)
+            case(
+                f"conv1d{variant}{name}",
+                of(x, weight, weight[:1]),
+                functional.conv1d,
+                stride=stride,
+                padding=padding,
+                dilation=dilation,
+                groups=groups,
+            )
 
 
 def views():
@@ -179,9 +234,22 @@ def views():
     case("squeeze", of((3, 1, 4)), torch.squeeze, dim=1)
     case("broadcast_to", of((3, 1)), torch.broadcast_to, size=[2, 3, 4])
     case("chunk", of((3, 6)), lambda x, parts, axis, part: torch.chunk(x, parts, axis)[part], parts=3, axis=1, part=1)
-    case("split", of((3, 6)), lambda x, lengths, axis, part: torch.split(x, lengths, axis)[part], lengths=[1, 3, 2], axis=1,
-         part=1)
-    case("split_every", of((3, 7)), lambda x, length, axis, part: torch.split(x, length, axis)[part], length=3, axis=1, part=2)
+    case(
+        "split",
+        of((3, 6)),
+        lambda x, lengths, axis, part: torch.split(x, lengths, axis)[part],
+        lengths=[1, 3, 2],
+        axis=1,
+        part=1,
+    )
+    case(
+        "split_every",
+        of((3, 7)),
+        lambda x, length, axis, part: torch.split(x, length, axis)[part],
+        length=3,
+        axis=1,
+        part=2,
+    )
     case("unbind", of((3, 4)), lambda x, axis, part: torch.unbind(x, axis)[part], axis=1, part=2)
     case("flatten", of((2, 3, 4)), torch.flatten)
     case("flatten_axes", of((2, 3, 4)), torch.flatten, start_dim=1, end_dim=2)
@@ -189,7 +257,9 @@ def views():
     case("pad", of((2, 3, 4)), functional.pad, pad=[1, 2, 0, 1], value=0.5)  # the last axis first
     case("roll", of((3, 5)), lambda x, shift, axis: torch.roll(x, shift, axis), shift=-2, axis=1)
     case("repeat", of((3, 2)), lambda x, times: x.repeat(times), times=[2, 1, 3])
-    case("repeat_interleave", of((3, 2)), lambda x, times, axis: torch.repeat_interleave(x, times, axis), times=3, axis=1)
+    case(
+        "repeat_interleave", of((3, 2)), lambda x, times, axis: torch.repeat_interleave(x, times, axis), times=3, axis=1
+    )
     case("diagonal", of((3, 2, 4)), torch.diagonal, offset=1, dim1=0, dim2=2)
     case("tril", of((2, 3, 4)), torch.tril, diagonal=1)
     case("triu", of((2, 3, 4)), torch.triu, diagonal=-1)
@@ -200,20 +270,40 @@ def views():
 def indexing():
     index = [[0, 2, 2, 1, 0], [3, 3, 3, 3, 1]]
     case("gather", beside(of((2, 4)), index), lambda x, index: torch.gather(x, 1, index))
-    case("scatter_add", beside(of((2, 4), (2, 5)), index), lambda x, source, index: torch.scatter_add(x, 1, index, source))
+    case(
+        "scatter_add",
+        beside(of((2, 4), (2, 5)), index),
+        lambda x, source, index: torch.scatter_add(x, 1, index, source),
+    )
     case("index_select", beside(of((2, 4)), [3, 0, 3]), lambda x, index: torch.index_select(x, 1, index))
-    case("index_add", beside(of((2, 4), (2, 3)), [3, 0, 3]), lambda x, source, index: torch.index_add(x, 1, index, source))
-    case("sort", of((3, 5)), lambda x, axis, descending: torch.sort(x, axis, descending).values, axis=1, descending=True)
-    case("argsort", of((3, 5)), lambda x, axis, descending: torch.argsort(x, axis, descending), axis=0, descending=False)
+    case(
+        "index_add",
+        beside(of((2, 4), (2, 3)), [3, 0, 3]),
+        lambda x, source, index: torch.index_add(x, 1, index, source),
+    )
+    case(
+        "sort", of((3, 5)), lambda x, axis, descending: torch.sort(x, axis, descending).values, axis=1, descending=True
+    )
+    case(
+        "argsort", of((3, 5)), lambda x, axis, descending: torch.argsort(x, axis, descending), axis=0, descending=False
+    )
     case("one_hot", fixed([[2, 0], [3, 1]]), functional.one_hot, num_classes=4)
     case("embedding", beside(of((5, 3)), [[3, 0, 3], [4, 3, 1]]), lambda table, ids: functional.embedding(ids, table))
 
 
 def normalisation():
-    case("layer_norm", of((2, 3, 5), (5,), (5,)), lambda x, weight, bias, epsilon: functional.layer_norm(
-        x, x.shape[-1:], weight, bias, epsilon), epsilon=1e-5)
-    case("rms_norm", of((2, 3, 5), (5,)), lambda x, weight, epsilon: functional.rms_norm(
-        x, x.shape[-1:], weight, epsilon), epsilon=1e-5)
+    case(
+        "layer_norm",
+        of((2, 3, 5), (5,), (5,)),
+        lambda x, weight, bias, epsilon: functional.layer_norm(x, x.shape[-1:], weight, bias, epsilon),
+        epsilon=1e-5,
+    )
+    case(
+        "rms_norm",
+        of((2, 3, 5), (5,)),
+        lambda x, weight, epsilon: functional.rms_norm(x, x.shape[-1:], weight, epsilon),
+        epsilon=1e-5,
+    )
 
 
 IGNORED = 9  # no class
@@ -223,32 +313,72 @@ def losses():
     some, none = [2, IGNORED, 0, 3, 2, IGNORED], [IGNORED] * 6
     weights = torch.tensor([0.5, 2.0, 1.5, 0.25], dtype=F64)
     variants = {"": (some, 0.0, False), "/weights": (some, 0.0, True), "/smoothing": (some, 0.1, False)}
-    variants |= {"/weights_smoothing": (some, 0.3, True), "/ignored": (none, 0.0, False), "/ignored_smoothing": (none, 0.1, True)}
+    variants |= {
+        "/weights_smoothing": (some, 0.3, True),
+        "/ignored": (none, 0.0, False),
+        "/ignored_smoothing": (none, 0.1, True),
+    }
     for reduction in ("mean", "sum", "none"):
         for variant, (targets, smoothing, weighted) in variants.items():
+
             def loss(x, targets, label_smoothing, weights, ignore_index, reduction):
                 weights = torch.tensor(weights, dtype=F64) if weights else None
-                return functional.cross_entropy(x, targets, weights, ignore_index=ignore_index, reduction=reduction,
-                                                label_smoothing=label_smoothing)
+                return functional.cross_entropy(
+                    x, targets, weights, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
+                )
 
             smooth = targets is some or reduction != "mean"
-            case(f"cross_entropy{variant}/{reduction}", beside(of((6, 4)), targets), loss, smooth,
-                 weights=weights.tolist() if weighted else [], label_smoothing=smoothing, ignore_index=IGNORED,
-                 reduction=reduction)
-        case(f"nll_loss/{reduction}", beside(of((6, 4)), some), lambda x, targets, weights, ignore_index, reduction:
-             functional.nll_loss(x, targets, torch.tensor(weights, dtype=F64), ignore_index=ignore_index, reduction=reduction),
-             weights=weights.tolist(), ignore_index=IGNORED, reduction=reduction)
+            case(
+                f"cross_entropy{variant}/{reduction}",
+                beside(of((6, 4)), targets),
+                loss,
+                smooth,
+                weights=weights.tolist() if weighted else [],
+                label_smoothing=smoothing,
+                ignore_index=IGNORED,
+                reduction=reduction,
+            )
+        case(
+            f"nll_loss/{reduction}",
+            beside(of((6, 4)), some),
+            lambda x, targets, weights, ignore_index, reduction: functional.nll_loss(
+                x, targets, torch.tensor(weights, dtype=F64), ignore_index=ignore_index, reduction=reduction
+            ),
+            weights=weights.tolist(),
+            ignore_index=IGNORED,
+            reduction=reduction,
+        )
         case(f"mse_loss/{reduction}", of((3, 4), (3, 4)), functional.mse_loss, reduction=reduction)
         unit = lambda g: of((3, 4), limit=5.0)(g) + [torch.rand(3, 4, generator=g, dtype=F64)]
         bce = functional.binary_cross_entropy_with_logits
         case(f"binary_cross_entropy_with_logits/{reduction}", unit, bce, reduction=reduction)
-        case(f"binary_cross_entropy_with_logits/weights/{reduction}", unit, lambda x, target, weight, pos_weight, reduction:
-             bce(x, target, torch.tensor(weight, dtype=F64), pos_weight=torch.tensor(pos_weight, dtype=F64), reduction=reduction),
-             weight=[0.5, 1.0, 2.0, 0.1], pos_weight=[3.0, 0.3, 1.0, 2.0], reduction=reduction)
-        case(f"kl_div/{reduction}", lambda g: of((3, 4))(g) + [torch.rand(3, 4, generator=g, dtype=F64) + 0.1],
-             functional.kl_div, reduction=reduction)
-    case("linear_cross_entropy", beside(of((4, 3), (5, 3), (5,)), [1, 0, 4, 2]), lambda hidden, weight, bias, targets:
-         functional.cross_entropy(functional.linear(hidden, weight, bias), targets, reduction="sum"))
+        case(
+            f"binary_cross_entropy_with_logits/weights/{reduction}",
+            unit,
+            lambda x, target, weight, pos_weight, reduction: bce(
+                x,
+                target,
+                torch.tensor(weight, dtype=F64),
+                pos_weight=torch.tensor(pos_weight, dtype=F64),
+                reduction=reduction,
+            ),
+            weight=[0.5, 1.0, 2.0, 0.1],
+            pos_weight=[3.0, 0.3, 1.0, 2.0],
+            reduction=reduction,
+        )
+        case(
+            f"kl_div/{reduction}",
+            lambda g: of((3, 4))(g) + [torch.rand(3, 4, generator=g, dtype=F64) + 0.1],
+            functional.kl_div,
+            reduction=reduction,
+        )
+    case(
+        "linear_cross_entropy",
+        beside(of((4, 3), (5, 3), (5,)), [1, 0, 4, 2]),
+        lambda hidden, weight, bias, targets: functional.cross_entropy(
+            functional.linear(hidden, weight, bias), targets, reduction="sum"
+        ),
+    )
 
 
 def attention():
@@ -308,7 +438,9 @@ def check(folder):
     for name, made in CASES.items():
         inputs = [tensors[f"{name}.input.{index}"] for index in range(len(made.inputs(torch.Generator())))]
         output, gradients = compute(name, inputs, tensors.get(f"{name}.cotangent"))
-        found = {f"{name}.output": output} | {f"{name}.gradient.{i}": x for i, x in enumerate(gradients) if x is not None}
+        found = {f"{name}.output": output} | {
+            f"{name}.gradient.{i}": x for i, x in enumerate(gradients) if x is not None
+        }
         for key, x in found.items():
             torch.testing.assert_close(tensors[key], x.detach(), rtol=1e-12, atol=1e-14, equal_nan=True, msg=key)
         if made.smooth and output.is_floating_point():

@@ -90,7 +90,7 @@ impl Var {
         }
         let constant = |x: f64| Tensor::full([], x, self.dtype(), self.device());
         // −∞ in all of a row would make it NaN, and its gradients too.
-        let any = allowed.cast(DType::U32).max(-1, true).cast(DType::Bool);
+        let any = allowed.any(-1, true);
         let fill = Var::constant(any.select(&constant(f64::NEG_INFINITY), &constant(0.0)));
         let scores = Var::select(allowed, self, &fill);
         if scores.shape() != self.shape() {

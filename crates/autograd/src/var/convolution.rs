@@ -45,8 +45,10 @@ impl Var {
         self.check_conv1d(weight, bias, &options);
         let Conv1dOptions { stride, padding, dilation, groups } = options;
         let (batch, channels, outputs, taps) = (self.dim(0), weight.dim(1), weight.dim(0), weight.dim(2));
-        let windows =
-            self.pad(&[(padding, padding)], 0.0).unfold(2, dilation * (taps - 1) + 1, stride).step_by(3, dilation);
+        let mut windows = self.pad(&[(padding, padding)], 0.0).unfold(2, dilation * (taps - 1) + 1, stride);
+        if dilation > 1 {
+            windows = windows.step_by(3, dilation);
+        }
         let places = windows.dim(2);
         // [B, G · C, P, K] → [G, C · K, B · P]: one product for each group, in which the whole batch gives the columns.
         let columns = windows.reshape([batch, groups, channels, places, taps]).permute([1, 2, 4, 0, 3]);

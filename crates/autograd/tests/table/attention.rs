@@ -1,7 +1,7 @@
 //! Rows of attention, and what a query gives that may look at nothing.
 
 use unrolled_autograd::{AttentionMask, AttentionOptions, Var};
-use unrolled_tensor::{Device, Tensor};
+use unrolled_tensor::{DType, Device, Tensor};
 
 use crate::row::{Case, Row};
 use crate::sample::Sample;
@@ -81,7 +81,7 @@ fn a_query_without_keys_answers_zero() {
 #[test]
 #[should_panic(expected = "a mask of shape [3, 2] does not broadcast to scores of shape [1, 2]")]
 fn a_mask_does_not_make_more_queries() {
-    let x = Var::constant(Tensor::zeros([1, 2], unrolled_tensor::DType::F64, &Device::cpu()));
+    let x = Var::constant(Tensor::zeros([1, 2], DType::F64, &Device::cpu()));
     let mask = Tensor::from_slice(&[true; 6], [3, 2], &Device::cpu());
     let keys = Var::concat(&[&x, &x], 0);
     let options = AttentionOptions { mask: Some(AttentionMask::Allowed(&mask)), ..Default::default() };
@@ -101,4 +101,16 @@ fn keys_that_take_no_part_leave_no_trace() {
     let gradients = answer.backward();
     assert_eq!(gradients.get(&k).unwrap().to_vec::<f64>(), [0.0, 0.0]);
     assert_eq!(gradients.get(&v).unwrap().to_vec::<f64>(), [0.0, 1.0]);
+}
+
+/// As for a query that may look at no key.
+#[test]
+fn no_keys_at_all_answer_zero() {
+    let zeros = |shape: [usize; 2]| Var::leaf(Tensor::zeros(shape, DType::F64, &Device::cpu()));
+    let (q, k, v) = (zeros([2, 3]), zeros([0, 3]), zeros([0, 1]));
+    for causal in [false, true] {
+        let answer = q.scaled_dot_product_attention(&k, &v, AttentionOptions { causal, ..Default::default() });
+        assert_eq!((answer.shape(), answer.tensor().to_vec::<f64>()), (&[2, 1][..], vec![0.0, 0.0]));
+        assert_eq!(answer.sum(.., false).backward().get(&q).unwrap().to_vec::<f64>(), [0.0; 6]);
+    }
 }
