@@ -4,7 +4,6 @@
 //! cargo run --example 03_gradient
 //! ```
 
-use unrolled::autograd::Backward;
 use unrolled::prelude::*;
 
 fn main() {

@@ -42,14 +42,23 @@ pub use unrolled_tensor as tensor;
 /// assert_eq!(last.backward().get(&x).unwrap().at(0).to_vec::<f64>(), [0.0, 0.0, 4.0]);
 /// ```
 pub mod prelude {
-    pub use unrolled_autograd::{Function, Gradients, Var, grad, gradcheck, gradgradcheck, no_grad};
+    pub use unrolled_autograd::{
+        Backward, CrossEntropyOptions, Function, Gradients, Reduction, Var, grad, gradcheck, gradgradcheck, jvp,
+        no_grad, vjp,
+    };
     pub use unrolled_nn::{
-        Dropout, Embedding, LayerNorm, Linear, Lstm, LstmState, Module, Optimiser, Parameter, module,
+        Dropout, Embedding, GroupOptions, LayerNorm, Linear, LossScaler, Lstm, LstmState, Module, Optimiser, Parameter,
+        StepOutcome, module,
     };
     pub use unrolled_tensor::ops::Distribution;
     pub use unrolled_tensor::random::Key;
     pub use unrolled_tensor::{DType, Device, Ellipsis, INFER, IntoIndex, NewAxis, Tensor};
 }
+
+/// The Rust of the guide for people who come from PyTorch runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/from-pytorch.md")]
+struct FromPyTorch;
 
 /// The README's Rust runs as a test.
 #[cfg(doctest)]

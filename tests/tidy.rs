@@ -65,3 +65,34 @@ fn the_readme_names_only_commands_that_exist() {
     }
     assert!(commands >= 4, "the README shows the command");
 }
+
+#[test]
+fn the_guide_names_only_functions_that_exist() {
+    let mut files = Vec::new();
+    rust_files(&root().join("src"), &mut files);
+    rust_files(&root().join("crates"), &mut files);
+    let sources: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    // Defined by itself, or as a row `name => Operation` of a macro.
+    let exists = |name: &str| {
+        [format!("fn {name}("), format!("fn {name}<"), format!("{name} => "), format!("macro_rules! {name}")]
+            .iter()
+            .any(|text| sources.contains(text))
+    };
+    let guide = fs::read_to_string(root().join("docs/from-pytorch.md")).unwrap();
+    let mut checked = 0;
+    for row in guide.lines().filter(|line| line.starts_with("| ")) {
+        let ours = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        for code in ours.split('`').skip(1).step_by(2) {
+            for (at, _) in code.match_indices('(') {
+                let name = code[..at].rsplit(|c| !word(c)).next().unwrap();
+                // `Some` and `clone` are Rust's.
+                if name.starts_with(|c: char| c.is_lowercase()) && name != "clone" {
+                    assert!(exists(name), "the guide names `{name}`, which does not exist: {row}");
+                    checked += 1;
+                }
+            }
+        }
+    }
+    assert!(checked > 100, "the guide's tables were found");
+}

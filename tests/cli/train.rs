@@ -65,6 +65,8 @@ fn mistakes_on_the_command_line_exit_with_2() {
     assert!(fails(folder.path(), &["train", "--hiden-size", "3"], 2).contains("'--hidden-size'"));
     assert!(fails(folder.path(), &["train", "--layers", "two"], 2).contains("'--layers <N>'"));
     assert!(fails(folder.path(), &["train", "--optimiser", "sdg"], 2).contains("sgd"));
+    let told = fails(folder.path(), &["train", "--precision", "fp8"], 2);
+    assert!(["f32", "f16", "bf16"].iter().all(|known| told.contains(known)), "{told}");
     assert!(fails(folder.path(), &["train", "--preset", "xl"], 2).contains("sutskever2014"));
     assert!(fails(folder.path(), &["train", "--resume", "--overwrite"], 2).contains("--overwrite"));
 }
