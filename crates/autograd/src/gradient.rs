@@ -92,10 +92,9 @@ impl Gradient {
             (Gradient::Dense(dense), Gradient::Rows(rows)) | (Gradient::Rows(rows), Gradient::Dense(dense)) => {
                 Gradient::Dense(Var::constant(dense.tensor().index_add(0, &rows.index, &rows.values)))
             }
-            (a, b) => {
-                let (mut a, b) = (a.into_var().into_tensor(), b.into_var().into_tensor());
-                a.accumulate(&b, 1.0);
-                Gradient::Dense(Var::constant(a))
+            (Gradient::Dense(mut a), Gradient::Dense(b)) => {
+                a.constant_mut().accumulate(b.tensor(), 1.0);
+                Gradient::Dense(a)
             }
         }
     }

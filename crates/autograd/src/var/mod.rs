@@ -83,6 +83,12 @@ impl Var {
         Arc::unwrap_or_clone(self.value)
     }
 
+    /// The value, which from now on is that of a constant.
+    pub(crate) fn constant_mut(&mut self) -> &mut Tensor {
+        self.edge = None;
+        Arc::make_mut(&mut self.value)
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Tensor> {
         &self.value
     }

@@ -12,7 +12,10 @@ const DOTS: [usize; 2] = [4, 5];
 
 pub fn rows() -> Vec<Row> {
     // The square makes the second derivative of a plain sum more than 0.
-    vec![Row::new("square", derivatives).named("einsum"), Row::new("matmul", aliased).named("einsum, aliased")]
+    vec![
+        Row::new("square", derivatives).named("einsum").in_all_precisions(),
+        Row::new("matmul", aliased).named("einsum, aliased").in_all_precisions(),
+    ]
 }
 
 /// What an equation means, next to its text.
@@ -133,7 +136,7 @@ fn derivatives(s: &mut Sample) -> Case {
     let (mut inputs, mut views) = (Vec::new(), Vec::new());
     for (_, shape) in &equation.operands {
         let (leaf, view) = s.view(shape, true);
-        inputs.push(s.within(&leaf, -2.0, 2.0));
+        inputs.push(s.within(&leaf, -1.0, 1.0));
         views.push(view);
     }
     Case::new(inputs, move |v| {
@@ -146,7 +149,7 @@ fn derivatives(s: &mut Sample) -> Case {
 fn aliased(s: &mut Sample) -> Case {
     let n = 1 + s.below(3);
     let equation = s.of(&["ij,jk->ik", "ij,kj", "ij,jk,kl->il", "ii,ij,jk", "ij,ij->"]);
-    Case::new(vec![s.within(&[n, n], -2.0, 2.0)], move |v| {
+    Case::new(vec![s.within(&[n, n], -1.0, 1.0)], move |v| {
         Var::einsum(equation, &vec![&v[0]; equation.matches(',').count() + 1])
     })
 }

@@ -12,11 +12,11 @@ const IGNORED: u32 = u32::MAX;
 
 pub fn rows() -> Vec<Row> {
     vec![
-        Row::new("log_softmax", cross_entropy).named("cross_entropy"),
-        Row::new("gather", nll_loss).named("nll_loss"),
-        Row::new("square", mse_loss).named("mse_loss"),
-        Row::new("softplus", binary_cross_entropy).named("binary_cross_entropy_with_logits"),
-        Row::new("log", kl_div).named("kl_div"),
+        Row::new("log_softmax", cross_entropy).named("cross_entropy").in_all_precisions(),
+        Row::new("gather", nll_loss).named("nll_loss").in_all_precisions(),
+        Row::new("square", mse_loss).named("mse_loss").in_all_precisions(),
+        Row::new("softplus", binary_cross_entropy).named("binary_cross_entropy_with_logits").in_all_precisions(),
+        Row::new("log", kl_div).named("kl_div").in_all_precisions(),
     ]
 }
 
@@ -28,11 +28,17 @@ fn classes(s: &mut Sample) -> ([usize; 2], Tensor, Option<Tensor>) {
     ([n, c], Tensor::from_slice(&targets, [n], &Device::cpu()), weights)
 }
 
+/// Constants in the dtype that the case is tried in.
+fn like(constant: Option<&Tensor>, v: &[Var]) -> Option<Tensor> {
+    constant.map(|x| x.cast(v[0].dtype()))
+}
+
 fn cross_entropy(s: &mut Sample) -> Case {
     let (shape, targets, weights) = classes(s);
     let (label_smoothing, reduction) = (s.of(&[0.0, 0.1, 1.0]), s.of(&REDUCTIONS));
     let (leaf, view) = s.view(&shape, true);
     Case::new(vec![s.within(&leaf, -2.0, 2.0)], move |v| {
+        let weights = like(weights.as_ref(), v);
         let options = CrossEntropyOptions {
             class_weights: weights.as_ref(),
             label_smoothing,
@@ -48,6 +54,7 @@ fn nll_loss(s: &mut Sample) -> Case {
     let reduction = s.of(&REDUCTIONS);
     let (leaf, view) = s.view(&shape, true);
     Case::new(vec![s.within(&leaf, -2.0, 2.0)], move |v| {
+        let weights = like(weights.as_ref(), v);
         view(&v[0]).nll_loss(&targets, weights.as_ref(), Some(IGNORED), reduction).square()
     })
 }
@@ -70,8 +77,9 @@ fn binary_cross_entropy(s: &mut Sample) -> Case {
     let weights = [s.within(&[], 0.5, 2.0), s.within(&[], 0.5, 2.0)];
     let [weighted, positive] = [s.once_in(2), s.once_in(2)];
     elements(s, [0.0, 1.0], move |x, target, reduction| {
-        let weight = weighted.then_some(&weights[0]);
-        let options = BinaryCrossEntropyOptions { weight, pos_weight: positive.then_some(&weights[1]), reduction };
+        let [weight, pos_weight] = [&weights[0], &weights[1]].map(|w| w.cast(x.dtype()));
+        let weight = weighted.then_some(&weight);
+        let options = BinaryCrossEntropyOptions { weight, pos_weight: positive.then_some(&pos_weight), reduction };
         x.binary_cross_entropy_with_logits(target, options)
     })
 }
