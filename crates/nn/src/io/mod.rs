@@ -7,7 +7,7 @@
 //!
 //! A file is written beside its path and renamed, so it is never half there; equal tensors make equal bytes. What is read may be damaged
 //! anywhere: that gives an error, never a panic, and no memory is asked for on a header's word alone. Metadata, and a check of what a file
-//! should hold, are in [`safetensors_file`](crate::safetensors_file).
+//! should hold, are in [`safetensors_file`].
 //!
 //! ```
 //! use unrolled_nn::{io, Linear, Module};
