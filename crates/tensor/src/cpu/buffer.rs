@@ -12,8 +12,11 @@ use crate::{DeviceError, Memory};
 
 /// A cache line, and the widest vector register.
 const ALIGNMENT: usize = 64;
-/// Smaller blocks go straight to the system's allocator, which is quick for them.
-const POOLED_FROM: usize = 4096;
+/// Smaller blocks are kept in lists by size, of which there are few, and each list is short: one-element tensors come and go by the
+/// thousand, and the system's allocator is slow for aligned ones.
+const SMALL: usize = 4096;
+/// Bytes in small blocks that are kept of each size.
+const KEPT: usize = 512 << 10;
 
 /// No allocation can be larger, and its size class is still a valid one.
 const LARGEST: usize = isize::MAX as usize / 2;
@@ -32,9 +35,11 @@ pub(crate) struct Pool {
     idle: Mutex<Idle>,
 }
 
-#[derive(Default)]
 struct Idle {
-    by_size: BTreeMap<usize, Vec<Block>>,
+    /// Small blocks: those of `(i + 1) · ALIGNMENT` bytes at `i`.
+    small: Vec<Vec<Block>>,
+    /// The others, and how much memory they are.
+    large: BTreeMap<usize, Vec<Block>>,
     bytes: usize,
 }
 
@@ -68,7 +73,11 @@ impl Pool {
             budget,
             in_use: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
-            idle: Mutex::default(),
+            idle: Mutex::new(Idle {
+                small: (0..SMALL / ALIGNMENT).map(|_| Vec::new()).collect(),
+                large: BTreeMap::new(),
+                bytes: 0,
+            }),
         })
     }
 
@@ -107,11 +116,11 @@ impl Pool {
     }
 
     fn reuse(&self, class: usize) -> Option<NonNull<u8>> {
-        if class < POOLED_FROM {
-            return None;
-        }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let block = idle.by_size.get_mut(&class)?.pop()?;
+        if class <= SMALL {
+            return Some(idle.small[class / ALIGNMENT - 1].pop()?.0);
+        }
+        let block = idle.large.get_mut(&class)?.pop()?;
         idle.bytes -= class;
         Some(block.0)
     }
@@ -119,24 +128,38 @@ impl Pool {
     fn give_back(&self, block: NonNull<u8>, bytes: usize) {
         self.in_use.fetch_sub(bytes, Relaxed);
         let class = size_class(bytes);
-        if class >= POOLED_FROM {
-            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            // Keep a quarter of the peak beside a base; what lengths come along changes from batch to batch.
-            if idle.bytes + class <= (128 << 20) + self.peak.load(Relaxed) / 4 {
-                idle.bytes += class;
-                idle.by_size.entry(class).or_default().push(Block(block));
-                return;
-            }
+        if !self.keep(Block(block), class) {
+            // SAFETY: the block was allocated with this very size class and alignment, and has no owner any more.
+            unsafe { dealloc(block.as_ptr(), allocation(class)) }
         }
-        // SAFETY: the block was allocated with this very size class and alignment, and has no owner any more.
-        unsafe { dealloc(block.as_ptr(), allocation(class)) }
+    }
+
+    /// Keeps a block for later. Says false where enough are kept.
+    fn keep(&self, block: Block, class: usize) -> bool {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if class <= SMALL {
+            let list = &mut idle.small[class / ALIGNMENT - 1];
+            let room = list.len() * class < KEPT;
+            if room {
+                list.push(block);
+            }
+            return room;
+        }
+        // Keep a quarter of the peak beside a base; what lengths come along changes from batch to batch.
+        let room = idle.bytes + class <= (128 << 20) + self.peak.load(Relaxed) / 4;
+        if room {
+            idle.bytes += class;
+            idle.large.entry(class).or_default().push(block);
+        }
+        room
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
         let idle = self.idle.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for (&class, blocks) in &idle.by_size {
+        let small = idle.small.iter().enumerate().map(|(i, blocks)| ((i + 1) * ALIGNMENT, blocks));
+        for (class, blocks) in small.chain(idle.large.iter().map(|(&class, blocks)| (class, blocks))) {
             for block in blocks {
                 // SAFETY: idle blocks have no owner, and each is listed under its size class.
                 unsafe { dealloc(block.0.as_ptr(), allocation(class)) }

@@ -131,6 +131,11 @@ impl Tensor {
         if !op.takes(self.dtype) {
             panic!("{}: does not take {}", op.name(), self.dtype);
         }
+        self.check_same(op.name(), other);
+        if self.shape() == other.shape() {
+            // The usual case needs no views.
+            return self.answer(self.backend().binary(op, self, other), self.shape(), self.dtype);
+        }
         let (a, b, shape) = self.broadcast_with(op.name(), other);
         self.answer(self.backend().binary(op, &a, &b), &shape, self.dtype)
     }
