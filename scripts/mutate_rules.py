@@ -6,7 +6,7 @@
     python3 scripts/mutate_rules.py --only products # those of files whose name contains this
 
 A mutant is one change of one place in crates/autograd/src/rules: a sign, a factor, a missing term, another function, another comparison. For each,
-crates/autograd/tests/table is built and run in a copy of the tree; a mutant that the tests let pass has survived. One that does not compile counts for
+crates/autograd/tests/table, and where that passes tests/graph, is built and run in a copy of the tree; a mutant that both let pass has survived. One that does not compile counts for
 nothing. Needs Python 3.8, git and the Rust toolchain. The exit status is 0 where every mutant was noticed or is explained in EXPLAINED.
 """
 import argparse
@@ -79,9 +79,9 @@ def mutants(only):
                 skip = False
 
 
-def cargo(tree, target, seconds, *arguments, only=None):
+def cargo(tree, target, seconds, *arguments, only=None, tests="table"):
     """The exit status of cargo test in the copy, of all tests or those whose name contains `only`; None where it ran too long."""
-    command = ["cargo", "test", "-p", "unrolled-autograd", "--test", "table", "--target-dir", str(target), "--quiet",
+    command = ["cargo", "test", "-p", "unrolled-autograd", "--test", tests, "--target-dir", str(target), "--quiet",
                "--config", "profile.dev.package.unrolled-autograd.opt-level=1", *arguments, *(["--", only] if only else [])]
     try:
         return subprocess.run(command, cwd=tree, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=seconds).returncode
@@ -90,9 +90,11 @@ def cargo(tree, target, seconds, *arguments, only=None):
 
 
 def noticed(tree, target, path):
-    """Whether a test fails: first those of the rule's own kind, then, where they pass, all."""
+    """Whether a test fails: first those of the rule's own kind, then, where they pass, all of the table, then those of kinks and edges."""
     own = OWN_TESTS.get(path.stem)
-    return bool(own and cargo(tree, target, 300, only=own) != 0) or cargo(tree, target, 300) != 0
+    if own and cargo(tree, target, 300, only=own) != 0:
+        return True
+    return cargo(tree, target, 300) != 0 or cargo(tree, target, 300, tests="graph") != 0
 
 
 def main():
@@ -117,8 +119,8 @@ def main():
                 shutil.copy2(source, tree / name)
         target = pathlib.Path(options.target_dir) if options.target_dir else pathlib.Path(folder) / "target"
         began = time.time()
-        if cargo(tree, target, 3600) != 0:
-            print("the table of derivatives does not pass as it is")
+        if cargo(tree, target, 3600) != 0 or cargo(tree, target, 3600, tests="graph") != 0:
+            print("the tests do not pass as they are")
             return 2
         print(f"unchanged: passes, {time.time() - began:.0f} s with building; {len(found)} mutants", flush=True)
         killed, survived, invalid = 0, [], 0

@@ -52,6 +52,19 @@ fn norms_of_small_floats_are_computed_wide() {
     assert_eq!(y.backward().get(&x).unwrap().cast(DType::F64).affine(10.0, 0.0).round().to_vec::<f64>(), [6.0, 8.0]);
 }
 
+/// At a kink the gradient is the one that the documentation says, a number in any case.
+#[test]
+fn kinks_have_the_documented_gradient() {
+    let x = leaf(&[-1.0, 0.0, 1.0]);
+    assert_eq!(gradient(&x, Var::abs), [-1.0, 0.0, 1.0]);
+    assert_eq!(gradient(&x, Var::relu), [0.0, 0.0, 1.0]);
+    assert_eq!(gradient(&x, |x| x.clamp(0.0, 1.0)), [0.0, 1.0, 1.0]);
+    let zero = Var::constant(tensor(&[0.0; 3]));
+    assert_eq!(gradient(&x, |x| x.maximum(&zero)), [0.0, 0.5, 1.0]);
+    assert_eq!(gradient(&x, |x| zero.minimum(x)), [1.0, 0.5, 0.0]);
+    assert_eq!(gradient(&leaf(&[2.0, 2.0, 1.0]), |x| x.max(.., false)), [0.5, 0.5, 0.0]);
+}
+
 #[test]
 fn products_with_one_zero_and_several() {
     assert_eq!(gradient(&leaf(&[2.0, 0.0, 3.0, 4.0]), |x| x.prod(.., false)), [0.0, 24.0, 0.0, 0.0]);
