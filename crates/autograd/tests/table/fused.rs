@@ -6,7 +6,7 @@ use unrolled_autograd::{Function, LstmStates, LstmWeights, Var};
 use unrolled_tensor::{Device, Tensor};
 
 use crate::row::{Case, Row};
-use crate::sample::Sample;
+use crate::sample::{Sample, each};
 
 pub fn rows() -> Vec<Row> {
     let rows = vec![
@@ -107,4 +107,27 @@ fn custom(s: &mut Sample) -> Case {
             _ => &outputs[0] * &outputs[1],
         }
     })
+}
+
+/// The fused layer and its definition in plain operations answer alike, also where sequences end and ranges continue.
+#[test]
+fn the_fused_layer_is_the_plain_one() {
+    each("lstm_sequence, fused and plain", 60, |s| {
+        let (t, b, i, h) = (s.below(4), 1 + s.below(3), 1 + s.below(3), 1 + s.below(3));
+        let start = s.of(&[0, 2]);
+        let lengths = s.once_in(2).then(|| s.indices(&[b], start + t + 2));
+        let shapes: [&[usize]; 6] = [&[t, b, i], &[4 * h, i], &[4 * h, h], &[4 * h], &[b, h], &[b, h]];
+        let v = shapes.map(|shape| Var::constant(s.within(shape, -1.5, 1.5)));
+        let weights = || LstmWeights { ih: &v[1], hh: &v[2], bias: &v[3] };
+        let fused = v[0].lstm_sequence(weights(), &v[4], &v[5], lengths.as_ref(), start);
+        let plain = v[0].lstm_sequence_plain(weights(), &v[4], &v[5], lengths.as_ref(), start);
+        let pairs = [(fused.sequence, plain.sequence), (fused.hidden, plain.hidden), (fused.cell, plain.cell)];
+        for (fused, plain) in pairs {
+            let (a, b) = (fused.tensor().to_vec::<f64>(), plain.tensor().to_vec::<f64>());
+            if a.len() != b.len() || a.iter().zip(&b).any(|(a, b)| (a - b).abs() > 1e-12) {
+                return Err(format!("{a:?}, plain {b:?}"));
+            }
+        }
+        Ok(())
+    });
 }
