@@ -101,10 +101,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="files of rules whose name contains this")
     parser.add_argument("--list", action="store_true", help="print the mutants, run none")
+    parser.add_argument("--lines", default="", help="code that contains this only")
     parser.add_argument("--every", type=int, default=1, help="every n-th mutant only")
     parser.add_argument("--target-dir", help="where to build (default: a temporary folder)")
     options = parser.parse_args()
-    found = list(mutants(options.only))[:: options.every]
+    found = [m for m in mutants(options.only) if options.lines in m[3]][:: options.every]
     if options.list:
         for path, number, kind, old, new in found:
             print(f"{path}:{number}: {kind}\n  - {old.strip()}\n  + {new.strip()}")
@@ -116,7 +117,8 @@ def main():
             source = ROOT / name
             if source.is_file():
                 (tree / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(source, tree / name)
+                # Not with its time: what an earlier run left in the target folder is then newer than a source that it was not made from.
+                shutil.copy(source, tree / name)
         target = pathlib.Path(options.target_dir) if options.target_dir else pathlib.Path(folder) / "target"
         began = time.time()
         if cargo(tree, target, 3600) != 0 or cargo(tree, target, 3600, tests="graph") != 0:
