@@ -6,7 +6,7 @@ use crate::row::{Case, Row};
 use crate::sample::{Sample, Values};
 
 pub fn rows() -> Vec<Row> {
-    let rows = vec![
+    vec![
         Row::new("select", |s| of_each(s, beside_zero, |x| x.leaky_relu(0.25))).named("leaky_relu"),
         Row::new("select", |s| of_each(s, beside_zero, |x| x.elu(1.5))).named("elu"),
         Row::new("softplus", |s| of_each(s, |s| s.uniform(-3.0, 3.0), Var::log_sigmoid)).named("log_sigmoid"),
@@ -17,8 +17,7 @@ pub fn rows() -> Vec<Row> {
         Row::new("select", |s| triangle(s, Var::tril)).named("tril"),
         Row::new("select", |s| triangle(s, Var::triu)).named("triu"),
         Row::new("square", rebound).named("+= -= *= /="),
-    ];
-    rows.into_iter().map(Row::in_all_precisions).collect()
+    ]
 }
 
 fn beside_zero(s: &mut Values) -> f64 {

@@ -7,7 +7,7 @@ use crate::row::{Case, Row};
 use crate::sample::Sample;
 
 pub fn rows() -> Vec<Row> {
-    let rows = vec![
+    vec![
         Row::new("narrow", split).named("split"),
         Row::new("narrow", split_every).named("split_every"),
         Row::new("narrow", unbind).named("unbind"),
@@ -22,8 +22,7 @@ pub fn rows() -> Vec<Row> {
         })
         .named("repeat_interleave"),
         Row::new("step_by", diagonal).named("diagonal"),
-    ];
-    rows.into_iter().map(Row::in_all_precisions).collect()
+    ]
 }
 
 /// Into three parts, of which any may be empty; one of them is used, and one twice.

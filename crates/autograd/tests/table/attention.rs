@@ -8,9 +8,9 @@ use crate::sample::Sample;
 
 pub fn rows() -> Vec<Row> {
     vec![
-        Row::new("softmax", plain).named("attention").in_all_precisions(),
-        Row::new("select", masked).named("attention, bool mask").in_all_precisions(),
-        Row::new("softmax", additive).named("attention, additive mask").in_all_precisions(),
+        Row::new("softmax", plain).named("attention"),
+        Row::new("select", masked).named("attention, bool mask"),
+        Row::new("softmax", additive).named("attention, additive mask"),
     ]
 }
 

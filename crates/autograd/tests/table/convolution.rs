@@ -7,7 +7,7 @@ use crate::row::{Case, Row};
 use crate::sample::{Sample, each};
 
 pub fn rows() -> Vec<Row> {
-    vec![Row::new("unfold", derivatives).named("conv1d").in_all_precisions()]
+    vec![Row::new("unfold", derivatives).named("conv1d")]
 }
 
 /// Options, and the shapes of input, weight and bias.

@@ -12,10 +12,7 @@ const DOTS: [usize; 2] = [4, 5];
 
 pub fn rows() -> Vec<Row> {
     // The square makes the second derivative of a plain sum more than 0.
-    vec![
-        Row::new("square", derivatives).named("einsum").in_all_precisions(),
-        Row::new("matmul", aliased).named("einsum, aliased").in_all_precisions(),
-    ]
+    vec![Row::new("square", derivatives).named("einsum"), Row::new("matmul", aliased).named("einsum, aliased")]
 }
 
 /// What an equation means, next to its text.

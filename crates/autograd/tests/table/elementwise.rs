@@ -37,7 +37,6 @@ fn unary(op: Unary) -> Row {
         let (leaf, view) = s.view(&shape, true);
         Case::new(vec![s.tensor(&leaf, |s| smooth(op, s))], move |v| view(&v[0]).unary(op))
     })
-    .in_all_precisions()
 }
 
 /// Whole exponents, where 0 and negative numbers have powers too.
@@ -47,11 +46,10 @@ fn powers() -> Row {
         Case::new(vec![s.tensor(&shape, |s| s.below(5) as f64 / 2.0 - 1.0)], move |v| v[0].powf(exponent))
     })
     .named("powf, whole exponents")
-    .in_all_precisions()
 }
 
 fn binary(op: Binary) -> Row {
-    Row::new(op.name(), move |s| if s.once_in(4) { aliased(op, s) } else { pair(op, s) }).in_all_precisions()
+    Row::new(op.name(), move |s| if s.once_in(4) { aliased(op, s) } else { pair(op, s) })
 }
 
 fn apply(op: Binary, a: &Var, b: &Var) -> Var {
@@ -106,7 +104,6 @@ fn select() -> Row {
         }
         Case::new(inputs, move |v| Var::select(&condition, &view_a(&v[0]), &view_b(&v[1])))
     })
-    .in_all_precisions()
 }
 
 /// There and back. Values and step are sums of few powers of 2, which f32 holds exactly.
@@ -118,5 +115,4 @@ fn cast() -> Row {
         Case::new(vec![x], move |v| view(&v[0]).cast(DType::F32).cast(v[0].dtype()))
     })
     .with_step(1.0 / 32.0)
-    .in_all_precisions()
 }

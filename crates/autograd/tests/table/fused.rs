@@ -9,15 +9,14 @@ use crate::row::{Case, Row};
 use crate::sample::{Sample, each};
 
 pub fn rows() -> Vec<Row> {
-    let rows = vec![
+    vec![
         Row::new("lstm_sequence", |s| lstm(s, Var::lstm_sequence)).refuses_second("use `Var::lstm_sequence_plain`"),
         Row::new("reshape", |s| lstm(s, Var::lstm_sequence_plain)).named("lstm_sequence_plain"),
         Row::new("linear_cross_entropy", linear_cross_entropy)
             .refuses_second("`hidden.linear(weight, bias).log_softmax(-1)`"),
         Row::new("matmul", plain_cross_entropy).named("cross-entropy in plain operations"),
         Row::new("product_and_sine", custom).named("a user's own function"),
-    ];
-    rows.into_iter().map(Row::in_all_precisions).collect()
+    ]
 }
 
 type Layer = for<'a, 'b> fn(&'a Var, LstmWeights<'b>, &'a Var, &'a Var, Option<&'a Tensor>, usize) -> LstmStates;

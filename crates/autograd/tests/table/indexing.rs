@@ -7,7 +7,7 @@ use crate::row::{Case, Row};
 use crate::sample::Sample;
 
 pub fn rows() -> Vec<Row> {
-    let rows = vec![
+    vec![
         Row::new("gather", gather),
         Row::new("gather", top_k).named("top_k"),
         Row::new("gather", sort).named("sort"),
@@ -15,8 +15,7 @@ pub fn rows() -> Vec<Row> {
         Row::new("scatter_add", scatter_add),
         Row::new("scatter_add", index_add).named("index_add"),
         Row::new("embedding", embedding),
-    ];
-    rows.into_iter().map(Row::in_all_precisions).collect()
+    ]
 }
 
 /// A shape, an axis of it, and the shape of an index along that axis.

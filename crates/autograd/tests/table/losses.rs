@@ -12,11 +12,11 @@ const IGNORED: u32 = u32::MAX;
 
 pub fn rows() -> Vec<Row> {
     vec![
-        Row::new("log_softmax", cross_entropy).named("cross_entropy").in_all_precisions(),
-        Row::new("gather", nll_loss).named("nll_loss").in_all_precisions(),
-        Row::new("square", mse_loss).named("mse_loss").in_all_precisions(),
-        Row::new("softplus", binary_cross_entropy).named("binary_cross_entropy_with_logits").in_all_precisions(),
-        Row::new("log", kl_div).named("kl_div").in_all_precisions(),
+        Row::new("log_softmax", cross_entropy).named("cross_entropy"),
+        Row::new("gather", nll_loss).named("nll_loss"),
+        Row::new("square", mse_loss).named("mse_loss"),
+        Row::new("softplus", binary_cross_entropy).named("binary_cross_entropy_with_logits"),
+        Row::new("log", kl_div).named("kl_div"),
     ]
 }
 

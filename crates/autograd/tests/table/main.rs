@@ -152,8 +152,5 @@ fn every_operation_knows_its_caller() {
 
 #[test]
 fn gradients_in_smaller_dtypes() {
-    let rows = rows();
-    let checked: Vec<&Row> = rows.iter().filter(|row| row.precisions).collect();
-    assert!(checked.len() > 90, "{} of {} rows", checked.len(), rows.len());
-    checked.into_iter().for_each(|row| precision::check(row, 12));
+    rows().iter().for_each(|row| precision::check(row, 12));
 }

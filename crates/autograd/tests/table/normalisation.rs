@@ -7,10 +7,7 @@ use crate::row::{Case, Row};
 use crate::sample::{Sample, View};
 
 pub fn rows() -> Vec<Row> {
-    vec![
-        Row::new("sqrt", layer_norm).named("layer_norm").in_all_precisions(),
-        Row::new("sqrt", rms_norm).named("rms_norm").in_all_precisions(),
-    ]
+    vec![Row::new("sqrt", layer_norm).named("layer_norm"), Row::new("sqrt", rms_norm).named("rms_norm")]
 }
 
 /// Rows of 2 or 3 features whose variance is not near 0, a view that makes them, and a weight and a bias.

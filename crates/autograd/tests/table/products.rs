@@ -7,11 +7,11 @@ use crate::sample::Sample;
 
 pub fn rows() -> Vec<Row> {
     vec![
-        Row::new("matmul", matmul).in_all_precisions(),
-        Row::new("matmul", batched).named("matmul, leading axes").in_all_precisions(),
-        Row::new("matmul", vectors).named("matmul, vectors").in_all_precisions(),
-        Row::new("matmul", aliased).named("matmul, aliased").in_all_precisions(),
-        Row::new("matmul", linear).named("linear").in_all_precisions(),
+        Row::new("matmul", matmul),
+        Row::new("matmul", batched).named("matmul, leading axes"),
+        Row::new("matmul", vectors).named("matmul, vectors"),
+        Row::new("matmul", aliased).named("matmul, aliased"),
+        Row::new("matmul", linear).named("linear"),
     ]
 }
 

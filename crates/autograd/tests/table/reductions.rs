@@ -6,7 +6,7 @@ use crate::row::{Case, Row};
 use crate::sample::Sample;
 
 pub fn rows() -> Vec<Row> {
-    let rows = vec![
+    vec![
         Row::new("sum", |s| over_axes(s, |x, axes, keep| x.sum(axes, keep))),
         Row::new("sum", |s| over_axes(s, |x, axes, keep| x.mean(axes, keep))).named("mean"),
         Row::new("sum", variance).named("var"),
@@ -22,8 +22,7 @@ pub fn rows() -> Vec<Row> {
         })
         .named("logsumexp"),
         Row::new("log", |s| over_full_axes(s, |x, axes, keep| x.logsumexp(axes, keep))).named("logsumexp, axes"),
-    ];
-    rows.into_iter().map(Row::in_all_precisions).collect()
+    ]
 }
 
 type OverAxes = fn(&Var, &[isize], bool) -> Var;

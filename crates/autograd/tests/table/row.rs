@@ -35,8 +35,6 @@ pub struct Row {
     /// The operation that each case records.
     pub operation: &'static str,
     pub second: Second,
-    /// Whether the gradients are also compared in f32, f16 and bf16.
-    pub precisions: bool,
     /// For the step of both differences; the tolerances stay.
     pub step: f64,
     pub case: Box<dyn Fn(&mut Sample) -> Case>,
@@ -48,7 +46,6 @@ impl Row {
             name: operation.to_owned(),
             operation,
             second: Second::Holds,
-            precisions: false,
             step: Tolerance::default().step,
             case: Box::new(case),
         }
@@ -60,10 +57,6 @@ impl Row {
 
     pub fn refuses_second(self, message: &'static str) -> Row {
         Row { second: Second::Refused(message), ..self }
-    }
-
-    pub fn in_all_precisions(self) -> Row {
-        Row { precisions: true, ..self }
     }
 
     pub fn with_step(self, step: f64) -> Row {

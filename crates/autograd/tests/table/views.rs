@@ -7,7 +7,7 @@ use crate::row::{Case, Row};
 use crate::sample::Sample;
 
 pub fn rows() -> Vec<Row> {
-    let rows = vec![
+    vec![
         Row::new("leaf", |s| {
             let shape = s.shape();
             Case::new(vec![s.within(&shape, -2.0, 2.0)], |v| v[0].clone())
@@ -26,8 +26,7 @@ pub fn rows() -> Vec<Row> {
         Row::new("broadcast_to", broadcast_to),
         Row::new("concat", concat),
         Row::new("concat", stack).named("stack"),
-    ];
-    rows.into_iter().map(Row::in_all_precisions).collect()
+    ]
 }
 
 /// The square makes the second derivative more than 0.
