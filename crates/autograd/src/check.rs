@@ -30,7 +30,7 @@ impl Default for Tolerance {
 impl Tolerance {
     /// For gradients of gradients, which are larger and rougher.
     pub fn second_order() -> Tolerance {
-        Tolerance { step: 1e-5, relative: 1e-5, absolute: 1e-6 }
+        Tolerance { step: 1e-5, relative: 1e-6, absolute: 1e-6 }
     }
 }
 
