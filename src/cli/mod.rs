@@ -6,6 +6,7 @@ mod config_flags;
 
 mod input;
 mod n_best;
+mod schedule;
 mod score;
 mod signals;
 mod threads;
@@ -33,6 +34,7 @@ enum Command {
     Translate(translate::Translate),
     Score(score::Score),
     Bleu(bleu::Bleu),
+    Schedule(schedule::Schedule),
     Completions(completions::Completions),
 }
 
@@ -44,6 +46,7 @@ impl Command {
             Self::Translate(command) => command.run(),
             Self::Score(command) => command.run(),
             Self::Bleu(command) => command.run(),
+            Self::Schedule(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

@@ -4,6 +4,7 @@ mod bad_input;
 mod bleu;
 mod command;
 mod killed;
+mod schedule;
 mod toy;
 mod train;
 mod vocab;
@@ -26,7 +27,7 @@ fn version_and_help_are_there() {
     let folder = folder();
     assert_eq!(succeeds(folder.path(), &["--version"]), format!("unrolled {}\n", env!("CARGO_PKG_VERSION")));
     let help = succeeds(folder.path(), &["--help"]);
-    for command in ["vocab", "train", "translate", "score", "bleu", "completions"] {
+    for command in ["vocab", "train", "translate", "score", "bleu", "schedule", "completions"] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
     }
 }
