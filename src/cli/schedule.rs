@@ -55,7 +55,7 @@ pub(super) struct Schedule {
     #[arg(long, value_name = "WORDS")]
     one_device_words_per_s: Option<f64>,
     /// Plans that a search may simulate.
-    #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1500, value_parser = clap::value_parser!(u32).range(1..))]
     simulations: u32,
     /// A table of all plans.
     #[arg(long, conflicts_with_all = ["plan", "svg", "dump_plan", "published"])]

@@ -12,7 +12,7 @@ fn json(arguments: &[&str]) -> serde_json::Value {
 fn the_papers_plan_is_told_with_its_limit() {
     let folder = folder();
     let text = succeeds(folder.path(), &["schedule", "--plan", "paper", "--devices", "8xK40", "--svg", "chart.svg"]);
-    for wanted in ["words/s", "limit: softmax is", "critical path", "20,000 words on 7", "largest: "] {
+    for wanted in ["words/s", "limit: softmax on devices 4–7", "critical path", "20,000 words on 7", "largest: "] {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }
     let chart = std::fs::read_to_string(folder.path().join("chart.svg")).unwrap();

@@ -65,13 +65,13 @@ pub static DEVICES: [Device; 8] = [
     // H100 and H200 SXM data sheets: 67 TFLOP/s in f32, 3,350 and 4,800 GB/s, 80 and 141 GB, NVLink 4.
     card("H100", 67.0, 3350.0, 80, LAUNCH_NOW, Link::NVLINK_4),
     card("H200", 67.0, 4800.0, 141, LAUNCH_NOW, Link::NVLINK_4),
-    // One core of an Intel Xeon (AVX-512), measured: products of 128 × 4000 × 1000 in f32, and what a copy moves, read and written. The
-    // "launch" is what a verb of the tensor library costs beside its arithmetic.
+    // One core of an Intel Xeon (AVX-512), measured: products of 128 × 4000 × 1000 in f32 (98 to 157 GFLOP/s with two threads, depending on the
+    // library), and what a copy of 200 MB moves, read and written. The "launch" is what a verb of the tensor library costs beside its arithmetic.
     Device {
         name: "cpu",
         peak: 60e9,
         fraction: 1.0,
-        bandwidth: 10.0 * GB,
+        bandwidth: 18.0 * GB,
         memory: 8 * GIB,
         launch: 2e-6,
         tile_rows: 8,

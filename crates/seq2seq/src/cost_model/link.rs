@@ -22,8 +22,8 @@ impl Link {
     pub const NVLINK_3: Link = Link { name: "nvlink3", bandwidth: 300e9, latency: 5e-6 };
     /// H100 and H200: 900 GB/s in both directions together.
     pub const NVLINK_4: Link = Link { name: "nvlink4", bandwidth: 450e9, latency: 5e-6 };
-    /// Two CPU devices share their memory: a message is a copy.
-    pub const MEMORY: Link = Link { name: "memory", bandwidth: 5e9, latency: 5e-6 };
+    /// Two CPU devices share their memory: a message is a copy, which is read and written.
+    pub const MEMORY: Link = Link { name: "memory", bandwidth: 9e9, latency: 5e-6 };
 
     /// All of them.
     pub const ALL: [Link; 6] =

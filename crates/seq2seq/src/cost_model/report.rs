@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Bounds, Largest, Machine, bounds, largest, simulate};
 use crate::model::Sizes;
 use crate::schedule::grouped;
-use crate::schedule::{Bytes, CriticalPath, Graph, Kind, Lengths, Plan, PlanError, Stretch, Timeline};
+use crate::schedule::{Bytes, CriticalPath, Graph, Kind, Lengths, Phase, Plan, PlanError, Stretch, Timeline};
 
 /// A plan's figures.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -117,7 +117,7 @@ impl Report {
             fits: machine.holds(&timeline),
             arithmetic: plan.arithmetic().to_string(),
             padding: lengths.padding(),
-            limit: limit(&path, &devices, timeline.makespan),
+            limit: limit(&graph, &path, &devices, timeline.makespan),
             devices,
             critical_path: path.stretches,
             bounds: bounds(&graph, machine),
@@ -150,16 +150,16 @@ impl DeviceReport {
             .iter()
             .map(|&kind| {
                 let tasks = own().filter(|(_, task)| task.job.kind() == kind);
-                Busy { kind, seconds: tasks.map(|(task, _)| timeline.seconds(task)).sum() }
+                Busy { kind, seconds: total(tasks.map(|(task, _)| timeline.seconds(task))) }
             })
             .collect();
         let sent = timeline.messages.iter().filter(|message| message.from == device);
         DeviceReport {
             name: machine.devices[device].name.to_owned(),
             holds: plan.on(device),
-            utilisation: busy_s.iter().map(|busy| busy.seconds).sum::<f64>() / timeline.makespan,
+            utilisation: total(busy_s.iter().map(|busy| busy.seconds)) / timeline.makespan,
             busy_s,
-            sending_s: sent.map(|message| message.end - message.start).sum(),
+            sending_s: total(sent.map(|message| message.end - message.start)),
             memory: timeline.peak[device],
             peak_bytes: timeline.peak[device].total(),
             capacity_bytes: machine.devices[device].memory,
@@ -167,22 +167,27 @@ impl DeviceReport {
     }
 }
 
+/// A sum that is 0 where there is nothing; `sum` makes that -0.
+fn total(numbers: impl Iterator<Item = f64>) -> f64 {
+    numbers.fold(0.0, |sum, number| sum + number)
+}
+
 /// Why it is not faster: the longest phase of the critical path, and who waits.
-fn limit(path: &CriticalPath, devices: &[DeviceReport], makespan: f64) -> String {
-    let phases = path.by_phase();
-    let Some(&(phase, seconds)) = phases.first() else { return "nothing to do".to_owned() };
+fn limit(graph: &Graph, path: &CriticalPath, devices: &[DeviceReport], makespan: f64) -> String {
+    let Some(&(phase, seconds)) = path.by_phase().first() else { return "nothing to do".to_owned() };
     let part = |seconds: f64| (100.0 * seconds / makespan).round();
-    let mut where_: Vec<usize> =
-        path.stretches.iter().filter(|stretch| stretch.phase == phase).flat_map(|stretch| stretch.devices.clone()).collect();
-    where_.sort_unstable();
-    where_.dedup();
-    let messages: f64 = path.stretches.iter().map(|stretch| stretch.message_s).sum();
+    let there = graph.tasks.iter().filter(|task| Phase::of(&task.job) == phase).map(|task| task.device);
+    let mut there: Vec<usize> = there.collect();
+    there.sort_unstable();
+    there.dedup();
+    let messages = total(path.stretches.iter().map(|stretch| stretch.message_s));
     let (most, least) = extremes(devices);
     format!(
-        "{} is {:.0}% of the critical path ({}), messages {:.0}%; device {most} computes {:.0}% of the time, device {least} {:.0}%",
+        "{} on {} takes {:.0}% of the critical path, waiting for messages {:.0}%; the busiest device ({most}) computes {:.0}% of the time, the \
+         least busy ({least}) {:.0}%",
         phase.name(),
+        device_list(&there),
         part(seconds),
-        device_list(&where_),
         part(messages),
         100.0 * devices[most].utilisation,
         100.0 * devices[least].utilisation,
@@ -259,8 +264,8 @@ impl Report {
         for (index, device) in self.devices.iter().enumerate() {
             write!(formatter, "{index:>2} {:<8} {:>5.1}%", device.name, 100.0 * device.utilisation)?;
             let part = |kind| {
-                let seconds: f64 = device.busy_s.iter().filter(|busy| busy.kind == kind).map(|busy| busy.seconds).sum();
-                100.0 * seconds / self.step_s
+                let own = device.busy_s.iter().filter(|busy| busy.kind == kind);
+                100.0 * total(own.map(|busy| busy.seconds)) / self.step_s
             };
             let [forward, softmax, backward, weights, update] = Kind::ALL.map(part);
             write!(formatter, " {forward:>7.1}% {softmax:>6.1}% {backward:>7.1}% {weights:>6.1}% {update:>5.1}%")?;
@@ -281,25 +286,41 @@ impl Report {
         Ok(())
     }
 
+    /// The critical path by phase, in the order in which it enters them.
     fn write_path(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter)?;
         writeln!(formatter, "critical path")?;
+        let mut phases: Vec<Phase> = Vec::new();
         for stretch in &self.critical_path {
-            let part = 100.0 * stretch.seconds / self.step_s;
-            write!(formatter, "{:>8.1} ms {part:>5.1}%  {}", 1e3 * stretch.seconds, stretch.phase.name())?;
-            write!(formatter, " on {}", device_list(&stretch.devices))?;
-            let parts = [(stretch.weight_gradient_s, "weight gradients"), (stretch.message_s, "messages")];
-            let told: Vec<String> = parts
-                .iter()
-                .filter(|(seconds, _)| *seconds > 0.05e-3)
-                .map(|(seconds, what)| format!("{:.1} ms {what}", 1e3 * seconds))
-                .collect();
-            if !told.is_empty() {
-                write!(formatter, ", of which {}", told.join(", "))?;
+            if !phases.contains(&stretch.phase) {
+                phases.push(stretch.phase);
             }
-            writeln!(formatter)?;
         }
-        Ok(())
+        phases.into_iter().try_for_each(|phase| self.write_phase(formatter, phase))
+    }
+
+    fn write_phase(&self, formatter: &mut fmt::Formatter<'_>, phase: Phase) -> fmt::Result {
+        let pieces = || self.critical_path.iter().filter(|stretch| stretch.phase == phase);
+        let seconds = total(pieces().map(|stretch| stretch.seconds));
+        let mut devices: Vec<usize> = pieces().flat_map(|stretch| stretch.devices.iter().copied()).collect();
+        devices.sort_unstable();
+        devices.dedup();
+        let part = 100.0 * seconds / self.step_s;
+        write!(formatter, "{:>8.1} ms {part:>5.1}%  {} on {}", 1e3 * seconds, phase.name(), device_list(&devices))?;
+        let of_which = [
+            (total(pieces().map(|stretch| stretch.weight_gradient_s)), "weight gradients"),
+            (total(pieces().map(|stretch| stretch.message_s)), "waiting for messages"),
+        ];
+        // Less than a twentieth of a millisecond rounds to nothing.
+        let told = of_which.iter().filter(|(seconds, _)| *seconds > 0.05e-3);
+        let told: Vec<String> = told.map(|(seconds, what)| format!("{:.1} ms {what}", 1e3 * seconds)).collect();
+        if !told.is_empty() {
+            write!(formatter, ", of which {}", told.join(", "))?;
+        }
+        match pieces().count() {
+            1 => writeln!(formatter),
+            count => writeln!(formatter, "; in {count} pieces"),
+        }
     }
 }
 

@@ -15,17 +15,17 @@ pub struct Search {
 }
 
 impl Default for Search {
-    /// A few hundred simulations, the slices chosen too.
+    /// Some seconds of simulations, the slices chosen too.
     fn default() -> Search {
-        Search { slices: None, simulations: 400 }
+        Search { slices: None, simulations: 1500 }
     }
 }
 
 /// The fastest plan that was found and that fits the memory; of two equal ones the first.
 ///
 /// Where a task is done and when is decided apart: with devices given, each does of its ready tasks the one with the longest way to the end
-/// ([`Order::CriticalPath`]). That puts off every weight gradient until nothing waits, and takes the softmax of the last steps first, where
-/// the backward pass begins. The search then moves layers and slices from device to device, and changes micro-batches and chunks. All of this leaves
+/// ([`Order::WeightsLast`]). That takes the softmax of the last steps first, where the backward pass begins, and puts off every weight gradient
+/// until nothing waits. The search then moves layers and slices from device to device, and changes micro-batches, chunks and the order. All of this leaves
 /// every sum as it is ([`Plan::arithmetic`]), but for the number of slices where that is not given.
 ///
 /// # Errors
@@ -38,8 +38,8 @@ pub fn search(sizes: &Sizes, lengths: &Lengths, machine: &Machine, options: &Sea
         starts.push((seconds, plan));
     }
     starts.sort_by(|a, b| a.0.total_cmp(&b.0));
-    // Two starts of different kinds: a second one finds what the first is too far from.
-    for (seconds, plan) in starts.into_iter().take(2) {
+    // Several starts: another one finds what the first is too far from.
+    for (seconds, plan) in starts.into_iter().take(4) {
         hunt.climb(seconds, plan)?;
     }
     let (_, plan) = hunt.best.expect("a start was simulated");
@@ -109,6 +109,8 @@ enum Change {
     Softmax(bool),
     /// The same for weight gradients.
     Weights(bool),
+    /// Another order of ready tasks.
+    Order(Order),
 }
 
 fn changes(plan: &Plan, devices: usize) -> Vec<Change> {
@@ -121,6 +123,7 @@ fn changes(plan: &Plan, devices: usize) -> Vec<Change> {
     for more in [true, false] {
         all.extend([Change::Softmax(more), Change::Lstm(more), Change::Weights(more)]);
     }
+    all.extend([Change::Order(Order::CriticalPath), Change::Order(Order::WeightsLast)]);
     for layer in 0..plan.decoder.len() {
         all.extend(all_devices().map(|to| Change::Decoder(layer, to)));
     }
@@ -142,6 +145,7 @@ impl Change {
             Change::Lstm(more) => changed.chunks.lstm = scaled(plan.chunks.lstm, more),
             Change::Softmax(more) => changed.chunks.softmax = scaled(plan.chunks.softmax, more),
             Change::Weights(more) => changed.chunks.weights = scaled(plan.chunks.weights, more),
+            Change::Order(order) => changed.order = order,
         }
         // Words are looked up where they are read.
         changed.source_embedding = changed.encoder[0];
@@ -179,7 +183,7 @@ fn starting_points(sizes: &Sizes, lengths: &Lengths, machine: &Machine, slices: 
     let counts = match slices {
         Some(slices) => vec![slices],
         // As many as devices are left, and some to level the load with.
-        None => vec![rest, 2 * devices, 5 * devices / 2, 3 * devices],
+        None => vec![rest, 2 * devices, 3 * devices, 4 * devices],
     };
     let mut plans = Vec::new();
     for slices in counts.into_iter().map(|slices| slices.clamp(1, sizes.target_words)) {
@@ -187,7 +191,7 @@ fn starting_points(sizes: &Sizes, lengths: &Lengths, machine: &Machine, slices: 
             let base = Plan {
                 lstm_weights: When::Deferred,
                 softmax_weights: When::Deferred,
-                order: Order::CriticalPath,
+                order: Order::WeightsLast,
                 micro_batches,
                 chunks: Chunks::default(),
                 ..Plan::layered(&Sizes { softmax_slices: slices, ..sizes.clone() }, for_layers, rest)

@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use super::Machine;
 use super::bounds::urgency;
 use super::memory::Meter;
-use crate::schedule::{Cause, Graph, Message, Order, Span, Timeline};
+use crate::schedule::{Cause, Graph, Kind, Message, Order, Span, Timeline};
 
 /// Runs a graph: each device does one task at a time, each of its two ports carries one message at a time, and a task begins when its device
 /// is free and its inputs have arrived. The same graph and machine give the same timeline.
@@ -90,6 +90,7 @@ impl<'a> Clock<'a> {
         let (devices, tasks) = (machine.devices.len(), graph.tasks.len());
         let urgency = match graph.order {
             Order::CriticalPath => urgency(graph, machine),
+            Order::WeightsLast => weights_last(graph, urgency(graph, machine)),
             // Earlier in the program is more urgent, for messages too.
             Order::Program => (0..tasks).map(|task| -(task as f64)).collect(),
         };
@@ -117,7 +118,7 @@ impl<'a> Clock<'a> {
             let own = (0..tasks).filter(|&task| graph.tasks[task].device == device);
             clock.queues.push(match graph.order {
                 Order::Program => Queue::Program(own.collect()),
-                Order::CriticalPath => {
+                Order::CriticalPath | Order::WeightsLast => {
                     let ready = own.filter(|&task| clock.missing[task] == 0);
                     Queue::Ready(ready.map(|task| (Key(clock.urgency[task]), Reverse(task))).collect())
                 }
@@ -270,6 +271,17 @@ impl<'a> Clock<'a> {
         assert_eq!(left, stays, "every value was freed");
         Timeline { spans, messages: self.messages, makespan, peak }
     }
+}
+
+/// Urgencies with those of weight gradients below all others, and in the same order among themselves.
+fn weights_last(graph: &Graph, mut urgency: Vec<f64>) -> Vec<f64> {
+    let most = urgency.iter().copied().fold(0.0, f64::max);
+    for (task, urgency) in graph.tasks.iter().zip(&mut urgency) {
+        if task.job.kind() == Kind::WeightGradient {
+            *urgency -= 2.0 * most;
+        }
+    }
+    urgency
 }
 
 fn readers(graph: &Graph, producer: usize, consumers: &[usize]) -> Vec<(usize, usize)> {

@@ -28,8 +28,10 @@ const TEXT: f64 = 13.0;
 const TASKS: f64 = 30.0;
 const MESSAGES: f64 = 5.0;
 const ROW: f64 = TEXT + TASKS + 2.0 + MESSAGES + 8.0;
-/// Mean width of a letter, and the size of the text that runs along the rows.
-const LETTER: f64 = 5.4;
+/// A block so wide says its time steps.
+const NUMBERED: f64 = 13.0;
+/// Mean width of a letter of the text that runs along the rows.
+const LETTER: f64 = 5.0;
 
 /// Draws a timeline as SVG: a block for each task in the colour of its kind, a thin line below for what a device sends, a dark line along
 /// the critical path.
@@ -93,7 +95,7 @@ impl Drawing<'_> {
                 svg,
                 r#"<g transform="translate({x:.0} 66)">{shape}<text class="ink" x="24" y="12" font-size="13">{name}</text></g>"#
             );
-            x += 24.0 + 7.2 * name.len() as f64 + 18.0;
+            x += 24.0 + 6.9 * name.len() as f64 + 20.0;
             result
         };
         for kind in Kind::ALL {
@@ -120,7 +122,7 @@ impl Drawing<'_> {
             writeln!(svg, r#"<text class="soft" x="{x:.1}" y="{:.0}" font-size="12" text-anchor="middle">{label}</text>"#, bottom + 16.0)?;
         }
         let middle = f64::midpoint(LEFT, WIDTH - RIGHT);
-        let words = "time; numbers in the blocks are time steps";
+        let words = "time; small numbers are time steps";
         writeln!(svg, r#"<text class="soft" x="{middle:.0}" y="{:.0}" font-size="12" text-anchor="middle">{words}</text>"#, bottom + 36.0)
     }
 
@@ -162,7 +164,7 @@ impl Drawing<'_> {
                 r#"<rect class="{}" x="{x:.2}" y="{lane:.1}" width="{width:.2}" height="{TASKS}"><title>{job}: {from:.2} to {to:.2} ms</title></rect>"#,
                 class(job.kind())
             )?;
-            if let Some(steps) = job.steps().filter(|_| full >= 13.0) {
+            if let Some(steps) = job.steps().filter(|_| full >= NUMBERED) {
                 let (middle, y) = (x + width / 2.0, lane + TASKS / 2.0 + 3.5);
                 let text = if steps.count() == 1 || full < 34.0 { steps.end.to_string() } else { format!("{}–{}", steps.first + 1, steps.end) };
                 writeln!(svg, r#"<text class="on" x="{middle:.1}" y="{y:.1}" font-size="9.5" text-anchor="middle">{text}</text>"#)?;
@@ -176,26 +178,45 @@ impl Drawing<'_> {
         let runs = self.runs(own);
         let mut before = 0.0;
         for run in &runs {
-            self.label(svg, before, run.start, baseline, "idle", "idle")?;
-            self.label(svg, run.start, run.end, baseline, "soft", run.phase.name())?;
+            self.idle(svg, before, run.start, baseline)?;
+            self.phase(svg, run, own, baseline)?;
             before = run.end;
         }
-        self.label(svg, before, self.timeline.makespan, baseline, "idle", "idle")
+        self.idle(svg, before, self.timeline.makespan, baseline)
     }
 
-    fn label(&self, svg: &mut String, start: f64, end: f64, baseline: f64, class: &str, text: &str) -> std::fmt::Result {
+    fn idle(&self, svg: &mut String, start: f64, end: f64, baseline: f64) -> std::fmt::Result {
         let (from, to) = (self.x(start), self.x(end));
-        if to - from < LETTER * text.len() as f64 + 4.0 || (class == "idle" && to - from < 90.0) {
+        if to - from < 90.0 {
             return Ok(());
         }
-        let middle = f64::midpoint(from, to);
-        if class == "idle" {
-            let text = format!("idle, {:.0} ms", 1e3 * (end - start));
-            let y = baseline + 3.0 + TASKS / 2.0 + 4.0;
-            return writeln!(svg, r#"<text class="idle" x="{middle:.1}" y="{y:.1}" font-size="11" text-anchor="middle">{text}</text>"#);
+        let (middle, y) = (f64::midpoint(from, to), baseline + 3.0 + TASKS / 2.0 + 4.0);
+        let text = format!("idle, {:.0} ms", 1e3 * (end - start));
+        writeln!(svg, r#"<text class="idle" x="{middle:.1}" y="{y:.1}" font-size="11" text-anchor="middle">{text}</text>"#)
+    }
+
+    /// A line over a run with its phase, and every fifth time step where there is room and the blocks do not say it.
+    fn phase(&self, svg: &mut String, run: &Run, own: &[usize], baseline: f64) -> std::fmt::Result {
+        let (from, to) = (self.x(run.start), self.x(run.end));
+        let (text, y) = (run.phase.name(), baseline - 1.0);
+        let end = from + LETTER * text.len() as f64 + 2.0;
+        if end > to {
+            return Ok(());
         }
-        writeln!(svg, r#"<path class="bracket" d="M{:.1} {:.1}H{:.1}"/>"#, from + 1.0, baseline + 1.5, to - 1.0)?;
-        writeln!(svg, r#"<text class="{class}" x="{middle:.1}" y="{:.1}" font-size="10.5" text-anchor="middle">{text}</text>"#, baseline - 1.0)
+        writeln!(svg, r#"<path class="bracket" d="M{from:.1} {:.1}H{:.1}"/>"#, baseline + 1.5, to - 1.0)?;
+        writeln!(svg, r#"<text class="soft" x="{from:.1}" y="{y:.1}" font-size="10.5">{text}</text>"#)?;
+        let mut free = end + 22.0;
+        for &task in own {
+            let (span, job) = (self.timeline.spans[task], self.graph.tasks[task].job);
+            let Some(steps) = job.steps().filter(|_| run.start <= span.start && span.end <= run.end) else { continue };
+            let x = self.x(span.start);
+            let told = self.x(span.end) - x >= NUMBERED || job.kind() == Kind::WeightGradient;
+            if !told && steps.end.is_multiple_of(5) && x > free {
+                writeln!(svg, r#"<text class="soft" x="{x:.1}" y="{y:.1}" font-size="9">{}</text>"#, steps.end)?;
+                free = x + 22.0;
+            }
+        }
+        Ok(())
     }
 
     fn runs(&self, own: &[usize]) -> Vec<Run> {
@@ -217,7 +238,7 @@ impl Drawing<'_> {
         let mut path = String::new();
         for message in own {
             let (from, to) = (self.x(message.start), self.x(message.end));
-            write!(path, "M{from:.2} {top:.1}H{:.2}V{:.1}H{from:.2}Z", to.max(from + 0.3), top + MESSAGES)?;
+            write!(path, "M{from:.2} {top:.1}H{:.2}V{:.1}H{from:.2}Z", to.max(from + 0.7), top + MESSAGES)?;
         }
         if path.is_empty() { Ok(()) } else { writeln!(svg, r#"<path class="message" d="{path}"/>"#) }
     }
@@ -246,7 +267,7 @@ fn round_step(least: f64) -> f64 {
     [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power).find(|&step| step >= least).unwrap_or(10.0 * power)
 }
 
-/// Text in lines of at most so many letters, broken at commas; at most two lines.
+/// Text in lines of at most so many letters, where a comma comes in time.
 fn folded(text: &str, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for part in text.split(", ") {

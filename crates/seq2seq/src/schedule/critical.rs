@@ -78,13 +78,20 @@ pub struct CriticalPath {
 }
 
 impl CriticalPath {
-    /// The one that ends with the step's last task, by what each task waited for last.
+    /// The one that ends with the step's last task, by what each task waited for last. It stays on a device that has no pause to speak of (a thousandth of
+    /// the step), so that devices which keep pace with each other do not make it jump to and fro.
     pub fn of(graph: &Graph, timeline: &Timeline) -> CriticalPath {
         let last = (0..graph.tasks.len()).max_by(|&a, &b| timeline.spans[a].end.total_cmp(&timeline.spans[b].end));
+        let before = previous(graph, timeline);
+        let pause = timeline.makespan / 1000.0;
         let mut tasks = Vec::new();
         let mut next = last;
         while let Some(task) = next {
             tasks.push(task);
+            if let Some(same) = before[task].filter(|&before| timeline.spans[task].start - timeline.spans[before].end < pause) {
+                next = Some(same);
+                continue;
+            }
             next = match timeline.spans[task].cause {
                 Cause::Start => None,
                 Cause::Device(before) | Cause::Task(before) => Some(before),
@@ -108,6 +115,18 @@ impl CriticalPath {
         sums.sort_by(|a, b| b.1.total_cmp(&a.1));
         sums
     }
+}
+
+/// For each task the one before it on its device.
+fn previous(graph: &Graph, timeline: &Timeline) -> Vec<Option<usize>> {
+    let mut tasks: Vec<usize> = (0..graph.tasks.len()).collect();
+    tasks.sort_by(|&a, &b| timeline.spans[a].start.total_cmp(&timeline.spans[b].start).then(a.cmp(&b)));
+    let mut last = vec![None; graph.devices];
+    let mut found = vec![None; graph.tasks.len()];
+    for task in tasks {
+        found[task] = last[graph.tasks[task].device].replace(task);
+    }
+    found
 }
 
 fn stretches(graph: &Graph, timeline: &Timeline, tasks: &[usize]) -> Vec<Stretch> {

@@ -80,7 +80,8 @@ fn one() -> usize {
 pub enum Vocabulary {
     /// Each slice of the vocabulary on a device, for all rows.
     Slices(Vec<Slice>),
-    /// The whole vocabulary on each of these devices; time steps are dealt out to them in turn, and the weight's gradients are added up over devices.
+    /// The whole vocabulary on each of these devices; time steps are dealt out in this order, again and again, and the weight's gradients are
+    /// added up over devices. A device that stands here twice gets twice as many.
     Rows(Vec<usize>),
 }
 
@@ -112,6 +113,8 @@ pub enum Order {
     Program,
     /// Of those that are ready, the one with the longest way from it to the end of the step.
     CriticalPath,
+    /// The same, but weight gradients only when nothing else is ready: other devices wait for all the rest.
+    WeightsLast,
 }
 
 /// How many time steps one task covers.
@@ -237,19 +240,31 @@ impl Plan {
 
     /// How many devices it speaks of: one more than the highest.
     pub fn devices(&self) -> usize {
-        let softmax: Vec<usize> = match &self.vocabulary {
+        let softmax = self.softmax_devices();
+        let layers = self.encoder.iter().chain(&self.decoder).chain(&softmax);
+        layers.chain([&self.source_embedding, &self.target_embedding]).max().map_or(1, |&highest| highest + 1)
+    }
+
+    /// The devices that compute the softmax, each once, in the vocabulary's order.
+    pub fn softmax_devices(&self) -> Vec<usize> {
+        let all: Vec<usize> = match &self.vocabulary {
             Vocabulary::Slices(slices) => slices.iter().map(|slice| slice.device).collect(),
             Vocabulary::Rows(devices) => devices.clone(),
         };
-        let layers = self.encoder.iter().chain(&self.decoder).chain(&softmax);
-        layers.chain([&self.source_embedding, &self.target_embedding]).max().map_or(1, |&highest| highest + 1)
+        let mut once = Vec::new();
+        for device in all {
+            if !once.contains(&device) {
+                once.push(device);
+            }
+        }
+        once
     }
 
     /// What decides the last bits of a step under this plan.
     pub fn arithmetic(&self) -> Arithmetic {
         let (slices, partial_sums) = match &self.vocabulary {
             Vocabulary::Slices(slices) => (slices.iter().map(|slice| slice.words).collect(), 1),
-            Vocabulary::Rows(devices) => (Vec::new(), devices.len()),
+            Vocabulary::Rows(_) => (Vec::new(), self.softmax_devices().len()),
         };
         Arithmetic { slices, steps_summed_together: self.steps_summed_together, partial_sums }
     }

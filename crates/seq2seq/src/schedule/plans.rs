@@ -95,8 +95,8 @@ impl Plan {
         })
     }
 
-    /// The LSTM's layers on devices of their own, the whole softmax on every device for its share of the time steps; its weight's
-    /// gradients are added up over all devices (after Ono, Utiyama and Sumita, 2019).
+    /// The LSTM's layers on devices of their own, the whole softmax on every device for its share of the time steps, three times as many
+    /// where no layer is; its weight's gradients are added up over all devices (after Ono, Utiyama and Sumita, 2019).
     ///
     /// # Errors
     /// Where there are fewer than two devices.
@@ -106,13 +106,14 @@ impl Plan {
             return Err(PlanError::Devices { plan: name, needed: 2, given: devices });
         }
         let layered = Plan::layered(sizes, sizes.layers.min(devices), 1);
+        let (busy, free): (Vec<usize>, Vec<usize>) = (0..devices).partition(|device| layered.encoder.contains(device));
         Ok(Plan {
             name,
             lstm_weights: When::Deferred,
             softmax_weights: When::Deferred,
             order: Order::CriticalPath,
             // The devices without layers come first: their steps can begin while the others still unroll the decoder.
-            vocabulary: Vocabulary::Rows((0..devices).rev().collect()),
+            vocabulary: Vocabulary::Rows([&free[..], &free, &free, &busy].concat()),
             ..layered
         })
     }

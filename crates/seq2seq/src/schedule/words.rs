@@ -22,7 +22,8 @@ impl fmt::Display for Plan {
         writeln!(formatter, "  weight gradients: the softmax's {softmax}, the LSTM's {lstm}")?;
         let order = match self.order {
             Order::Program => "each device in the program's order",
-            Order::CriticalPath => "what the most work waits for comes first",
+            Order::CriticalPath => "what the longest way leads on from comes first",
+            Order::WeightsLast => "what the longest way leads on from comes first, weight gradients last",
         };
         write!(formatter, "  order: {order}")?;
         if self.micro_batches > 1 {
@@ -92,7 +93,8 @@ impl fmt::Display for Vocabulary {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Vocabulary::Rows(devices) => {
-                write!(formatter, "whole on each of {} devices, steps dealt out in turn", devices.len())
+                let dealt: Vec<String> = devices.iter().map(ToString::to_string).collect();
+                write!(formatter, "the whole vocabulary on each device, steps dealt out to {} in turn", dealt.join(", "))
             }
             Vocabulary::Slices(slices) => {
                 let mut on: Vec<usize> = slices.iter().map(|slice| slice.device).collect();

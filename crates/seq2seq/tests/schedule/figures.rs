@@ -28,16 +28,16 @@ fn one_card_does_the_1700_words_that_it_is_calibrated_on() {
 fn the_papers_plan_is_limited_by_its_softmax() {
     let paper = report(&Plan::paper(&paper_sizes(), 8).unwrap());
     assert!(3.3 < paper.speedup && paper.speedup < 4.4, "{}", paper.speedup);
-    assert!(paper.fits && paper.limit.starts_with("softmax is 5") || paper.limit.starts_with("softmax is 6"), "{}", paper.limit);
+    assert!(paper.fits && paper.limit.starts_with("softmax on devices 4–7 takes 60%"), "{}", paper.limit);
     let softmax = |device: usize| paper.devices[device].busy_s.iter().find(|busy| busy.kind == Kind::Softmax).unwrap().seconds;
     assert!(softmax(0) == 0.0 && softmax(7) > 0.3 * paper.step_s);
 }
 
 #[test]
-fn published_speeds_come_out_within_a_fifth() {
+fn published_speeds_come_out_as_near_as_is_reported() {
     let predictions = published();
     let errors: Vec<f64> = predictions.iter().map(|prediction| prediction.error).collect();
-    assert!(errors[0].abs() < 0.15 && errors[1].abs() < 0.1, "{errors:?}");
+    assert!(errors[0].abs() < 0.16 && errors[1].abs() < 0.05, "{errors:?}");
     // Six layers on devices of their own leave two for the softmax: slower than what was published.
     assert!(errors[2] < errors[1], "{errors:?}");
 }

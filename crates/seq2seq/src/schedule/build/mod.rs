@@ -47,24 +47,14 @@ struct Holder {
 
 impl Holder {
     fn all(plan: &Plan, sizes: &Sizes) -> Vec<Holder> {
-        match &plan.vocabulary {
-            Vocabulary::Rows(devices) => {
-                devices.iter().map(|&device| Holder { device, words: sizes.target_words, slices: 1 }).collect()
-            }
+        let holder = |device: usize| match &plan.vocabulary {
+            Vocabulary::Rows(_) => Holder { device, words: sizes.target_words, slices: 1 },
             Vocabulary::Slices(slices) => {
-                let mut holders: Vec<Holder> = Vec::new();
-                for slice in slices {
-                    match holders.iter_mut().find(|holder| holder.device == slice.device) {
-                        Some(holder) => {
-                            holder.words += slice.words;
-                            holder.slices += 1;
-                        }
-                        None => holders.push(Holder { device: slice.device, words: slice.words, slices: 1 }),
-                    }
-                }
-                holders
+                let own = || slices.iter().filter(|slice| slice.device == device);
+                Holder { device, words: own().map(|slice| slice.words).sum(), slices: own().count() }
             }
-        }
+        };
+        plan.softmax_devices().into_iter().map(holder).collect()
     }
 }
 

@@ -47,9 +47,12 @@ impl Builder<'_> {
 
     /// Who works on a piece of time: every slice does, but only one of those who share the rows.
     fn holders_of(&self, piece: usize) -> Vec<usize> {
-        match self.plan.vocabulary {
+        match &self.plan.vocabulary {
             Vocabulary::Slices(_) => (0..self.holders.len()).collect(),
-            Vocabulary::Rows(_) => vec![piece % self.holders.len()],
+            Vocabulary::Rows(dealt) => {
+                let device = dealt[piece % dealt.len()];
+                self.holders.iter().position(|holder| holder.device == device).into_iter().collect()
+            }
         }
     }
 
