@@ -31,36 +31,27 @@ impl Kernel for Avx512 {
     fn enter(self) {}
 
     unsafe fn block(self, (): &(), block: &Block) {
-        let right = block.b.wrapping_add(block.b_next);
-        for half in 0..=usize::from(block.a_next.is_some()) {
-            let a = block.a.wrapping_add(half * block.a_next.unwrap_or(0));
+        for half in 0..=usize::from(block.lower) {
+            let a = block.a.wrapping_add(half);
             for first in (0..LINES).step_by(ROWS) {
                 let c = block.c.wrapping_offset((half * LINES + first) as isize * block.c_step);
                 // SAFETY: the caller's promise.
-                unsafe { rows(a, first, [block.b, right], block.steps, c, block.c_step, block.add) };
+                unsafe { rows(a, first, block.b, block.steps, c, block.c_step, block.add) };
             }
         }
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-unsafe fn rows(
-    a: *const Tile,
-    first: usize,
-    b: [*const Tile; 2],
-    steps: usize,
-    c: *mut f32,
-    c_step: isize,
-    mut add: bool,
-) {
+unsafe fn rows(a: *const Tile, first: usize, b: *const Tile, steps: usize, c: *mut f32, c_step: isize, mut add: bool) {
     const BLOCK: usize = K_BLOCK / DEPTH;
     for from in (0..steps).step_by(BLOCK) {
         let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
         for step in from..steps.min(from + BLOCK) {
             // SAFETY: the caller's tiles hold `steps`; a tile is 16 lines of 16 pairs.
             unsafe {
-                let a: *const i32 = a.add(step).cast::<i32>().add(first * LINES);
-                let b = b.map(|b| b.add(step).cast::<__m512bh>());
+                let a: *const i32 = a.add(2 * step).cast::<i32>().add(first * LINES);
+                let b = [0, 1].map(|column| b.add(2 * step + column).cast::<__m512bh>());
                 for pair in 0..DEPTH / 2 {
                     let b = b.map(|b| b.add(pair).read());
                     for row in 0..ROWS {

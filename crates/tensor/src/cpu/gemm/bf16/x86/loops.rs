@@ -9,13 +9,13 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::pack::{Lines, Order, Places, pack};
-use super::{Block, Choice, DEPTH, Kernel, LINES, STEPS, Tile, Tiles, with_room};
+use super::{Block, Choice, DEPTH, Kernel, LINES, STEPS, STRIP, Tile, Tiles, tiles_of, with_room};
 use crate::cpu::matmul::Matrix;
 
 /// Rows whose part along k stays in the second cache: 256 KiB.
 const ROWS: usize = 256;
-/// Columns of the result that are finished before the next: with [`ROWS`] rows, 512 KiB.
-const COLUMNS: usize = 512;
+/// Columns of the result that are finished before the next: with [`ROWS`] rows, 256 KiB.
+const COLUMNS: usize = 256;
 /// Places of k that are packed at a time.
 const DEEP: usize = 4096;
 /// Elements of an operand that all threads share, packed at a time: 8 MiB.
@@ -25,18 +25,26 @@ const TASK: usize = 1 << 22;
 /// Elements worth a task of packing.
 const PACKED: usize = 1 << 16;
 
-/// Packed columns of a right operand, from some k on.
+/// A packed operand, from some k on.
 #[derive(Clone, Copy)]
-pub(super) struct Columns {
+pub(super) struct Strips {
     pub tiles: *const Tile,
-    /// Tiles from a group of columns to the next.
+    /// Tiles from a strip to the next.
     pub next: usize,
-    pub count: usize,
+    /// Rows or columns.
+    pub lines: usize,
 }
 // SAFETY: as for `Lines`.
-unsafe impl Send for Columns {}
+unsafe impl Send for Strips {}
 // SAFETY: as for `Lines`.
-unsafe impl Sync for Columns {}
+unsafe impl Sync for Strips {}
+
+impl Strips {
+    /// The strip of this line, `step` pairs of tiles further along k.
+    fn at(self, line: usize, step: usize) -> *const Tile {
+        self.tiles.wrapping_add(line / STRIP * self.next + 2 * step)
+    }
+}
 
 /// Where rows of the result begin.
 #[derive(Clone, Copy)]
@@ -55,18 +63,6 @@ unsafe impl Send for Rows<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Rows<'_> {}
 
-/// Packed rows of a left operand, from some k on.
-#[derive(Clone, Copy)]
-struct Left {
-    tiles: *const Tile,
-    next: usize,
-    count: usize,
-}
-// SAFETY: as for `Lines`.
-unsafe impl Send for Left {}
-// SAFETY: as for `Lines`.
-unsafe impl Sync for Left {}
-
 /// `c (+)= a b` for some rows and places of k of a, on this thread; `b` begins at that k, and `c` at these rows' first column.
 ///
 /// # Safety
@@ -76,23 +72,22 @@ pub(super) unsafe fn rows_times<K: Kernel>(
     a: Lines,
     rows: Range<usize>,
     k: Range<usize>,
-    b: Columns,
+    b: Strips,
     c: Rows,
     add: bool,
 ) {
-    let deep = k.len().min(DEEP).div_ceil(DEPTH);
-    with_room(deep * rows.len().min(ROWS).next_multiple_of(2 * LINES) / LINES, |room| {
+    with_room(tiles_of(rows.len().min(ROWS), k.len().min(DEEP)), |room| {
         for first in rows.clone().step_by(ROWS) {
             let rows = first..rows.end.min(first + ROWS);
             for from in k.clone().step_by(DEEP) {
                 let part = from..k.end.min(from + DEEP);
-                let (add, steps) = (add || from > k.start, part.len().div_ceil(DEPTH));
-                let b = Columns { tiles: b.tiles.wrapping_add((from - k.start) / DEPTH), ..b };
-                let left = Left { tiles: room.0, next: steps, count: rows.len() };
+                let add = add || from > k.start;
+                let b = Strips { tiles: b.at(0, (from - k.start) / DEPTH), ..b };
+                let left = Strips { tiles: room.0, next: tiles_of(STRIP, part.len()), lines: rows.len() };
                 // SAFETY: the caller's promise; the room has the tiles of these rows and places.
                 unsafe {
-                    pack(a, rows.clone(), part, Order::Lines, room.0, steps);
-                    multiply(kernel, left, b, steps, c, rows.start, add);
+                    pack(a, rows.clone(), part.clone(), Order::Lines, room.0);
+                    multiply(kernel, left, b, part.len().div_ceil(DEPTH), c, rows.start, add);
                 }
             }
         }
@@ -100,34 +95,37 @@ pub(super) unsafe fn rows_times<K: Kernel>(
 }
 
 /// `c (+)= a b` for packed operands; the rows of the result are those from `first` on.
-unsafe fn multiply<K: Kernel>(kernel: K, a: Left, b: Columns, steps: usize, c: Rows, first: usize, add: bool) {
+unsafe fn multiply<K: Kernel>(kernel: K, a: Strips, b: Strips, steps: usize, c: Rows, first: usize, add: bool) {
     let region = kernel.enter();
-    for rows in (0..a.count).step_by(ROWS).map(|row| row..a.count.min(row + ROWS)) {
-        for columns in (0..b.count).step_by(COLUMNS).map(|column| column..b.count.min(column + COLUMNS)) {
+    let mut whole = Whole([[0.0; STRIP]; STRIP]);
+    for rows in (0..a.lines).step_by(ROWS).map(|row| row..a.lines.min(row + ROWS)) {
+        for columns in (0..b.lines).step_by(COLUMNS).map(|column| column..b.lines.min(column + COLUMNS)) {
             for from in (0..steps).step_by(STEPS) {
-                for column in columns.clone().step_by(2 * LINES) {
-                    for row in rows.clone().step_by(2 * LINES) {
-                        let (down, across) = ((a.count - row).min(2 * LINES), (b.count - column).min(2 * LINES));
+                for column in columns.clone().step_by(STRIP) {
+                    for row in rows.clone().step_by(STRIP) {
+                        let (down, across) = ((a.lines - row).min(STRIP), (b.lines - column).min(STRIP));
                         let block = Block {
-                            a: a.tiles.wrapping_add(row / LINES * a.next + from),
-                            a_next: (down > LINES).then_some(a.next),
-                            b: b.tiles.wrapping_add(column / LINES * b.next + from),
-                            b_next: if across > LINES { b.next } else { 0 },
+                            a: a.at(row, from),
+                            lower: down > LINES,
+                            b: b.at(column, from),
                             steps: STEPS.min(steps - from),
                             c: c.c.wrapping_add(column),
                             c_step: 0,
                             add: add || from > 0,
                         };
+                        let down = first + row..first + row + down;
                         // SAFETY: the caller's promise.
-                        unsafe {
-                            block_of_rows(kernel, &region, block, c.places, first + row..first + row + down, across)
-                        };
+                        unsafe { block_of_rows(kernel, &region, block, c.places, down, across, &mut whole) };
                     }
                 }
             }
         }
     }
 }
+
+/// A block on its own.
+#[repr(align(64))]
+struct Whole([[f32; STRIP]; STRIP]);
 
 /// A block whose rows begin at these places from `block.c` on, and that has `across` columns.
 #[inline]
@@ -138,18 +136,16 @@ unsafe fn block_of_rows<K: Kernel>(
     places: Places,
     rows: Range<usize>,
     across: usize,
+    whole: &mut Whole,
 ) {
-    if rows.len().is_multiple_of(LINES) && across == 2 * LINES {
+    if rows.len().is_multiple_of(LINES) && across == STRIP {
         if let Some(c_step) = places.step(rows.clone()) {
             let c = block.c.wrapping_offset(places.at(rows.start));
             // SAFETY: the caller's promise.
             return unsafe { kernel.block(region, &Block { c, c_step, ..block }) };
         }
     }
-    // Part of a block, or rows here and there.
-    #[repr(align(64))]
-    struct Whole([[f32; 2 * LINES]; 2 * LINES]);
-    let mut whole = Whole([[0.0; 2 * LINES]; 2 * LINES]);
+    // Part of a block, or rows here and there. What is left in the other rows and columns is multiplied too, and not looked at.
     let row_at = |row: usize| block.c.wrapping_offset(places.at(row));
     if block.add {
         for (row, whole) in rows.clone().zip(&mut whole.0) {
@@ -157,7 +153,7 @@ unsafe fn block_of_rows<K: Kernel>(
             unsafe { std::ptr::copy_nonoverlapping(row_at(row), whole.as_mut_ptr(), across) };
         }
     }
-    let inside = Block { c: whole.0.as_mut_ptr().cast(), c_step: 2 * LINES as isize, ..block };
+    let inside = Block { c: whole.0.as_mut_ptr().cast(), c_step: STRIP as isize, ..block };
     // SAFETY: the operands are the caller's, and the result has all its rows and columns.
     unsafe { kernel.block(region, &inside) };
     for (row, whole) in rows.zip(&whole.0) {
@@ -166,33 +162,19 @@ unsafe fn block_of_rows<K: Kernel>(
     }
 }
 
-/// [`pack`] with each group of lines or part of k a task.
+/// [`pack`] over threads.
 ///
 /// # Safety
 /// As for [`pack`].
-pub(super) unsafe fn pack_over_threads(
-    x: Lines,
-    lines: Range<usize>,
-    k: Range<usize>,
-    order: Order,
-    out: Tiles,
-    next: usize,
-) {
-    let tasks = (lines.len() * k.len()).div_ceil(PACKED);
-    let groups = lines.len().div_ceil(LINES);
-    let per_task = groups.div_ceil(tasks.max(1)).max(1);
-    let task = |i: usize| {
+pub(super) unsafe fn pack_over_threads(x: Lines, lines: Range<usize>, k: Range<usize>, order: Order, out: Tiles) {
+    let per_task = PACKED.div_ceil(k.len().max(1)).next_multiple_of(STRIP);
+    let start = lines.start;
+    over_threads(lines, per_task, &|lines| {
         let out = out;
-        let from = lines.start + i * per_task * LINES;
-        let lines = from..lines.end.min(from + per_task * LINES);
-        // SAFETY: the caller's promise; tasks have groups of their own.
-        unsafe { pack(x, lines, k.clone(), order, out.0.wrapping_add(i * per_task * next), next) };
-    };
-    if groups <= per_task || rayon::current_num_threads() == 1 {
-        (0..groups.div_ceil(per_task)).for_each(task);
-    } else {
-        (0..groups.div_ceil(per_task)).into_par_iter().for_each(task);
-    }
+        let tiles = tiles_of(lines.start - start, k.len());
+        // SAFETY: the caller's promise; tasks have strips of their own.
+        unsafe { pack(x, lines, k.clone(), order, out.0.wrapping_add(tiles)) };
+    });
 }
 
 /// `c (+)= a b` over the current rayon threads, c row-major: the smaller operand is packed once for all of them, and each task packs its
@@ -231,7 +213,7 @@ pub(super) fn in_parts<K: Kernel>(kernel: K, a: Matrix<'_, f32>, b: Matrix<'_, f
 fn lines_per_task(lines: usize, others: usize, k: usize) -> usize {
     let worth = TASK.div_ceil(others * k);
     let fair = lines.div_ceil(4 * rayon::current_num_threads());
-    fair.max(worth).next_multiple_of(2 * LINES).min(ROWS)
+    fair.max(worth).next_multiple_of(STRIP).min(ROWS)
 }
 
 /// `work` on parts of `lines`.
@@ -259,11 +241,10 @@ unsafe fn shared_columns<K: Kernel>(
     c: Rows,
     add: bool,
 ) {
-    let steps = k.len().div_ceil(DEPTH);
-    with_room(columns.len().div_ceil(LINES) * steps, |room| {
+    with_room(tiles_of(columns.len(), k.len()), |room| {
         // SAFETY: the caller's promise; the room has the tiles of these columns.
-        unsafe { pack_over_threads(b, columns.clone(), k.clone(), Order::Pairs, room, steps) };
-        let right = Columns { tiles: room.0, next: steps, count: columns.len() };
+        unsafe { pack_over_threads(b, columns.clone(), k.clone(), Order::Pairs, room) };
+        let right = Strips { tiles: room.0, next: tiles_of(STRIP, k.len()), lines: columns.len() };
         let out = c.from_column(columns.start);
         let per_task = lines_per_task(rows.len(), columns.len(), k.len());
         over_threads(rows, per_task, &|rows| {
@@ -284,21 +265,20 @@ unsafe fn shared_rows<K: Kernel>(
     c: Rows,
     add: bool,
 ) {
-    let steps = k.len().div_ceil(DEPTH);
-    with_room(rows.len().div_ceil(LINES) * steps, |room| {
+    let next = tiles_of(STRIP, k.len());
+    with_room(tiles_of(rows.len(), k.len()), |room| {
         // SAFETY: the caller's promise; the room has the tiles of these rows.
-        unsafe { pack_over_threads(a, rows.clone(), k.clone(), Order::Lines, room, steps) };
-        let left = Left { tiles: room.0, next: steps, count: rows.len() };
+        unsafe { pack_over_threads(a, rows.clone(), k.clone(), Order::Lines, room) };
+        let left = Strips { tiles: room.0, next, lines: rows.len() };
         let per_task = lines_per_task(columns.len(), rows.len(), k.len());
         over_threads(columns, per_task, &|columns| {
-            with_room(columns.len().div_ceil(LINES) * steps, |room| {
-                let (left, k) = (left, k.clone());
-                let right = Columns { tiles: room.0, next: steps, count: columns.len() };
+            with_room(tiles_of(columns.len(), k.len()), |room| {
+                let right = Strips { tiles: room.0, next, lines: columns.len() };
                 let out = c.from_column(columns.start);
                 // SAFETY: the caller's promise; the room has the tiles of these columns, which are this task's own.
                 unsafe {
-                    pack(b, columns, k, Order::Pairs, room.0, steps);
-                    multiply(kernel, left, right, steps, out, rows.start, add);
+                    pack(b, columns, k.clone(), Order::Pairs, room.0);
+                    multiply(kernel, left, right, k.len().div_ceil(DEPTH), out, rows.start, add);
                 }
             });
         });

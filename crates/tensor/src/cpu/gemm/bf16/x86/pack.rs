@@ -6,7 +6,7 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use super::{DEPTH, LINES, Tile};
+use super::{DEPTH, LINES, STRIP, Tile};
 use crate::cpu::matmul::Matrix;
 
 /// Where lines of a matrix begin, in elements.
@@ -81,20 +81,24 @@ pub(super) enum Order {
     Pairs,
 }
 
-/// Fills tiles from these lines and places of k, zeros beyond them: groups of lines are `next` tiles apart, tiles of ascending k adjacent.
+/// Fills strips from these lines and places of k, zeros beyond them; the lower tiles of a left operand that has no lines there are left out.
 ///
 /// # Safety
 /// The processor has AVX-512 F, BW and BF16; the elements and the tiles are valid, the tiles 64-byte aligned and nobody else's.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub(super) unsafe fn pack(x: Lines, lines: Range<usize>, k: Range<usize>, order: Order, out: *mut Tile, next: usize) {
-    let (groups, steps) = (lines.len().div_ceil(LINES), k.len().div_ceil(DEPTH));
+pub(super) unsafe fn pack(x: Lines, lines: Range<usize>, k: Range<usize>, order: Order, out: *mut Tile) {
+    let steps = k.len().div_ceil(DEPTH);
+    let groups = match order {
+        Order::Lines => lines.len().div_ceil(LINES),
+        Order::Pairs => lines.len().div_ceil(STRIP) * 2,
+    };
     let along_lines = x.places.step(lines.clone()) == Some(1) && x.k_step != 1;
     let tile = |group: usize, step: usize| {
         let (line, place) = (lines.start + group * LINES, k.start + step * DEPTH);
-        let lines = line..lines.end.min(line + LINES);
+        let lines = line..lines.end.clamp(line, line + LINES);
         let k = place..k.end.min(place + DEPTH);
         // SAFETY: the caller's promise.
-        unsafe { fill(x, lines, k, along_lines, order, out.add(group * next + step)) };
+        unsafe { fill(x, lines, k, along_lines, order, out.add((group / 2 * steps + step) * 2 + group % 2)) };
     };
     // The inner loop runs along memory.
     if along_lines {
@@ -107,6 +111,10 @@ pub(super) unsafe fn pack(x: Lines, lines: Range<usize>, k: Range<usize>, order:
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 unsafe fn fill(x: Lines, lines: Range<usize>, k: Range<usize>, along_lines: bool, order: Order, out: *mut Tile) {
+    if lines.is_empty() {
+        // SAFETY: the caller's promise; zeros are a tile.
+        return unsafe { out.write_bytes(0, 1) };
+    }
     // SAFETY: the caller's promise.
     let (vectors, natural) = unsafe {
         match (along_lines, x.k_step) {
@@ -173,8 +181,9 @@ unsafe fn pairs_of_rows(x: Lines, lines: Range<usize>, k: Range<usize>) -> [__m5
     let at = x.data.wrapping_offset(x.places.at(lines.start));
     let row = |i: usize| {
         if i < k.len() {
+            let at = at.wrapping_offset((k.start + i) as isize * x.k_step);
             // SAFETY: the caller's lines have this place of k; others are not read.
-            unsafe { _mm512_maskz_loadu_ps(mask, at.wrapping_offset((k.start + i) as isize * x.k_step)) }
+            unsafe { _mm512_maskz_loadu_ps(mask, at) }
         } else {
             _mm512_setzero_ps()
         }
