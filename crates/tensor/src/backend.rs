@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::fused::{
-    self, CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, LstmArgs, LstmGradients,
-    LstmOutput, LstmOutputGradients,
+    self, CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, LinearTopK, LinearTopKArgs,
+    LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients,
 };
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use crate::random::Key;
@@ -169,6 +169,10 @@ pub trait Backend: Send + Sync + fmt::Debug {
         log_sum: &Tensor,
     ) -> Result<CrossEntropyGradients> {
         fused::cross_entropy::gradients_definition(args, log_sum)
+    }
+    /// The most probable words of a linear layer under softmax; see [`LinearTopKArgs`].
+    fn linear_top_k(&self, args: &LinearTopKArgs<'_>) -> Result<LinearTopK> {
+        fused::top_k::definition(args)
     }
     /// Distinct rows of `index` `[n]` in ascending order, and for each the sum of its rows of `values` `[n, d]`, in order.
     fn coalesce(&self, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {

@@ -12,6 +12,7 @@ mod reduce;
 mod rows;
 mod short;
 mod threads;
+mod top_k;
 mod update;
 
 use std::fmt;
@@ -22,7 +23,9 @@ use half::{bf16, f16};
 
 use crate::backend::{Backend, Event, Memory, Result, Storage};
 
-use crate::fused::{CrossEntropy, CrossEntropyArgs, LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients};
+use crate::fused::{
+    CrossEntropy, CrossEntropyArgs, LinearTopK, LinearTopKArgs, LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients,
+};
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use crate::random::Key;
 use crate::{DType, Tensor};
@@ -403,6 +406,14 @@ impl Backend for CpuBackend {
             DType::F32 => cross_entropy::fused::<f32>(self, args, gradients),
             DType::F64 => cross_entropy::fused::<f64>(self, args, gradients),
             _ => crate::fused::cross_entropy::definition(args, gradients),
+        }
+    }
+
+    fn linear_top_k(&self, args: &LinearTopKArgs<'_>) -> Result<LinearTopK> {
+        match args.hidden.dtype() {
+            DType::F32 => top_k::linear_top_k::<f32>(self, args),
+            DType::F64 => top_k::linear_top_k::<f64>(self, args),
+            _ => crate::fused::top_k::definition(args),
         }
     }
 }

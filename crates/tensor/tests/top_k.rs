@@ -1,0 +1,30 @@
+//! The k most probable words of a linear layer: the part of the conformance suite, and the same bits on any number of threads.
+
+use unrolled_tensor::conformance::{Part, check_parts};
+use unrolled_tensor::fused::LinearTopKArgs;
+use unrolled_tensor::ops::Distribution;
+use unrolled_tensor::random::Key;
+use unrolled_tensor::{DType, Device, Tensor};
+
+#[test]
+fn it_conforms() {
+    if let Err(failures) = check_parts(&Device::cpu_with(0, 3, usize::MAX), &[Part::LinearTopK]) {
+        panic!("{failures}");
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let found = [1, 2, 3, 8].map(|threads| {
+        let device = Device::cpu_with(0, threads, usize::MAX);
+        let random = |seed: u64, shape: &[usize]| {
+            let normal = Distribution::Normal { mean: 0.0, deviation: 0.3 };
+            Tensor::random(normal, Key::new(seed), shape, DType::F32, &device)
+        };
+        let (hidden, weight, bias) = (random(1, &[300, 40]), random(2, &[5003, 40]), random(3, &[5003]));
+        let args = LinearTopKArgs { hidden: &hidden, weight: &weight, bias: &bias, k: 13, watched: 1 };
+        let best = Tensor::linear_top_k(&args);
+        [best.values.to_bytes(), best.words.to_bytes(), best.watched.to_bytes()]
+    });
+    assert!(found.iter().all(|found| *found == found[0]));
+}
