@@ -26,5 +26,5 @@ fn threads_do_not_change_a_bit() {
         let best = Tensor::linear_top_k(&args);
         [best.values.to_bytes(), best.words.to_bytes(), best.watched.to_bytes()]
     });
-    assert!(found.iter().all(|found| *found == found[0]));
+    assert!(found.iter().all(|of_threads| *of_threads == found[0]));
 }
