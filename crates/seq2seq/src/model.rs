@@ -155,6 +155,19 @@ impl Model {
         self.projection.weight.tensor().device()
     }
 
+    /// Prepares the weights of encoder, decoder and projection for many translations; see [`Tensor::keep_packed`]. Until they change they take
+    /// twice their memory; the embeddings do not.
+    ///
+    /// # Panics
+    /// With a [`DeviceError`](unrolled_tensor::DeviceError) where the device has no room.
+    pub fn keep_packed(&self) {
+        for layer in self.encoder.lstm.layers.iter().chain(&self.decoder.lstm.layers) {
+            layer.weight_ih.tensor().keep_packed(1);
+            layer.weight_hh.tensor().keep_packed(4);
+        }
+        self.projection.weight.tensor().keep_packed(1);
+    }
+
     fn initial_state(&self, sentences: usize) -> LstmState {
         let weight = self.encoder.lstm.layers[0].weight_hh.tensor();
         LstmState::zeros(self.encoder.lstm.layers.len(), sentences, weight.dim(1), weight.dtype(), weight.device())

@@ -118,6 +118,13 @@ pub trait Backend: Send + Sync + fmt::Debug {
         MatmulPrecision::F32
     }
 
+    /// A hint: `weight` `[N, K]` will be used again and again, transposed, as the right operand of products with the precision now in force, in so
+    /// many equal blocks of rows (an LSTM's four gates). A backend may keep it in the order that its products like, until it changes or goes.
+    /// No answer changes.
+    fn keep_packed(&self, _weight: &Tensor, _blocks: usize) -> Result<()> {
+        Ok(())
+    }
+
     // ---- indexed ----
 
     /// `out[.., i, ..] = x[.., index[.., i, ..], ..]` along `axis`; `index` (u32) has the shape of the result and agrees with

@@ -23,8 +23,34 @@ fn threads_do_not_change_a_bit() {
         };
         let (hidden, weight, bias) = (random(1, &[300, 40]), random(2, &[5003, 40]), random(3, &[5003]));
         let args = LinearTopKArgs { hidden: &hidden, weight: &weight, bias: &bias, k: 13, watched: 1 };
-        let best = Tensor::linear_top_k(&args);
-        [best.values.to_bytes(), best.words.to_bytes(), best.watched.to_bytes()]
+        let found = || {
+            let best = Tensor::linear_top_k(&args);
+            [best.values.to_bytes(), best.words.to_bytes(), best.watched.to_bytes()]
+        };
+        let plain = found();
+        weight.keep_packed(1);
+        assert!(found() == plain, "kept packed or not");
+        plain
     });
     assert!(found.iter().all(|of_threads| *of_threads == found[0]));
+}
+
+/// What is kept of a weight goes when the weight changes, and so does its memory.
+#[test]
+fn a_changed_weight_is_packed_anew() {
+    let device = Device::cpu_with(0, 1, usize::MAX);
+    let ones = |shape: &[usize]| Tensor::ones(shape, DType::F32, &device);
+    let (hidden, mut weight, bias) = (ones(&[1, 2]), ones(&[3, 2]), Tensor::zeros([3], DType::F32, &device));
+    let change = Tensor::from_slice(&[0f32, 0.0, 5.0, 0.0, 0.0, 0.0], [3, 2], &device);
+    let before = device.memory().in_use;
+    weight.keep_packed(1);
+    assert!(device.memory().in_use > before);
+    let best = |weight: &Tensor| {
+        let args = LinearTopKArgs { hidden: &hidden, weight, bias: &bias, k: 1, watched: 0 };
+        Tensor::linear_top_k(&args).words.item::<u32>()
+    };
+    assert_eq!(best(&weight), 0);
+    weight.accumulate(&change, 1.0);
+    assert_eq!(device.memory().in_use, before);
+    assert_eq!(best(&weight), 1);
 }

@@ -7,6 +7,7 @@ mod elementwise;
 #[allow(dead_code)]
 mod gemm;
 mod indexing;
+mod kept;
 mod lstm;
 mod math;
 mod matmul;
@@ -224,7 +225,11 @@ impl fmt::Debug for CpuBackend {
 
 /// The whole storage of a tensor as elements. The one place that looks inside.
 pub(crate) fn elements<T: Pod>(x: &Tensor) -> &[T] {
-    x.storage().downcast_ref::<Buffer>().expect("a CPU tensor's storage is a CPU buffer").elements()
+    buffer_of(x).elements()
+}
+
+fn buffer_of(x: &Tensor) -> &Buffer {
+    x.storage().downcast_ref().expect("a CPU tensor's storage is a CPU buffer")
 }
 
 /// The storage of a contiguous tensor from its first element on.
@@ -348,6 +353,14 @@ impl Backend for CpuBackend {
 
     fn matmul_precision(&self) -> MatmulPrecision {
         self.precision()
+    }
+
+    fn keep_packed(&self, weight: &Tensor, blocks: usize) -> Result<()> {
+        match weight.dtype() {
+            DType::F32 => kept::keep::<f32>(self, weight, blocks),
+            DType::F64 => kept::keep::<f64>(self, weight, blocks),
+            _ => Ok(()),
+        }
     }
 
     fn gather(&self, x: &Tensor, axis: usize, index: &Tensor) -> Result<Storage> {

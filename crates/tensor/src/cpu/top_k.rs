@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::math::vectorised;
-use super::matmul::{Gemm, Matrix, product};
+use super::gemm::{Precision, product, rows_times_packed};
+use super::kept::{Blocks, kept, packed};
+use super::matmul::{Gemm, Matrix};
 use super::rows::{row_max, sum_exp};
 use super::threads::GRAIN;
 use super::{CpuBackend, contiguous_elements};
@@ -17,10 +19,12 @@ use crate::fused::top_k::definition;
 use crate::fused::{LinearTopK, LinearTopKArgs};
 use crate::{Result, Tensor};
 
-/// Columns of a tile: fixed, since sums run over a tile. A multiple of every kernel's panel (8, 16, 24, 32, 48) and of the sum's lanes.
-const COLUMNS: usize = 480;
+/// Columns of a tile: fixed, since sums run over a tile. A multiple of every panel (8 to 64 columns) and of the sum's lanes.
+const COLUMNS: usize = 512;
 /// Rows of a tile: with its columns a quarter of a MiB, which stays in a core's cache with the weight's panels.
 const ROWS: usize = 128;
+/// So few rows do not repay packing the weight.
+const FEW: usize = 4;
 /// Beyond so many words a row's list is no place to insert into: a general selection is quicker.
 const MANY: usize = 1024;
 
@@ -32,9 +36,16 @@ struct Row<'a, T> {
     watched: &'a mut T,
 }
 
-struct Problem<'a, T> {
+/// `[V, H]`
+enum Weight<'a, T: Gemm> {
+    Packed(Blocks<T>),
+    Plain(&'a [T]),
+}
+
+struct Problem<'a, T: Gemm> {
     hidden: &'a [T],
-    weight: &'a [T],
+    weight: Weight<'a, T>,
+    precision: Precision,
     bias: &'a [T],
     width: usize,
     watched: usize,
@@ -49,7 +60,12 @@ pub(super) fn linear_top_k<T: Gemm>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>)
     let (hidden, weight, bias) = (args.hidden.contiguous(), args.weight.contiguous(), args.bias.contiguous());
     let problem = Problem::<T> {
         hidden: contiguous_elements(&hidden),
-        weight: contiguous_elements(&weight),
+        weight: match kept(cpu, args.weight, 1) {
+            Some(packed) => Weight::Packed(packed),
+            None if n < FEW => Weight::Plain(contiguous_elements(&weight)),
+            None => Weight::Packed(packed(cpu, args.weight, 1)?),
+        },
+        precision: cpu.precision(),
         bias: contiguous_elements(&bias),
         width,
         watched: args.watched,
@@ -107,11 +123,8 @@ impl<T: Gemm> Problem<'_, T> {
     /// The logits of some rows from column `from` on, and what they say of each row.
     fn tile(&self, from: usize, first: usize, rows: &[Mutex<Row<'_, T>>], logits: &mut [T], sums: &mut [[T; 2]]) {
         let columns = COLUMNS.min(self.bias.len() - from);
-        let (h, n) = (self.width, rows.len());
-        let logits = &mut logits[..n * columns];
-        let hidden = Matrix::row_major(&self.hidden[first * h..(first + n) * h], n, h);
-        let weight = Matrix::row_major(&self.weight[from * h..(from + columns) * h], columns, h);
-        product(hidden, weight.transposed(), logits, false);
+        let logits = &mut logits[..rows.len() * columns];
+        self.product(from, first, rows.len(), logits);
         let bias = &self.bias[from..from + columns];
         for ((z, row), sum) in logits.chunks_mut(columns).zip(rows).zip(sums) {
             vectorised(|| z.iter_mut().zip(bias).for_each(|(z, &b)| *z += b));
@@ -123,6 +136,27 @@ impl<T: Gemm> Problem<'_, T> {
                 *row.watched = z;
             }
             row.offer(z, from, max);
+        }
+    }
+}
+
+impl<T: Gemm> Problem<'_, T> {
+    /// `logits` `[n, columns]` become the products of `n` rows from `first` on with the words from `from` on.
+    fn product(&self, from: usize, first: usize, n: usize, logits: &mut [T]) {
+        let (h, columns) = (self.width, logits.len() / n);
+        let hidden = &self.hidden[first * h..(first + n) * h];
+        match &self.weight {
+            Weight::Packed(weight) => {
+                let offsets = |width: usize| (0..n).map(|row| row * width).collect::<Vec<_>>();
+                let (a, c) = (offsets(h), offsets(columns));
+                let out = logits.as_mut_ptr();
+                // SAFETY: the rows are inside `hidden`, whose rows have as many elements as the weight; those of `logits` are whole and apart.
+                unsafe { rows_times_packed(hidden.as_ptr(), &a, &weight[0], from..from + columns, out, &c, false) };
+            }
+            Weight::Plain(weight) => {
+                let weight = Matrix::row_major(&weight[from * h..(from + columns) * h], columns, h);
+                product(Matrix::row_major(hidden, n, h), weight.transposed(), logits, false, self.precision);
+            }
         }
     }
 }
