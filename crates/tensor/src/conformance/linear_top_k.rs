@@ -43,8 +43,7 @@ pub(super) fn check(checker: &mut Checker) {
 
 fn near(hidden: &Tensor, weight: &Tensor, bias: &Tensor, k: usize) -> Outcome {
     let v = bias.elements();
-    let found =
-        |hidden: &Tensor| Tensor::linear_top_k(&LinearTopKArgs { hidden, weight, bias, k, watched: v - 1 });
+    let found = |hidden: &Tensor| Tensor::linear_top_k(&LinearTopKArgs { hidden, weight, bias, k, watched: v - 1 });
     let wide = |x: &Tensor| x.cast(DType::F64);
     let (hidden_wide, weight_wide, bias_wide) = (wide(hidden), wide(weight), wide(bias));
     let args = LinearTopKArgs { hidden: &hidden_wide, weight: &weight_wide, bias: &bias_wide, k, watched: v - 1 };

@@ -29,7 +29,8 @@ use half::{bf16, f16};
 use crate::backend::{Backend, Event, Memory, Result, Storage};
 
 use crate::fused::{
-    CrossEntropy, CrossEntropyArgs, LinearTopK, LinearTopKArgs, LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients,
+    CrossEntropy, CrossEntropyArgs, LinearTopK, LinearTopKArgs, LstmArgs, LstmGradients, LstmOutput,
+    LstmOutputGradients,
 };
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use crate::random::Key;

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::math::vectorised;
 use super::gemm::{Precision, product, rows_times_packed};
 use super::kept::{Blocks, kept, packed};
+use super::math::vectorised;
 use super::matmul::{Gemm, Matrix};
 use super::rows::{row_max, sum_exp};
 use super::threads::GRAIN;
@@ -101,9 +101,8 @@ pub(super) fn linear_top_k<T: Gemm>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>)
         }
         let sums = &*sums;
         let finish = |(row, state): (usize, Mutex<Row<'_, T>>)| {
-            let (at, step) = (row / block * block + row % block, blocks * block);
             let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
-            state.finish(sums.iter().skip(at).step_by(step));
+            state.finish(sums.iter().skip(row).step_by(blocks * block));
         };
         if n * (chunks + k) <= GRAIN {
             rows.into_iter().enumerate().for_each(finish);
