@@ -103,7 +103,11 @@ pub(super) fn update<F: Float + Pod>(
                 panic!("update: row {row} is outside a parameter of {height} rows");
             }
             let table = Table { first: 0, width, p, states: [first, second] };
-            if rows.is_sorted_by(|a, b| a < b) { in_halves(step, rows, g, table) } else { row_by_row(step, rows, g, table) }
+            if rows.is_sorted_by(|a, b| a < b) {
+                in_halves(step, rows, g, table)
+            } else {
+                row_by_row(step, rows, g, table)
+            }
         }
     });
     Ok(())
@@ -120,7 +124,8 @@ struct Table<'a, F> {
 impl<'a, F> Table<'a, F> {
     /// The rows before `row`, and those from there on.
     fn split(self, row: usize) -> (Table<'a, F>, Table<'a, F>) {
-        let (Table { first, width, p, states: [a, b] }, at) = (self, (row - self.first) * self.width);
+        let Table { first, width, p, states: [a, b] } = self;
+        let at = (row - first) * width;
         let split = |s: &'a mut [F]| s.split_at_mut(at.min(s.len()));
         let ((p, p_after), (a, a_after), (b, b_after)) = (split(p), split(a), split(b));
         let after = Table { first: row, width, p: p_after, states: [a_after, b_after] };

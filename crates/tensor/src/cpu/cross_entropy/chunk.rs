@@ -92,7 +92,9 @@ impl<'c, 'a, T: Gemm> Chunk<'c, 'a, T> {
     fn targets_in(&self, tile: usize) -> impl Iterator<Item = (usize, usize)> {
         let words = tile * self.job.tile..(tile + 1) * self.job.tile;
         let targets = self.targets.iter().enumerate();
-        targets.filter(move |(_, target)| words.contains(target)).map(move |(row, target)| (row, target % self.job.tile))
+        targets
+            .filter(move |(_, target)| words.contains(target))
+            .map(move |(row, target)| (row, target % self.job.tile))
     }
 
     /// What is known of each row over all words. With outputs the exponentials of the logits stay in them, each relative to its tile's maximum.

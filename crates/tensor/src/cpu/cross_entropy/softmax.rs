@@ -143,3 +143,30 @@ impl<T: Gemm> Sums<T> {
         &self.tiles.elements()[tile * 3 * rows..][..rows]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::fused::CrossEntropyArgs;
+    use crate::{DType, Device, Tensor};
+
+    #[test]
+    fn words_that_are_masked_cost_nothing_even_where_they_fill_a_tile() {
+        let device = Device::cpu();
+        let ones = |shape: &[usize]| Tensor::ones(shape, DType::F32, &device);
+        // Half of 100 words, in tiles of 32.
+        let bias: Vec<f32> = (0..100).map(|word| if word < 50 { f32::NEG_INFINITY } else { 0.0 }).collect();
+        let args = CrossEntropyArgs {
+            hidden: &ones(&[3, 4]),
+            weight: &ones(&[100, 4]),
+            bias: &Tensor::from_slice(&bias, [100], &device),
+            targets: &Tensor::from_slice(&[50u32, 70, 99], [3], &device),
+            row_weights: &ones(&[3]),
+            offset: 0,
+        };
+        let all = Tensor::linear_cross_entropy(&args, true);
+        assert!(all.losses.to_vec::<f32>().iter().all(|loss| (loss - 50f32.ln()).abs() < 1e-5), "{}", all.losses);
+        let gradient = all.gradients.unwrap().bias.to_vec::<f32>();
+        assert!(gradient[..50].iter().all(|&g| g == 0.0), "{gradient:?}");
+        assert!((gradient[51] - 3.0 / 50.0).abs() < 1e-6 && (gradient[50] - 3.0 / 50.0 + 1.0).abs() < 1e-6);
+    }
+}
