@@ -120,7 +120,7 @@ fn gradients_that_a_loss_has_made_are_moved() {
     let targets = Tensor::from_slice(&[3u32, 4], [2], &device);
     let counted = Tensor::ones([2], DType::F64, &device);
     let loss = hidden.linear_cross_entropy(&weight, &bias, &targets, &counted);
-    device.reset_peak();
+    device.reset_peak_memory();
     let before = device.memory().in_use;
     let moved = loss.backward();
     assert!(device.memory().peak - before < weight.tensor().elements(), "the weight's alone is eight times as much");
