@@ -3,6 +3,7 @@
 mod process;
 mod size;
 mod train_step;
+mod translate;
 
 use clap::{Args, Subcommand};
 
@@ -16,12 +17,14 @@ pub(super) struct Bench {
 #[derive(Debug, Subcommand)]
 enum What {
     TrainStep(train_step::TrainStep),
+    Translate(translate::Translate),
 }
 
 impl Bench {
     pub(super) fn run(self) -> anyhow::Result<()> {
         match self.what {
             What::TrainStep(command) => command.run(),
+            What::Translate(command) => command.run(),
         }
     }
 }

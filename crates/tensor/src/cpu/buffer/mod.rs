@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytemuck::Pod;
 
+use super::kept::Place;
 use crate::{DeviceError, Memory};
 use block::{ALIGNMENT, Block};
 
@@ -51,6 +52,8 @@ pub(crate) struct Buffer {
     block: Option<Block>,
     bytes: usize,
     pool: Arc<Pool>,
+    /// The elements in another form, for as long as they stay as they are.
+    pub(super) kept: Place,
 }
 
 /// The size that a request is rounded up to: eighths of a power of two, so little is wasted and most requests find a block again.
@@ -120,7 +123,7 @@ impl Pool {
             return Err(refused(before));
         }
         self.peak.fetch_max(before + bytes, Relaxed);
-        Ok(Buffer { block, bytes, pool: self.clone() })
+        Ok(Buffer { block, bytes, pool: self.clone(), kept: Place::default() })
     }
 
     fn idle(&self) -> MutexGuard<'_, Idle> {
@@ -185,6 +188,7 @@ impl Buffer {
 
     /// The bytes as elements, for writing.
     pub fn elements_mut<T: Pod>(&mut self) -> &mut [T] {
+        self.kept.clear();
         // SAFETY: as for `elements`; the buffer is borrowed mutably.
         unsafe { std::slice::from_raw_parts_mut(self.block().start().cast(), self.bytes / size_of::<T>()) }
     }
