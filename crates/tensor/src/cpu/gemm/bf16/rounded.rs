@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::super::{self as gemm, Precision, RowMajor};
 use crate::Result;
 use crate::cpu::buffer::Pool;
+use crate::cpu::gemm::{self, Precision, RowMajor};
 use crate::cpu::matmul::Matrix;
 use crate::cpu::short::{bf16_to_f32, f32_to_bf16};
 
