@@ -30,7 +30,7 @@ impl Pieces {
         let panels = n.div_ceil(panel);
         // Columns first: a piece of all rows packs no right operand that another packs too. Then rows.
         let across = most.min((panels / PANELS).max(1));
-        let down = most.div_ceil(across).min(m.div_ceil(ROWS));
+        let down = most.div_ceil(across).min(m.div_ceil(ROWS)).max(1);
         // What rows cannot share, narrower columns must.
         let across = most.div_ceil(down).min(panels.max(1));
         let step_m = if down == 1 { m } else { m.div_ceil(down) };

@@ -34,6 +34,11 @@ pub(super) enum Right {
     Loose { start: *const f32, steps: [isize; 2] },
 }
 
+// SAFETY: the operand is only read, by whoever promised `multiply` that it is there.
+unsafe impl Sync for Right {}
+// SAFETY: as above.
+unsafe impl Send for Right {}
+
 /// Rows of the result.
 #[derive(Clone, Copy)]
 pub(super) struct Result<'a> {

@@ -102,7 +102,8 @@ pub(super) unsafe fn pack_columns<V: Vector>(a: *const f32, step: isize, groups:
         let mut from = a.wrapping_offset(at as isize * step);
         let ahead = a.wrapping_offset((at + COLUMNS_AHEAD) as isize * step);
         for line in (0..rows).step_by(16) {
-            V::prefetch(ahead.wrapping_add(line));
+            // SAFETY: a hint alone, at any address.
+            unsafe { V::prefetch(ahead.wrapping_add(line)) };
         }
         for (i, &rows) in groups.iter().enumerate() {
             let to = to.wrapping_add(i * group_step * K_BLOCK + at * group_step);
