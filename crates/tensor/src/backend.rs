@@ -32,6 +32,16 @@ pub struct Memory {
     pub budget: usize,
 }
 
+/// What products of f32 matrices run in; see [`Device::set_matmul_precision`](crate::Device::set_matmul_precision).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MatmulPrecision {
+    /// f32 throughout.
+    #[default]
+    F32,
+    /// Operands rounded to bf16 (8 bits of mantissa, to nearest even), products exact, sums in f32.
+    Bf16,
+}
+
 /// The seam: what a device must be able to do, in some thirty verbs over [`Tensor`]s.
 ///
 /// Which elementwise operation or reduction is meant is data ([`Unary`], [`Binary`], …), so a backend is a handful of kernels and not a
@@ -99,6 +109,14 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// where given, whose storage is reused if nobody else holds it. Sums of f16 and bf16 run in f32; the result is of dtype `out`.
     /// The order of a sum depends on `k` alone.
     fn matmul(&self, a: &Tensor, b: &Tensor, onto: Option<Tensor>, out: DType) -> Result<Storage>;
+
+    /// Allows products of f32 this precision, in `matmul` and the fused verbs. A backend without such products stays at f32: this is a
+    /// permission, and [`matmul_precision`](Backend::matmul_precision) tells what is in force.
+    fn set_matmul_precision(&self, _: MatmulPrecision) {}
+    /// The precision in force.
+    fn matmul_precision(&self) -> MatmulPrecision {
+        MatmulPrecision::F32
+    }
 
     // ---- indexed ----
 

@@ -3,6 +3,9 @@
 mod buffer;
 mod cross_entropy;
 mod elementwise;
+// Callers of the packed form are on their way.
+#[allow(dead_code)]
+mod gemm;
 mod indexing;
 mod lstm;
 mod math;
@@ -16,6 +19,7 @@ mod update;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use bytemuck::Pod;
 use half::{bf16, f16};
@@ -25,7 +29,7 @@ use crate::backend::{Backend, Event, Memory, Result, Storage};
 use crate::fused::{CrossEntropy, CrossEntropyArgs, LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients};
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use crate::random::Key;
-use crate::{DType, Tensor};
+use crate::{DType, MatmulPrecision, Tensor};
 use buffer::{Buffer, Pool};
 use math::Real;
 use threads::GRAIN;
@@ -131,11 +135,13 @@ pub struct CpuBackend {
     name: String,
     memory: Arc<Pool>,
     threads: Option<rayon::ThreadPool>,
+    /// Whether products may round their f32 operands to bf16.
+    brain_products: AtomicBool,
 }
 
 impl CpuBackend {
     pub(crate) fn shared() -> CpuBackend {
-        CpuBackend { name: "cpu".into(), memory: Pool::new("cpu".into(), usize::MAX), threads: None }
+        CpuBackend::with("cpu".into(), usize::MAX, None)
     }
 
     pub(crate) fn independent(index: usize, threads: usize, budget: usize) -> CpuBackend {
@@ -145,7 +151,16 @@ impl CpuBackend {
             .thread_name(move |thread| format!("cpu:{index} thread {thread}"))
             .build()
             .expect("the system gives a CPU device its threads");
-        CpuBackend { memory: Pool::new(name.clone(), budget), name, threads: Some(pool) }
+        CpuBackend::with(name, budget, Some(pool))
+    }
+
+    fn with(name: String, budget: usize, threads: Option<rayon::ThreadPool>) -> CpuBackend {
+        CpuBackend { memory: Pool::new(name.clone(), budget), name, threads, brain_products: AtomicBool::new(false) }
+    }
+
+    /// What products of f32 run in.
+    fn precision(&self) -> MatmulPrecision {
+        if self.brain_products.load(Relaxed) { MatmulPrecision::Bf16 } else { MatmulPrecision::F32 }
     }
 
     /// `work` on this device's threads.
@@ -322,6 +337,14 @@ impl Backend for CpuBackend {
 
     fn matmul(&self, a: &Tensor, b: &Tensor, onto: Option<Tensor>, out: DType) -> Result<Storage> {
         matmul::matmul(self, a, b, onto, out)
+    }
+
+    fn set_matmul_precision(&self, precision: MatmulPrecision) {
+        self.brain_products.store(precision == MatmulPrecision::Bf16, Relaxed);
+    }
+
+    fn matmul_precision(&self) -> MatmulPrecision {
+        self.precision()
     }
 
     fn gather(&self, x: &Tensor, axis: usize, index: &Tensor) -> Result<Storage> {
