@@ -7,6 +7,7 @@ mod elementwise;
 #[allow(dead_code)]
 mod gemm;
 mod indexing;
+mod lanes;
 mod lstm;
 mod math;
 mod matmul;
@@ -401,11 +402,7 @@ impl Backend for CpuBackend {
     }
 
     fn lstm_sequence(&self, args: &LstmArgs<'_>) -> Result<LstmOutput> {
-        match args.input.dtype() {
-            DType::F32 => lstm::forward::<f32>(self, args),
-            DType::F64 => lstm::forward::<f64>(self, args),
-            _ => crate::fused::lstm::definition(args),
-        }
+        lstm::forward(self, args)
     }
 
     fn lstm_sequence_backward(
@@ -414,11 +411,7 @@ impl Backend for CpuBackend {
         output: &LstmOutput,
         gradients: &LstmOutputGradients<'_>,
     ) -> Result<LstmGradients> {
-        match args.input.dtype() {
-            DType::F32 => lstm::backward::<f32>(self, args, output, gradients),
-            DType::F64 => lstm::backward::<f64>(self, args, output, gradients),
-            _ => crate::fused::lstm::backward_definition(args, output, gradients),
-        }
+        lstm::backward(self, args, output, gradients)
     }
 
     fn linear_cross_entropy(&self, args: &CrossEntropyArgs<'_>, gradients: bool) -> Result<CrossEntropy> {

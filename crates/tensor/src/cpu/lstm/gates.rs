@@ -110,7 +110,7 @@ impl Kernel for Forward<'_, f32> {
             unsafe {
                 in_lanes::<L, 9, 6>(
                     self.cells.len(),
-                    [i, f, g, o, bi, bf, bg, bo, before.cast_mut()].map(|x| x.cast_const()),
+                    [i.cast_const(), f, g, o, bi, bf, bg, bo, before],
                     [i, f, g, o, cell, hidden],
                     |x, to| {
                         let x = x.map(|x| L::load(x));

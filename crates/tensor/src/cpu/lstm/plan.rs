@@ -38,7 +38,6 @@ impl Group {
 pub(super) struct Sizes {
     pub steps: usize,
     pub batch: usize,
-    pub inputs: usize,
     pub cells: usize,
 }
 
@@ -112,7 +111,7 @@ mod tests {
     use super::*;
 
     fn sizes(steps: usize, batch: usize, cells: usize) -> Sizes {
-        Sizes { steps, batch, inputs: cells, cells }
+        Sizes { steps, batch, cells }
     }
 
     #[test]

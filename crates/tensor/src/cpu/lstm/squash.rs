@@ -4,7 +4,7 @@
 //! long as a whole exponential, so the four gates of a cell share one: of the product of the four denominators, in [1, 16].
 //! Polynomial: e^r − 1 = r + r²·q(r) for |r| ≤ ½ ln 2, q of degree 4 fitted to the relative error, which is below 2⁻²⁵.
 //!
-//! Over all f32: σ is within 4 units in the last place, and 0 where it is less than e^−87.3 (about the smallest normal number); tanh is within 4
+//! Over all f32: σ is within 6 units in the last place, and 0 where it is less than e^−87.3 (about the smallest normal number); tanh is within 6
 //! units in the last place, with the sign of its argument. NaN gives NaN. A test goes through every exponent.
 
 use crate::cpu::lanes::{Lanes, ROUND};
