@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytemuck::Pod;
 
+use super::kept::Place;
 use crate::{DeviceError, Memory};
 
 /// A cache line, and the widest vector register.
@@ -48,6 +49,8 @@ pub(crate) struct Buffer {
     block: NonNull<u8>,
     bytes: usize,
     pool: Arc<Pool>,
+    /// The elements in another form, for as long as they stay as they are.
+    pub(super) kept: Place,
 }
 
 // SAFETY: a buffer owns its memory alone, and gives out references by the usual borrowing rules.
@@ -112,7 +115,7 @@ impl Pool {
             return Err(refused(before));
         };
         self.peak.fetch_max(before + bytes, Relaxed);
-        Ok(Buffer { block, bytes, pool: self.clone() })
+        Ok(Buffer { block, bytes, pool: self.clone(), kept: Place::default() })
     }
 
     fn reuse(&self, class: usize) -> Option<NonNull<u8>> {
@@ -177,6 +180,7 @@ impl Buffer {
 
     /// The bytes as elements, for writing.
     pub fn elements_mut<T: Pod>(&mut self) -> &mut [T] {
+        self.kept.clear();
         // SAFETY: as for `elements`; the buffer is borrowed mutably.
         unsafe { std::slice::from_raw_parts_mut(self.block.as_ptr().cast(), self.bytes / size_of::<T>()) }
     }

@@ -7,6 +7,7 @@ mod elementwise;
 #[allow(dead_code)]
 mod gemm;
 mod indexing;
+mod kept;
 mod lanes;
 mod lstm;
 mod math;
@@ -16,6 +17,7 @@ mod reduce;
 mod rows;
 mod short;
 mod threads;
+mod top_k;
 mod update;
 
 use std::fmt;
@@ -27,7 +29,10 @@ use half::{bf16, f16};
 
 use crate::backend::{Backend, Event, Memory, Result, Storage};
 
-use crate::fused::{CrossEntropy, CrossEntropyArgs, LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients};
+use crate::fused::{
+    CrossEntropy, CrossEntropyArgs, LinearTopK, LinearTopKArgs, LstmArgs, LstmGradients, LstmOutput,
+    LstmOutputGradients,
+};
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use crate::random::Key;
 use crate::{DType, MatmulPrecision, Tensor};
@@ -222,7 +227,11 @@ impl fmt::Debug for CpuBackend {
 
 /// The whole storage of a tensor as elements. The one place that looks inside.
 pub(crate) fn elements<T: Pod>(x: &Tensor) -> &[T] {
-    x.storage().downcast_ref::<Buffer>().expect("a CPU tensor's storage is a CPU buffer").elements()
+    buffer_of(x).elements()
+}
+
+fn buffer_of(x: &Tensor) -> &Buffer {
+    x.storage().downcast_ref().expect("a CPU tensor's storage is a CPU buffer")
 }
 
 /// The storage of a contiguous tensor from its first element on.
@@ -348,6 +357,14 @@ impl Backend for CpuBackend {
         self.precision()
     }
 
+    fn keep_packed(&self, weight: &Tensor, blocks: usize) -> Result<()> {
+        match weight.dtype() {
+            DType::F32 => kept::keep::<f32>(self, weight, blocks),
+            DType::F64 => kept::keep::<f64>(self, weight, blocks),
+            _ => Ok(()),
+        }
+    }
+
     fn gather(&self, x: &Tensor, axis: usize, index: &Tensor) -> Result<Storage> {
         by_dtype!(x.dtype(), T => self.storage(index.elements(), |out: &mut [T]| indexing::gather(x, axis, index, out)))
     }
@@ -419,6 +436,14 @@ impl Backend for CpuBackend {
             DType::F32 => cross_entropy::fused::<f32>(self, args, gradients),
             DType::F64 => cross_entropy::fused::<f64>(self, args, gradients),
             _ => crate::fused::cross_entropy::definition(args, gradients),
+        }
+    }
+
+    fn linear_top_k(&self, args: &LinearTopKArgs<'_>) -> Result<LinearTopK> {
+        match args.hidden.dtype() {
+            DType::F32 => top_k::linear_top_k::<f32>(self, args),
+            DType::F64 => top_k::linear_top_k::<f64>(self, args),
+            _ => crate::fused::top_k::definition(args),
         }
     }
 }

@@ -8,8 +8,9 @@ use rayon::prelude::*;
 use super::gates::{self, Gates};
 use super::plan::{Group, Plan, Sizes, tiles};
 use super::weights::rows_times;
-use super::{Shared, matrix};
-use crate::cpu::gemm::{Packed, rows_times_packed};
+use super::Shared;
+use crate::cpu::gemm::rows_times_packed;
+use crate::cpu::kept::{Blocks, packed};
 use crate::cpu::{CpuBackend, contiguous_elements};
 use crate::fused::{LstmArgs, LstmOutput};
 use crate::{Result, Tensor};
@@ -28,11 +29,7 @@ pub(super) fn forward<T: Gates>(cpu: &CpuBackend, args: &LstmArgs<'_>) -> Result
         let plan = Plan::new(sizes, lengths, args.start, rayon::current_num_threads());
         let gates = Shared(gates.elements_mut::<T>().as_mut_ptr());
         input_products(cpu, args, contiguous_elements(&input), &plan, gates)?;
-        let pack = |gate: usize| {
-            let block = args.weight_hh.narrow(0, gate * h, h);
-            Packed::new(matrix::<T>(&block).transposed(), cpu.precision(), &cpu.memory)
-        };
-        let weights = [pack(0)?, pack(1)?, pack(2)?, pack(3)?];
+        let weights = packed(cpu, args.weight_hh, 4)?;
         let layer = Layer {
             sizes,
             parts: plan.parts(h, weights[0].panel_width()),
@@ -68,11 +65,11 @@ fn input_products<T: Gates>(
     gates: Shared<T>,
 ) -> Result<()> {
     let (_, _, inputs, h) = args.sizes();
-    let weight = Packed::new(matrix::<T>(args.weight_ih).transposed(), cpu.precision(), &cpu.memory)?;
+    let weight = &packed(cpu, args.weight_ih, 1)?[0];
     let places = plan.places();
     let rows = |width: usize| places.iter().map(|place| place * width).collect::<Vec<_>>();
     // SAFETY: the places are inside T · B, and `gates` has 4H elements for each, which nobody else uses.
-    unsafe { rows_times(input, &rows(inputs), &weight, gates, &rows(4 * h)) };
+    unsafe { rows_times(input, &rows(inputs), weight, gates, &rows(4 * h)) };
     Ok(())
 }
 
@@ -82,7 +79,7 @@ struct Layer<'a, T: Gates> {
     /// The cells in parts that are computed side by side.
     parts: Vec<Range<usize>>,
     /// `[H, H]` for each gate, so that a tile of cells is the same columns of all four.
-    weights: [Packed<T>; 4],
+    weights: Blocks<T>,
     bias: &'a [T],
     first_hidden: &'a [T],
     first_cell: &'a [T],

@@ -92,10 +92,7 @@ impl Wide {
 }
 
 /// A tensor of two axes, whatever its strides, as an operand of a product.
-fn matrix<T: Real>(x: &Tensor) -> Matrix<'_, T>
-where
-    T: bytemuck::Pod,
-{
+fn matrix<T: Real + bytemuck::Pod>(x: &Tensor) -> Matrix<'_, T> {
     let layout = x.layout();
     let strides = layout.strides();
     Matrix::new(elements(x), layout.offset(), x.dim(0), x.dim(1), [strides[0], strides[1]])
