@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::fused::{
-    self, CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, LstmArgs, LstmGradients,
-    LstmOutput, LstmOutputGradients,
+    self, CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, LinearTopK, LinearTopKArgs,
+    LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients,
 };
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use crate::random::Key;
@@ -30,6 +30,16 @@ pub struct Memory {
     pub peak: usize,
     /// The most that they may hold; `usize::MAX` where nothing limits it.
     pub budget: usize,
+}
+
+/// What products of f32 matrices run in; see [`Device::set_matmul_precision`](crate::Device::set_matmul_precision).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MatmulPrecision {
+    /// f32 throughout.
+    #[default]
+    F32,
+    /// Operands rounded to bf16 (8 bits of mantissa, to nearest even), products exact, sums in f32.
+    Bf16,
 }
 
 /// The seam: what a device must be able to do, in some thirty verbs over [`Tensor`]s.
@@ -100,6 +110,21 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// The order of a sum depends on `k` alone.
     fn matmul(&self, a: &Tensor, b: &Tensor, onto: Option<Tensor>, out: DType) -> Result<Storage>;
 
+    /// Allows products of f32 this precision, in `matmul` and the fused verbs. A backend without such products stays at f32: this is a
+    /// permission, and [`matmul_precision`](Backend::matmul_precision) tells what is in force.
+    fn set_matmul_precision(&self, _: MatmulPrecision) {}
+    /// The precision in force.
+    fn matmul_precision(&self) -> MatmulPrecision {
+        MatmulPrecision::F32
+    }
+
+    /// A hint: `weight` `[N, K]` will be used again and again, transposed, as the right operand of products with the precision now in force, in so
+    /// many equal blocks of rows (an LSTM's four gates). A backend may keep it in the order that its products like, until it changes or goes.
+    /// No answer changes.
+    fn keep_packed(&self, _weight: &Tensor, _blocks: usize) -> Result<()> {
+        Ok(())
+    }
+
     // ---- indexed ----
 
     /// `out[.., i, ..] = x[.., index[.., i, ..], ..]` along `axis`; `index` (u32) has the shape of the result and agrees with
@@ -169,6 +194,10 @@ pub trait Backend: Send + Sync + fmt::Debug {
         log_sum: &Tensor,
     ) -> Result<CrossEntropyGradients> {
         fused::cross_entropy::gradients_definition(args, log_sum)
+    }
+    /// The most probable words of a linear layer under softmax; see [`LinearTopKArgs`].
+    fn linear_top_k(&self, args: &LinearTopKArgs<'_>) -> Result<LinearTopK> {
+        fused::top_k::definition(args)
     }
     /// Distinct rows of `index` `[n]` in ascending order, and for each the sum of its rows of `values` `[n, d]`, in order.
     fn coalesce(&self, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {

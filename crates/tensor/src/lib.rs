@@ -29,7 +29,7 @@ pub mod ops;
 pub mod random;
 mod tensor;
 
-pub use backend::{Backend, Event, Memory, Result, Storage};
+pub use backend::{Backend, Event, MatmulPrecision, Memory, Result, Storage};
 pub use cpu::CpuBackend;
 pub use device::{Device, memory_in_use, peak_memory, reset_peak_memory};
 pub use dtype::{DType, Element};

@@ -6,6 +6,7 @@
 use bytemuck::Pod;
 use rayon::prelude::*;
 
+use super::gemm::{self, Panels, Precision, RowMajor, Single};
 use super::{CpuBackend, Float, elements, elements_mut};
 use crate::layout::Walk;
 use crate::{DType, Result, Storage, Tensor};
@@ -16,10 +17,16 @@ pub(crate) const K_BLOCK: usize = 256;
 /// Tiles are multiples of this, so that whole micro-kernels fit.
 const TILE: usize = 32;
 /// Multiply–adds that are worth a task of their own.
-const TASK: usize = 1 << 17;
+pub(super) const TASK: usize = 1 << 17;
 
 /// An element type with a product kernel.
 pub(crate) trait Gemm: Float<Wide = Self> + super::math::Real {
+    /// A packed right operand.
+    type Panels: Panels<Self>;
+
+    /// The work of [`gemm::product`].
+    fn product(a: Matrix<'_, Self>, b: Matrix<'_, Self>, c: &mut [Self], add: bool, precision: Precision);
+
     /// `c = a b + beta c`.
     ///
     /// # Safety
@@ -37,8 +44,14 @@ pub(crate) trait Gemm: Float<Wide = Self> + super::math::Real {
 }
 
 macro_rules! gemm {
-    ($type:ty, $function:path) => {
+    ($type:ty, $function:path, $panels:ty, $product:path) => {
         impl Gemm for $type {
+            type Panels = $panels;
+
+            fn product(a: Matrix<'_, Self>, b: Matrix<'_, Self>, c: &mut [Self], add: bool, precision: Precision) {
+                $product(a, b, c, add, precision)
+            }
+
             unsafe fn gemm(
                 [m, k, n]: [usize; 3],
                 a: *const Self,
@@ -57,17 +70,17 @@ macro_rules! gemm {
         }
     };
 }
-gemm!(f32, matrixmultiply::sgemm);
-gemm!(f64, matrixmultiply::dgemm);
+gemm!(f32, matrixmultiply::sgemm, Single, gemm::single_product);
+gemm!(f64, matrixmultiply::dgemm, RowMajor<f64>, in_tiles);
 
 /// A strided matrix inside a slice.
 #[derive(Clone, Copy)]
 pub(crate) struct Matrix<'a, T> {
     data: &'a [T],
     start: usize,
-    rows: usize,
-    columns: usize,
-    steps: [isize; 2],
+    pub rows: usize,
+    pub columns: usize,
+    pub steps: [isize; 2],
 }
 
 impl<'a, T: Pod> Matrix<'a, T> {
@@ -93,14 +106,15 @@ impl<'a, T: Pod> Matrix<'a, T> {
         Matrix { rows: self.columns, columns: self.rows, steps: [self.steps[1], self.steps[0]], ..self }
     }
 
-    fn at(&self, row: usize, column: usize) -> *const T {
+    /// The element's address; any row and column.
+    pub fn at(&self, row: usize, column: usize) -> *const T {
         let at = self.start as isize + row as isize * self.steps[0] + column as isize * self.steps[1];
         self.data.as_ptr().wrapping_offset(at)
     }
 }
 
 #[derive(Clone, Copy)]
-struct Output<T>(*mut T);
+pub(super) struct Output<T>(pub *mut T);
 // SAFETY: tasks write disjoint tiles of the result.
 unsafe impl<T> Send for Output<T> {}
 // SAFETY: as above.
@@ -108,14 +122,14 @@ unsafe impl<T> Sync for Output<T> {}
 
 impl<T> Output<T> {
     /// The element at `place`, which is inside the result.
-    unsafe fn at(self, place: usize) -> *mut T {
+    pub unsafe fn at(self, place: usize) -> *mut T {
         // SAFETY: the caller's promise.
         unsafe { self.0.add(place) }
     }
 }
 
-/// `c = a b` or, with `add`, `c += a b`; `c` is row-major and whole.
-pub(crate) fn product<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
+/// [`gemm::product`] by matrixmultiply, in its own precision.
+pub(super) fn in_tiles<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool, _: Precision) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     assert!(b.rows == k && c.len() == m * n, "product: {m}×{k} times {}×{n} into {}", b.rows, c.len());
     if m == 0 || n == 0 {
@@ -197,7 +211,7 @@ fn batched<T: Gemm>(cpu: &CpuBackend, a: &Tensor, b: &Tensor, onto: Option<Tenso
         let one = |i: usize, c: &mut [T]| {
             let [at_a, at_b] = starts[i];
             let a = Matrix::new(a_data, at_a, m, k, steps(a));
-            product(a, Matrix::new(b_data, at_b, k, n, steps(b)), c, add);
+            gemm::product(a, Matrix::new(b_data, at_b, k, n, steps(b)), c, add, cpu.precision());
         };
         if m * n == 0 {
             return;

@@ -1,0 +1,30 @@
+//! `unrolled bench`: what this machine does with the translator, on work of a fixed size.
+
+mod process;
+mod size;
+mod train_step;
+mod translate;
+
+use clap::{Args, Subcommand};
+
+/// Measure speed and memory on work of a fixed size.
+#[derive(Debug, Args)]
+pub(super) struct Bench {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    TrainStep(train_step::TrainStep),
+    Translate(translate::Translate),
+}
+
+impl Bench {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        match self.what {
+            What::TrainStep(command) => command.run(),
+            What::Translate(command) => command.run(),
+        }
+    }
+}

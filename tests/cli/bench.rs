@@ -1,0 +1,60 @@
+//! `unrolled bench`.
+
+use crate::command::{fails, folder, succeeds};
+
+fn one_step(more: &[&str]) -> serde_json::Value {
+    let arguments =
+        [&["bench", "train-step", "--size", "s", "--steps", "1", "--warm-up", "0", "--json"], more].concat();
+    let text = succeeds(folder().path(), &arguments);
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
+}
+
+#[test]
+fn a_training_step_is_measured_and_does_the_same_on_any_number_of_threads() {
+    let answer = one_step(&["--threads", "2"]);
+    let number = |key: &str| answer[key].as_f64().unwrap_or_else(|| panic!("no number {key} in {answer}"));
+    assert_eq!((answer["size"].as_str(), number("threads"), number("steps")), (Some("s"), 2.0, 1.0));
+    // Two embeddings, two stacks of two layers, the projection with its bias.
+    assert_eq!(number("params"), (2 * 8000 * 256 + 2 * 2 * 4 * 256 * (512 + 1) + 8000 * 257) as f64);
+    let words = number("words_per_s") * number("step_s");
+    assert!((words / (2.0 * 64.0 * 20.0) - 1.0).abs() < 1e-3, "{answer}");
+    assert!((number("tgt_words_per_s") / number("words_per_s") - 0.5).abs() < 1e-3, "{answer}");
+    // An untrained model guesses: ln 8000 is 8.987.
+    assert!((number("loss") - 8.99).abs() < 0.1, "{answer}");
+    if cfg!(target_os = "linux") {
+        assert!(number("peak_mb") > number("params") * 4.0 / (1024.0 * 1024.0), "{answer}");
+    }
+    assert_eq!(one_step(&["--threads", "1"])["loss"], answer["loss"]);
+    assert_ne!(one_step(&["--threads", "1", "--seed", "2"])["loss"], answer["loss"]);
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused() {
+    assert!(fails(folder().path(), &["bench", "train-step", "--size", "xl"], 2).contains("[possible values: s, m, l]"));
+    assert!(fails(folder().path(), &["bench", "train-step", "--size", "s", "--steps", "0"], 2).contains("--steps"));
+}
+
+fn translations(more: &[&str]) -> serde_json::Value {
+    let arguments = [&["bench", "translate", "--size", "s", "--sentences", "2", "--json"], more].concat();
+    let text = succeeds(folder().path(), &arguments);
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
+}
+
+#[test]
+fn translating_is_measured_and_does_the_same_in_any_batch_on_any_number_of_threads() {
+    let answer = translations(&["--threads", "2", "--beam", "3", "--batch-size", "2"]);
+    let number = |key: &str| answer[key].as_f64().unwrap_or_else(|| panic!("no number {key} in {answer}"));
+    assert_eq!((number("threads"), number("beam"), number("batch_size"), number("sentences")), (2.0, 3.0, 2.0, 2.0));
+    let words = number("words_per_s") * number("seconds");
+    assert!((words / (2.0 * 2.0 * 20.0) - 1.0).abs() < 0.02, "{answer}");
+    // Chosen among 8,000 about equal words: a little better than ln 8000 is 8.987 each.
+    let mean = number("log_probability") / 40.0;
+    assert!((-9.0..-7.0).contains(&mean), "{answer}");
+    for other in [
+        ["--threads", "1", "--beam", "3", "--batch-size", "1"],
+        ["--threads", "3", "--beam", "3", "--batch-size", "64"],
+    ] {
+        assert_eq!(translations(&other)["log_probability"], answer["log_probability"], "{other:?}");
+    }
+    assert!(translations(&["--beam", "1"])["log_probability"].as_f64() < Some(number("log_probability")), "{answer}");
+}
