@@ -103,7 +103,11 @@ impl Schedule {
         if let Some(path) = &self.svg {
             draw(path, &report, machine, &graph, &timeline)?;
         }
-        let text = if self.json { serde_json::to_string(&report)? } else { format!("{plan}\n\n{report}").trim_end().to_owned() };
+        let text = if self.json {
+            serde_json::to_string(&report)?
+        } else {
+            format!("{plan}\n\n{report}").trim_end().to_owned()
+        };
         writeln!(io::stdout(), "{text}")?;
         Ok(())
     }

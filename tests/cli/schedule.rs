@@ -36,7 +36,8 @@ fn json_has_what_a_program_reads() {
 fn plans_are_compared() {
     let arguments = ["--compare", "--devices", "4xV100", "--size", "tiny", "--simulations", "20"];
     let answer = json(&arguments);
-    let plans: Vec<&str> = answer["plans"].as_array().unwrap().iter().map(|plan| plan["plan"].as_str().unwrap()).collect();
+    let plans: Vec<&str> =
+        answer["plans"].as_array().unwrap().iter().map(|plan| plan["plan"].as_str().unwrap()).collect();
     assert_eq!(plans, ["single", "paper", "deferred", "data-parallel-softmax", "search", "search-slices"]);
     assert_eq!(answer["plans"][0]["speedup"], 1.0);
     let text = succeeds(folder().path(), &[&["schedule"], &arguments[..]].concat());
@@ -46,7 +47,10 @@ fn plans_are_compared() {
 #[test]
 fn a_plan_can_be_written_down_and_read_again() {
     let folder = folder();
-    let plan = succeeds(folder.path(), &["schedule", "--plan", "deferred", "--size", "tiny", "--devices", "3xK20", "--dump-plan"]);
+    let plan = succeeds(
+        folder.path(),
+        &["schedule", "--plan", "deferred", "--size", "tiny", "--devices", "3xK20", "--dump-plan"],
+    );
     write(&folder, "mine.toml", plan.replacen("deferred", "mine", 1));
     let arguments = ["schedule", "--plan", "mine.toml", "--size", "tiny", "--devices", "3xK20", "--json"];
     let answer: serde_json::Value = serde_json::from_str(&succeeds(folder.path(), &arguments)).unwrap();

@@ -16,7 +16,8 @@ pub fn paper_sizes() -> Sizes {
 /// The paper does not name its GPUs; a K40 is what one would have bought.
 pub fn paper_fraction() -> f64 {
     let k40 = Device::find("K40").expect("it is in the table");
-    fraction_for(k40, &paper_sizes(), &Lengths::even(128, 25, 29), PAPER_WORDS_PER_S).expect("the paper's plan fits its model")
+    fraction_for(k40, &paper_sizes(), &Lengths::even(128, 25, 29), PAPER_WORDS_PER_S)
+        .expect("the paper's plan fits its model")
 }
 
 /// The fraction of its peak at which one device does so many words/s with everything on it; 1 where it could not do so many.

@@ -25,12 +25,7 @@ const MOST: usize = 1 << 17;
 ///
 /// # Errors
 /// Where the plan does not fit the model or the batch.
-pub fn largest(
-    sizes: &Sizes,
-    lengths: &Lengths,
-    machine: &Machine,
-    plan: &Plan,
-) -> Result<Largest, PlanError> {
+pub fn largest(sizes: &Sizes, lengths: &Lengths, machine: &Machine, plan: &Plan) -> Result<Largest, PlanError> {
     let with = |hidden| Sizes { hidden, embedding: hidden, ..sizes.clone() };
     let timeline = |hidden: usize| Ok(simulate(&Graph::of(&with(hidden), lengths, plan)?, machine));
     let (mut fits, mut too_large) = (0, MOST);

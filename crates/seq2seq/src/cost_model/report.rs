@@ -242,7 +242,11 @@ impl fmt::Display for Report {
         }
         if let Some(LargestReport { plan, one_device }) = self.largest {
             let cells = |largest: Largest| {
-                format!("{} cells ({} million parameters)", grouped(largest.hidden), grouped(largest.parameters / 1_000_000))
+                format!(
+                    "{} cells ({} million parameters)",
+                    grouped(largest.hidden),
+                    grouped(largest.parameters / 1_000_000)
+                )
             };
             writeln!(
                 formatter,
@@ -260,7 +264,10 @@ impl fmt::Display for Report {
 impl Report {
     fn write_devices(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter)?;
-        writeln!(formatter, "device        busy  forward softmax backward weights update   memory in GiB: param. grad. activ. logits")?;
+        writeln!(
+            formatter,
+            "device        busy  forward softmax backward weights update   memory in GiB: param. grad. activ. logits"
+        )?;
         for (index, device) in self.devices.iter().enumerate() {
             write!(formatter, "{index:>2} {:<8} {:>5.1}%", device.name, 100.0 * device.utilisation)?;
             let part = |kind| {
@@ -326,7 +333,10 @@ impl Report {
 
 impl fmt::Display for Comparison {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "plan                     words/s  speedup  step (ms)  busy   most memory (GiB)  arithmetic")?;
+        writeln!(
+            formatter,
+            "plan                     words/s  speedup  step (ms)  busy   most memory (GiB)  arithmetic"
+        )?;
         for report in &self.plans {
             let most = report.devices.iter().map(|device| device.peak_bytes).max().unwrap_or(0);
             writeln!(

@@ -220,7 +220,8 @@ fn levelled(sizes: &Sizes, lengths: &Lengths, machine: &Machine, base: &Plan, sl
     let words = even_slices(sizes.target_words, slices);
     let mut devices: Vec<usize> = Vec::new();
     for &words in &words {
-        let work = |device: usize| (words * sizes.hidden * lengths.target_steps()) as f64 / speed(&machine.devices[device]);
+        let work =
+            |device: usize| (words * sizes.hidden * lengths.target_steps()) as f64 / speed(&machine.devices[device]);
         let after = |device: &usize| load[*device] + work(*device);
         let least = (0..load.len()).min_by(|a, b| after(a).total_cmp(&after(b))).expect("a machine has a device");
         load[least] += work(least);

@@ -87,7 +87,11 @@ impl Drawing<'_> {
     }
 
     fn heading(&self, svg: &mut String) -> std::fmt::Result {
-        writeln!(svg, r#"<text class="ink" x="20" y="30" font-size="19" font-weight="bold">{}</text>"#, escaped(&self.caption.title))?;
+        writeln!(
+            svg,
+            r#"<text class="ink" x="20" y="30" font-size="19" font-weight="bold">{}</text>"#,
+            escaped(&self.caption.title)
+        )?;
         writeln!(svg, r#"<text class="soft" x="20" y="52" font-size="13">{}</text>"#, escaped(&self.caption.remark))?;
         let mut x = 20.0;
         let mut entry = |svg: &mut String, shape: &str, name: &str| {
@@ -119,25 +123,39 @@ impl Drawing<'_> {
             let number = format!("{:.3}", time * unit);
             let number = number.trim_end_matches('0').trim_end_matches('.');
             let label = if tick == 0 { format!("{number} {name}") } else { number.to_owned() };
-            writeln!(svg, r#"<text class="soft" x="{x:.1}" y="{:.0}" font-size="12" text-anchor="middle">{label}</text>"#, bottom + 16.0)?;
+            writeln!(
+                svg,
+                r#"<text class="soft" x="{x:.1}" y="{:.0}" font-size="12" text-anchor="middle">{label}</text>"#,
+                bottom + 16.0
+            )?;
         }
         let middle = f64::midpoint(LEFT, WIDTH - RIGHT);
         let words = "time; small numbers are time steps";
-        writeln!(svg, r#"<text class="soft" x="{middle:.0}" y="{:.0}" font-size="12" text-anchor="middle">{words}</text>"#, bottom + 36.0)
+        writeln!(
+            svg,
+            r#"<text class="soft" x="{middle:.0}" y="{:.0}" font-size="12" text-anchor="middle">{words}</text>"#,
+            bottom + 36.0
+        )
     }
 
     fn row(&self, svg: &mut String, device: usize) -> std::fmt::Result {
         let top = Self::y(device);
         let lane = top + TEXT;
         let (name, holds) = self.caption.devices.get(device).cloned().unwrap_or_default();
-        writeln!(svg, r#"<text class="ink" x="20" y="{:.0}" font-size="14" font-weight="bold">{}</text>"#, lane + 12.0, escaped(&name))?;
+        writeln!(
+            svg,
+            r#"<text class="ink" x="20" y="{:.0}" font-size="14" font-weight="bold">{}</text>"#,
+            lane + 12.0,
+            escaped(&name)
+        )?;
         for (line, text) in folded(&holds, 30).into_iter().enumerate() {
             let y = lane + 25.0 + 12.0 * line as f64;
             writeln!(svg, r#"<text class="soft" x="20" y="{y:.0}" font-size="11">{}</text>"#, escaped(&text))?;
         }
         let (left, width) = (self.x(0.0), WIDTH - LEFT - RIGHT);
         writeln!(svg, r#"<rect class="lane" x="{left:.1}" y="{lane:.1}" width="{width:.1}" height="{TASKS}"/>"#)?;
-        let mut own: Vec<usize> = (0..self.graph.tasks.len()).filter(|&task| self.graph.tasks[task].device == device).collect();
+        let mut own: Vec<usize> =
+            (0..self.graph.tasks.len()).filter(|&task| self.graph.tasks[task].device == device).collect();
         own.sort_by(|&a, &b| self.timeline.spans[a].start.total_cmp(&self.timeline.spans[b].start));
         self.blocks(svg, &own, lane)?;
         self.labels(svg, &own, top + TEXT - 3.0)?;
@@ -166,8 +184,15 @@ impl Drawing<'_> {
             )?;
             if let Some(steps) = job.steps().filter(|_| full >= NUMBERED) {
                 let (middle, y) = (x + width / 2.0, lane + TASKS / 2.0 + 3.5);
-                let text = if steps.count() == 1 || full < 34.0 { steps.end.to_string() } else { format!("{}–{}", steps.first + 1, steps.end) };
-                writeln!(svg, r#"<text class="on" x="{middle:.1}" y="{y:.1}" font-size="9.5" text-anchor="middle">{text}</text>"#)?;
+                let text = if steps.count() == 1 || full < 34.0 {
+                    steps.end.to_string()
+                } else {
+                    format!("{}–{}", steps.first + 1, steps.end)
+                };
+                writeln!(
+                    svg,
+                    r#"<text class="on" x="{middle:.1}" y="{y:.1}" font-size="9.5" text-anchor="middle">{text}</text>"#
+                )?;
             }
         }
         Ok(())
@@ -192,7 +217,10 @@ impl Drawing<'_> {
         }
         let (middle, y) = (f64::midpoint(from, to), baseline + 3.0 + TASKS / 2.0 + 4.0);
         let text = format!("idle, {:.0} ms", 1e3 * (end - start));
-        writeln!(svg, r#"<text class="idle" x="{middle:.1}" y="{y:.1}" font-size="11" text-anchor="middle">{text}</text>"#)
+        writeln!(
+            svg,
+            r#"<text class="idle" x="{middle:.1}" y="{y:.1}" font-size="11" text-anchor="middle">{text}</text>"#
+        )
     }
 
     /// A line over a run with its phase, and every fifth time step where there is room and the blocks do not say it.

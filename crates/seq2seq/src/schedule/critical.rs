@@ -26,14 +26,18 @@ impl Phase {
     /// The phase that a job belongs to.
     pub fn of(job: &Job) -> Phase {
         match job {
-            Job::Embed { side: Side::Encoder, .. } | Job::LstmForward { side: Side::Encoder, .. } => Phase::EncoderForward,
+            Job::Embed { side: Side::Encoder, .. } | Job::LstmForward { side: Side::Encoder, .. } => {
+                Phase::EncoderForward
+            }
             Job::Embed { .. } | Job::LstmForward { .. } => Phase::DecoderForward,
             Job::SoftmaxForward { .. } | Job::SoftmaxBackward { .. } => Phase::Softmax,
             Job::SoftmaxWeights { .. } | Job::Reduce { .. } => Phase::Softmax,
-            Job::LstmBackward { side, .. } | Job::LstmWeights { side, .. } | Job::EmbeddingWeights { side } => match side {
-                Side::Encoder => Phase::EncoderBackward,
-                Side::Decoder => Phase::DecoderBackward,
-            },
+            Job::LstmBackward { side, .. } | Job::LstmWeights { side, .. } | Job::EmbeddingWeights { side } => {
+                match side {
+                    Side::Encoder => Phase::EncoderBackward,
+                    Side::Decoder => Phase::DecoderBackward,
+                }
+            }
             Job::Norm { .. } | Job::Clip | Job::Update { .. } | Job::Gather { .. } => Phase::Update,
         }
     }
@@ -88,7 +92,9 @@ impl CriticalPath {
         let mut next = last;
         while let Some(task) = next {
             tasks.push(task);
-            if let Some(same) = before[task].filter(|&before| timeline.spans[task].start - timeline.spans[before].end < pause) {
+            if let Some(same) =
+                before[task].filter(|&before| timeline.spans[task].start - timeline.spans[before].end < pause)
+            {
                 next = Some(same);
                 continue;
             }

@@ -46,7 +46,10 @@ impl Steps {
 
     /// `total` steps cut into pieces of `length`; the last may be shorter.
     pub fn cut(total: usize, length: usize) -> Vec<Steps> {
-        (0..total).step_by(length.max(1)).map(|first| Steps { first, end: (first + length.max(1)).min(total) }).collect()
+        (0..total)
+            .step_by(length.max(1))
+            .map(|first| Steps { first, end: (first + length.max(1)).min(total) })
+            .collect()
     }
 }
 

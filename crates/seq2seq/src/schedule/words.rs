@@ -11,7 +11,12 @@ impl fmt::Display for Plan {
         for side in Side::ALL {
             let layers: Vec<String> = self.layers(side).iter().map(ToString::to_string).collect();
             let embedding = self.embedding(side);
-            writeln!(formatter, "  {}: layers on devices {}, embedding on {embedding}", side.name(), layers.join(", "))?;
+            writeln!(
+                formatter,
+                "  {}: layers on devices {}, embedding on {embedding}",
+                side.name(),
+                layers.join(", ")
+            )?;
         }
         writeln!(formatter, "  softmax: {}", self.vocabulary)?;
         let when = |when| match when {
@@ -44,16 +49,19 @@ impl Plan {
             let own = self.layers(side).iter().enumerate().filter(|(_, at)| **at == device);
             own.map(|(layer, _)| (layer + 1).to_string()).collect()
         };
-        let named = |layers: &[String]| {
-            format!("layer{} {}", if layers.len() == 1 { "" } else { "s" }, layers.join(", "))
-        };
+        let named =
+            |layers: &[String]| format!("layer{} {}", if layers.len() == 1 { "" } else { "s" }, layers.join(", "));
         let (encoder, decoder) = (layers(Side::Encoder), layers(Side::Decoder));
         let mut parts = Vec::new();
         match (encoder.is_empty(), decoder.is_empty()) {
             (false, false) if encoder == decoder => parts.push(format!("{} of both", named(&encoder))),
             _ => {
                 let sides = [("encoder", encoder), ("decoder", decoder)].into_iter();
-                parts.extend(sides.filter(|(_, found)| !found.is_empty()).map(|(side, found)| format!("{side} {}", named(&found))));
+                parts.extend(
+                    sides
+                        .filter(|(_, found)| !found.is_empty())
+                        .map(|(side, found)| format!("{side} {}", named(&found))),
+                );
             }
         }
         match Side::ALL.map(|side| self.embedding(side) == device) {
@@ -94,14 +102,19 @@ impl fmt::Display for Vocabulary {
         match self {
             Vocabulary::Rows(devices) => {
                 let dealt: Vec<String> = devices.iter().map(ToString::to_string).collect();
-                write!(formatter, "the whole vocabulary on each device, steps dealt out to {} in turn", dealt.join(", "))
+                write!(
+                    formatter,
+                    "the whole vocabulary on each device, steps dealt out to {} in turn",
+                    dealt.join(", ")
+                )
             }
             Vocabulary::Slices(slices) => {
                 let mut on: Vec<usize> = slices.iter().map(|slice| slice.device).collect();
                 on.sort_unstable();
                 on.dedup();
                 let words = |device| slices.iter().filter(|s| s.device == device).map(|s| s.words).sum::<usize>();
-                let parts: Vec<String> = on.iter().map(|&device| format!("{} words on {device}", grouped(words(device)))).collect();
+                let parts: Vec<String> =
+                    on.iter().map(|&device| format!("{} words on {device}", grouped(words(device)))).collect();
                 write!(formatter, "{} slices; {}", slices.len(), parts.join(", "))
             }
         }

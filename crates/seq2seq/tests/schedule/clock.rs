@@ -1,7 +1,9 @@
 //! Graphs so small that their times can be told by hand.
 
 use unrolled_seq2seq::cost_model::{bounds, simulate};
-use unrolled_seq2seq::schedule::{Cause, CriticalPath, Graph, Job, Lengths, Memory, Order, Plan, Side, Task, Value, Work};
+use unrolled_seq2seq::schedule::{
+    Cause, CriticalPath, Graph, Job, Lengths, Memory, Order, Plan, Side, Task, Value, Work,
+};
 
 use super::{small, unit_machine};
 

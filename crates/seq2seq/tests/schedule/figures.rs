@@ -29,7 +29,8 @@ fn the_papers_plan_is_limited_by_its_softmax() {
     let paper = report(&Plan::paper(&paper_sizes(), 8).unwrap());
     assert!(3.3 < paper.speedup && paper.speedup < 4.4, "{}", paper.speedup);
     assert!(paper.fits && paper.limit.starts_with("softmax on devices 4–7 takes 60%"), "{}", paper.limit);
-    let softmax = |device: usize| paper.devices[device].busy_s.iter().find(|busy| busy.kind == Kind::Softmax).unwrap().seconds;
+    let softmax =
+        |device: usize| paper.devices[device].busy_s.iter().find(|busy| busy.kind == Kind::Softmax).unwrap().seconds;
     assert!(softmax(0) == 0.0 && softmax(7) > 0.3 * paper.step_s);
 }
 
@@ -55,7 +56,12 @@ fn the_search_beats_the_paper_with_the_same_sums() {
     let found = search(&paper_sizes(), &lengths(), &eight(), &options).unwrap();
     assert_eq!(found.arithmetic(), paper.arithmetic());
     let (found, paper) = (report(&found), report(&paper));
-    assert!(found.fits && found.speedup > 1.25 * paper.speedup && found.speedup > 5.0, "{} {}", found.speedup, paper.speedup);
+    assert!(
+        found.fits && found.speedup > 1.25 * paper.speedup && found.speedup > 5.0,
+        "{} {}",
+        found.speedup,
+        paper.speedup
+    );
 }
 
 #[test]

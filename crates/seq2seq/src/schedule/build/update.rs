@@ -115,7 +115,8 @@ impl Builder<'_> {
     }
 
     fn gather(&mut self, gradients: &[Gradient], updated: &[usize]) {
-        let shares = gradients.iter().zip(updated).filter(|(gradient, _)| matches!(gradient.group, Group::Projection(_)));
+        let shares =
+            gradients.iter().zip(updated).filter(|(gradient, _)| matches!(gradient.group, Group::Projection(_)));
         let shares: Vec<usize> = shares.map(|(_, &value)| value).collect();
         for holder in 0..self.holders.len() {
             let device = self.holders[holder].device;
