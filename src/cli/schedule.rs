@@ -202,7 +202,12 @@ fn draw(path: &Path, report: &Report, machine: &Machine, graph: &Graph, timeline
             "Plan {} on {machine}: {:.0} words/s, {:.1} times one device",
             report.plan, report.words_per_s, report.speedup
         ),
-        remark: format!("One training step of {} words, {:.0} ms. {}.", graph.words, 1e3 * report.step_s, report.limit),
+        remark: format!(
+            "One training step: {} words in {:.0} ms. What limits it: {}.",
+            graph.words,
+            1e3 * report.step_s,
+            report.limit
+        ),
         devices: devices.map(|(index, device)| (format!("{} {index}", device.name), device.holds.clone())).collect(),
     };
     fs::write(path, chart(graph, timeline, &caption)).with_context(|| format!("cannot write `{}`", path.display()))

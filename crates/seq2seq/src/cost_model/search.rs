@@ -183,7 +183,7 @@ fn starting_points(sizes: &Sizes, lengths: &Lengths, machine: &Machine, slices: 
     let counts = match slices {
         Some(slices) => vec![slices],
         // As many as devices are left, and some to level the load with.
-        None => vec![rest, 2 * devices, 3 * devices, 4 * devices],
+        None => [1, 4, 5, 6, 8].map(|share| share * rest).to_vec(),
     };
     let mut plans = Vec::new();
     for slices in counts.into_iter().map(|slices| slices.clamp(1, sizes.target_words)) {

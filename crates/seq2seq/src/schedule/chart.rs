@@ -31,7 +31,7 @@ const ROW: f64 = TEXT + TASKS + 2.0 + MESSAGES + 8.0;
 /// A block so wide says its time steps.
 const NUMBERED: f64 = 13.0;
 /// Mean width of a letter of the text that runs along the rows.
-const LETTER: f64 = 5.0;
+const LETTER: f64 = 5.2;
 
 /// Draws a timeline as SVG: a block for each task in the colour of its kind, a thin line below for what a device sends, a dark line along
 /// the critical path.
@@ -232,14 +232,14 @@ impl Drawing<'_> {
             return Ok(());
         }
         writeln!(svg, r#"<path class="bracket" d="M{from:.1} {:.1}H{:.1}"/>"#, baseline + 1.5, to - 1.0)?;
-        writeln!(svg, r#"<text class="soft" x="{from:.1}" y="{y:.1}" font-size="10.5">{text}</text>"#)?;
+        writeln!(svg, r#"<text class="soft" x="{from:.1}" y="{y:.1}" font-size="9.5">{text}</text>"#)?;
         let mut free = end + 22.0;
         for &task in own {
             let (span, job) = (self.timeline.spans[task], self.graph.tasks[task].job);
             let Some(steps) = job.steps().filter(|_| run.start <= span.start && span.end <= run.end) else { continue };
             let x = self.x(span.start);
             let told = self.x(span.end) - x >= NUMBERED || job.kind() == Kind::WeightGradient;
-            if !told && steps.end.is_multiple_of(5) && x > free {
+            if !told && steps.end.is_multiple_of(5) && x > free && x < to - 14.0 {
                 writeln!(svg, r#"<text class="soft" x="{x:.1}" y="{y:.1}" font-size="9">{}</text>"#, steps.end)?;
                 free = x + 22.0;
             }

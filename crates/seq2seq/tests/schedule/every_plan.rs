@@ -143,7 +143,7 @@ fn every_parameter_lives_somewhere() {
         let parameters: u64 = graph.resident().iter().map(|bytes| bytes[Memory::Parameters]).sum();
         let copies = match &plan.vocabulary {
             Vocabulary::Slices(_) => 1,
-            Vocabulary::Rows(devices) => devices.len(),
+            Vocabulary::Rows(_) => plan.softmax_devices().len(),
         };
         let projection = small().target_words * (small().hidden + 1);
         assert_eq!(parameters, 4 * (small().parameters() + (copies - 1) * projection) as u64, "{plan:?}");
