@@ -190,7 +190,9 @@ fn sizes_of(config: &Config) -> Sizes {
 
 /// Every device at the fraction of its peak that the first one reaches at that speed.
 fn calibrated(mut machine: Machine, sizes: &Sizes, lengths: &Lengths, speed: f64) -> anyhow::Result<Machine> {
-    let fraction = fraction_for(&machine.devices[0], sizes, lengths, speed)?;
+    let first = &machine.devices[0];
+    let fraction = fraction_for(first, sizes, lengths, speed)?;
+    anyhow::ensure!(fraction < 1.0, "one {} cannot do {speed} words/s, not even at its peak", first.name);
     machine.devices.iter_mut().for_each(|device| device.fraction = fraction);
     Ok(machine)
 }

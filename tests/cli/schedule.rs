@@ -66,8 +66,9 @@ fn what_does_not_fit_is_refused() {
     assert!(refused(&["--devices", "K40"], 1).contains("plan `paper` needs 2 devices or more, there are 1"));
     assert!(refused(&["--source-words", "30-20"], 2).contains("two as in 20-30"));
     assert!(refused(&["--one-device-words-per-s", "0"], 1).contains("must be above 0"));
-    write(&folder, "bad.toml", "name = 3\n");
-    assert!(refused(&["--plan", "bad.toml"], 1).contains("`bad.toml`: not a plan: "));
+    assert!(refused(&["--one-device-words-per-s", "1e9"], 1).contains("one K40 cannot do 1000000000 words/s"));
+    write(&folder, "bad.toml", "name = \"bad\"\nencoder = 3\n");
+    assert!(refused(&["--plan", "bad.toml"], 1).contains("`bad.toml`: not a plan: line 2: "));
     assert!(refused(&["--plan", "none.toml"], 1).contains("cannot open `none.toml`"));
 }
 

@@ -214,7 +214,10 @@ impl Plan {
     /// # Errors
     /// Where it is no TOML, lacks a key or has one too many.
     pub fn from_toml(text: &str) -> Result<Plan, PlanError> {
-        toml::from_str(text).map_err(|error| PlanError::Form(error.to_string().trim_end().to_owned()))
+        toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+            PlanError::Form(format!("line {line}: {}", error.message().replace('\n', " ")))
+        })
     }
 
     /// Writes it down.
