@@ -1,6 +1,7 @@
 //! `unrolled bench`: what this machine does with the translator, on work of a fixed size.
 
 mod process;
+mod profile;
 mod size;
 mod train_step;
 

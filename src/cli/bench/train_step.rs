@@ -1,6 +1,7 @@
 //! `unrolled bench train-step`: what a training step of the translator costs.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -10,10 +11,12 @@ use unrolled_nn::Optimiser;
 use unrolled_seq2seq::batch::Batch;
 use unrolled_seq2seq::config::Config;
 use unrolled_seq2seq::training::{Recipe, Trainer};
-use unrolled_tensor::Device;
+use unrolled_tensor::profile::Profile;
 use unrolled_tensor::random::Key;
+use unrolled_tensor::{Device, MatmulPrecision};
 
 use super::process::peak_mb;
+use super::profile::ProfileAnswer;
 use super::size::{Size, Work};
 use crate::cli::threads::use_threads;
 
@@ -36,12 +39,26 @@ pub(super) struct TrainStep {
     /// Steps before them, which do not count [default: s 3, m 1, l 1].
     #[arg(long, value_name = "N")]
     warm_up: Option<u32>,
+    /// What products of f32 matrices run in; bf16 rounds their operands and adds in f32.
+    #[arg(long, value_name = "FORMAT", default_value = "f32", value_parser = precision)]
+    precision: MatmulPrecision,
+    /// Tell where the time of a step goes, operation by operation.
+    #[arg(long)]
+    profile: bool,
     /// Seed of parameters and words.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+}
+
+fn precision(word: &str) -> Result<MatmulPrecision, String> {
+    match word {
+        "f32" => Ok(MatmulPrecision::F32),
+        "bf16" => Ok(MatmulPrecision::Bf16),
+        _ => Err("use f32 or bf16".into()),
+    }
 }
 
 /// What `--json` prints.
@@ -57,40 +74,72 @@ struct Answer {
     peak_mb: Option<f64>,
     step_s_range: [f64; 2],
     steps: usize,
+    precision: &'static str,
     /// The last step's summed loss divided by its predictions, in nats: the same for the same seed and number of steps, on any number of threads.
     loss: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<ProfileAnswer>,
 }
 
 impl TrainStep {
     pub(super) fn run(self) -> anyhow::Result<()> {
         use_threads(self.threads)?;
         let work = self.size.work();
-        let (mut seconds, loss, params) = self.measure(&work)?;
+        let (device, profile) = self.device();
+        let (mut seconds, loss, params) = self.measure(&work, &device)?;
+        // Of the process's memory, before the large product that is measured next.
+        let peak_mb = peak_mb();
         seconds.sort_by(f64::total_cmp);
+        let report = profile.map(|profile| {
+            profile.measure_peak();
+            profile.report()
+        });
         let (step_s, words) = (median(&seconds), work.words() as f64);
-        self.print(&Answer {
+        let answer = Answer {
             size: self.size.name(),
             threads: rayon::current_num_threads(),
             step_s: rounded(step_s, 1e5),
             words_per_s: rounded(2.0 * words / step_s, 10.0),
             tgt_words_per_s: rounded(words / step_s, 10.0),
             params,
-            peak_mb: peak_mb().map(|mb| rounded(mb, 10.0)),
+            peak_mb: peak_mb.map(|mb| rounded(mb, 10.0)),
             step_s_range: [rounded(seconds[0], 1e5), rounded(seconds[seconds.len() - 1], 1e5)],
             steps: seconds.len(),
+            precision: if device.matmul_precision() == MatmulPrecision::Bf16 { "bf16" } else { "f32" },
             loss,
-        })
+            profile: report.as_ref().map(ProfileAnswer::of),
+        };
+        let mut output = io::stdout().lock();
+        match report {
+            _ if self.json => writeln!(output, "{}", serde_json::to_string(&answer)?),
+            Some(report) => writeln!(output, "{}\n{report}", answer.sentence()),
+            None => writeln!(output, "{}", answer.sentence()),
+        }
+        .context("printing the answer")
+    }
+
+    fn device(&self) -> (Device, Option<Arc<Profile>>) {
+        let cpu = Device::cpu();
+        cpu.set_matmul_precision(self.precision);
+        if !self.profile {
+            return (cpu, None);
+        }
+        let (device, profile) = cpu.profiled();
+        (device, Some(profile))
     }
 
     /// The seconds of each timed step, the last step's loss a prediction, and how many numbers are learnt.
-    fn measure(&self, work: &Work) -> anyhow::Result<(Vec<f64>, f64, usize)> {
+    fn measure(&self, work: &Work, device: &Device) -> anyhow::Result<(Vec<f64>, f64, usize)> {
         let (config, key) = (Config::default(), Key::new(self.seed));
-        let mut trainer = Trainer::new(work.model(key, &Device::cpu()), Optimiser::sgd(), Recipe::of(&config));
+        let mut trainer = Trainer::new(work.model(key, device), Optimiser::sgd(), Recipe::of(&config));
         let warm_up = self.warm_up.map_or(work.warm_up, |n| n as usize);
         let all = warm_up + self.steps.map_or(work.steps, |n| n as usize);
         let corpus = work.pairs(all * work.batch, key.purpose("words"));
         let (mut seconds, mut loss) = (Vec::with_capacity(all), 0.0);
         for step in 0..all {
+            if let (true, Some(profile)) = (step == warm_up, device.profile()) {
+                profile.reset();
+            }
             let pairs: Vec<u32> = (0..work.batch).map(|pair| (step * work.batch + pair) as u32).collect();
             let began = Instant::now();
             let batch = Batch::of(&corpus, &pairs, config.reverse_source);
@@ -100,11 +149,6 @@ impl TrainStep {
             loss = report.loss / report.predictions as f64;
         }
         Ok((seconds.split_off(warm_up), loss, trainer.parameter_count()))
-    }
-
-    fn print(&self, answer: &Answer) -> anyhow::Result<()> {
-        let text = if self.json { serde_json::to_string(answer)? } else { answer.sentence() };
-        writeln!(io::stdout(), "{text}").context("printing the answer")
     }
 }
 
@@ -130,7 +174,7 @@ fn median(sorted: &[f64]) -> f64 {
     if sorted.len() % 2 == 1 { sorted[middle] } else { 0.5 * (sorted[middle - 1] + sorted[middle]) }
 }
 
-fn rounded(x: f64, parts: f64) -> f64 {
+pub(super) fn rounded(x: f64, parts: f64) -> f64 {
     (x * parts).round() / parts
 }
 
