@@ -146,7 +146,7 @@ mod tests {
         let calls = vec![
             measured("matmul", "[2, 3] × [3, 4] f32", 4, 6_000_000_000, 1.2),
             measured("add", "[7] f32", 3, 0, 0.5),
-            measured("matmul", "[1, 1] × [1, 1] f32", 2, 0, 0.001),
+            measured("matmul", "[1, 1] × [1, 1] f32", 2, 0, 0.002),
         ];
         Report { calls, steps: 2, seconds: 2.0, peak_flops: Some(4e9) }
     }
@@ -156,7 +156,7 @@ mod tests {
         let report = report();
         assert_eq!(report.flops_per_second(), 3e9);
         assert_eq!(report.share_of_peak(), Some(0.75));
-        assert!((report.seconds_between() - 0.299).abs() < 1e-12);
+        assert!((report.seconds_between() - 0.298).abs() < 1e-12);
         let verbs = report.by_verb();
         let counts: Vec<_> = verbs.iter().map(|verb| (verb.call.verb, verb.calls)).collect();
         assert_eq!(counts, [("matmul", 6), ("add", 3)]);
@@ -168,12 +168,12 @@ mod tests {
         let wanted = [
             "2 steps of 1.0000 s, 3.00 GFLOP of products in each: 3.0 GFLOP/s, 75% of the 4.0 of a large product alone",
             "operation calls ms a step share GFLOP/s",
-            "matmul 3 600.500 60.0% 5.0",
+            "matmul 3 601.000 60.1% 5.0",
             "[2, 3] × [3, 4] f32 2 600.000 60.0% 5.0",
-            "1 other sizes 1 0.500 0.1%",
+            "1 other sizes 1 1.000 0.1%",
             "add 1.50 250.000 25.0%",
             "[7] f32 1.50 250.000 25.0%",
-            "between operations 149.500 14.9%",
+            "between operations 149.000 14.9%",
         ];
         let lines: Vec<String> =
             text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
