@@ -3,6 +3,8 @@
 usage: python benches/vs_pytorch.py [--size s|m|l] [--threads 2] [--rounds 5] [--json]
            [--binary PATH] [--python PATH] [--no-install] [--loss plain|fused] [--embeddings sparse|dense]
            [--precision f32|bf16]
+       python benches/vs_pytorch.py --translate [--size s|m|l] [--beam 12] [--batch-size 64] [--sentences N] [--threads 2]
+           [--matmul-precision f32|bf16] [--precision f32|bf16] [--rounds 5] [--json] [--binary PATH] [--python PATH]
        python benches/vs_pytorch.py --graph [--rounds 5] [--json] [--binary PATH] [--python PATH] [--no-install]
 
 Needs a built command (`cargo build --release`). PyTorch is taken from --python, else from the Python that runs this
@@ -11,6 +13,8 @@ no). Each round starts one process of each side; who goes first changes every ro
 down or speeds up favours nobody. The ratio of a round is unrolled's words/s over PyTorch's: 2 means twice as fast;
 shown are the median over rounds and the range. Memory is the peak of the process, for PyTorch also without its
 libraries.
+--translate measures greedy (--beam 1) or beam search, see pytorch_translate.py; --matmul-precision is unrolled's,
+--precision PyTorch's.
 --graph measures the graph alone: additions and products of 10,000 one-element tensors, forward and backward; it needs
 `cargo build --release -p unrolled-autograd --example overhead`, and the ratio is PyTorch's seconds over unrolled's.
 --loss, --embeddings and --precision choose PyTorch's variant (see pytorch_translator.py).
@@ -28,6 +32,7 @@ import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target"))
+TRANSLATE_KEYS = {"size", "threads", "beam", "batch_size", "sentences", "seconds", "words_per_s", "tgt_words_per_s", "peak_mb"}
 GRAPH_KEYS = {"nodes", "seconds", "gradients"}
 KEYS = {"size", "threads", "step_s", "words_per_s", "tgt_words_per_s", "params", "peak_mb"}
 
@@ -44,15 +49,15 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def find_binary(given):
-    """The `unrolled` command, checked to have `bench train-step`."""
+def find_binary(given, bench="train-step"):
+    """The `unrolled` command, checked to have this `bench`."""
     suffix = ".exe" if os.name == "nt" else ""
     binary = pathlib.Path(given) if given else TARGET / "release" / f"unrolled{suffix}"
     if not binary.is_file():
         raise Missing(f"no command at {binary}: run `cargo build --release` first, or name it with --binary")
-    probe = subprocess.run([binary, "bench", "train-step", "--help"], capture_output=True, text=True)
+    probe = subprocess.run([binary, "bench", bench, "--help"], capture_output=True, text=True)
     if probe.returncode != 0:
-        raise Missing(f"{binary} has no `bench train-step`: build a version that has it, or name one with --binary")
+        raise Missing(f"{binary} has no `bench {bench}`: build a version that has it, or name one with --binary")
     return binary
 
 
@@ -150,6 +155,45 @@ def show(answers, ratios):
         print(f"{title}: {ratio['median']:.2f}x of PyTorch's (from {ratio['min']:.2f} to {ratio['max']:.2f})")
 
 
+def compare_translations(commands, rounds):
+    """Both sides alternately on the same search; gives every answer and the ratios."""
+    answers = {side: [] for side in commands}
+    for number in range(rounds):
+        order = list(commands) if number % 2 == 0 else list(commands)[::-1]
+        for side in order:
+            answers[side].append(ask(side, commands[side], TRANSLATE_KEYS))
+            say(f"round {number + 1}/{rounds}: {side} {answers[side][-1]['words_per_s']:.0f} words/s")
+        ours, theirs = (answers[side][-1] for side in ("unrolled", "PyTorch"))
+        for key in ("size", "threads", "beam", "batch_size", "sentences"):
+            if ours[key] != theirs[key]:
+                raise Failed(f"not the same work: {key} is {ours[key]} in unrolled and {theirs[key]} in PyTorch")
+        words = [answer["words_per_s"] * answer["seconds"] for answer in (ours, theirs)]
+        if abs(words[0] - words[1]) > 0.02 * words[1]:
+            raise Failed(f"not the same work: {words[0]:.0f} words in unrolled and {words[1]:.0f} in PyTorch")
+    pairs = list(zip(answers["unrolled"], answers["PyTorch"]))
+    ratios = {
+        "speed": spread([ours["words_per_s"] / theirs["words_per_s"] for ours, theirs in pairs]),
+        "memory": spread([ours["peak_mb"] / theirs["peak_mb"] for ours, theirs in pairs]),
+    }
+    # Where another program takes the processor, the time that both sides had of it says more than the clock.
+    if all(answer.get("cpu_seconds") for pair in pairs for answer in pair):
+        ratios["speed_by_processor_time"] = spread([theirs["cpu_seconds"] / ours["cpu_seconds"] for ours, theirs in pairs])
+    return answers, ratios
+
+
+def show_translations(answers, ratios):
+    first, torch = answers["unrolled"][0], answers["PyTorch"][0]
+    print(f"size {first['size']}, {first['threads']} threads, beam {first['beam']}, batches of {first['batch_size']}, "
+          f"{first['sentences']} sentences, {len(answers['unrolled'])} rounds; {first.get('precision', 'f32')} against "
+          f"PyTorch {torch['torch']} in {torch['precision']}")
+    for side, given in answers.items():
+        seconds, words, peak = (statistics.median(a[key] for a in given) for key in ("seconds", "words_per_s", "peak_mb"))
+        print(f"{side:9} {seconds:8.3f} s  {words:10,.0f} words/s  {peak:8,.0f} MiB peak")
+    for name, ratio in ratios.items():
+        title = name.replace("_", " ")
+        print(f"{title}: {ratio['median']:.2f}x of PyTorch's (from {ratio['min']:.2f} to {ratio['max']:.2f})")
+
+
 def compare_graphs(commands, rounds):
     """Both sides alternately on one-element nodes; gives every answer and the ratio of the times."""
     answers = {side: [] for side in commands}
@@ -187,6 +231,11 @@ def main():
     parser.add_argument("--loss", choices=("plain", "fused"), default="plain")
     parser.add_argument("--embeddings", choices=("sparse", "dense"), default="sparse")
     parser.add_argument("--precision", choices=("f32", "bf16"), default="f32")
+    parser.add_argument("--translate", action="store_true", help="greedy or beam search instead of a training step")
+    parser.add_argument("--beam", type=int, default=12, help="of --translate")
+    parser.add_argument("--batch-size", type=int, default=64, help="of --translate")
+    parser.add_argument("--sentences", type=int, help="of --translate; by default a batch or more")
+    parser.add_argument("--matmul-precision", choices=("f32", "bf16"), default="f32", help="unrolled's, of --translate")
     parser.add_argument("--graph", action="store_true", help="the graph alone: 10,000 one-element nodes")
     a = parser.parse_args()
     if a.rounds < 1 or a.threads < 1:
@@ -194,11 +243,20 @@ def main():
     work = ["--size", a.size, "--threads", str(a.threads)]
     variant = ["--loss", a.loss, "--embeddings", a.embeddings, "--precision", a.precision]
     try:
-        binary = find_example(a.binary) if a.graph else find_binary(a.binary)
+        bench = "translate" if a.translate else "train-step"
+        binary = find_example(a.binary) if a.graph else find_binary(a.binary, bench)
         python = find_python(a.python, not a.no_install)
         if a.graph:
             commands = {"unrolled": [binary, "--json"], "PyTorch": [python, HERE / "pytorch_graph.py"]}
             answers, ratios = compare_graphs(commands, a.rounds)
+        elif a.translate:
+            search = [*work, "--beam", str(a.beam), "--batch-size", str(a.batch_size)]
+            search += ["--sentences", str(a.sentences)] if a.sentences else []
+            commands = {
+                "unrolled": [binary, "bench", "translate", *search, "--matmul-precision", a.matmul_precision, "--json"],
+                "PyTorch": [python, HERE / "pytorch_translate.py", *search, "--precision", a.precision],
+            }
+            answers, ratios = compare_translations(commands, a.rounds)
         else:
             commands = {
                 "unrolled": [binary, "bench", "train-step", *work, "--json"],
@@ -214,7 +272,7 @@ def main():
     if a.json:
         print(json.dumps({"ratios": ratios, "answers": answers}))
     else:
-        (show_graphs if a.graph else show)(answers, ratios)
+        (show_graphs if a.graph else show_translations if a.translate else show)(answers, ratios)
     return 0
 
 

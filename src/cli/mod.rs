@@ -5,6 +5,7 @@ mod bleu;
 mod completions;
 mod config_flags;
 mod input;
+mod matmul_precision;
 mod n_best;
 mod score;
 mod signals;

@@ -55,5 +55,30 @@ fn a_profile_tells_of_every_operation_and_changes_nothing() {
     let share = number(&profile["gflop_per_s"]) / number(&profile["peak_gflop_per_s"]);
     assert!((number(&profile["share_of_peak"]) / share - 1.0).abs() < 0.01, "{profile}");
     assert_eq!(one_step(&["--threads", "1"])["loss"], answer["loss"]);
-    assert_ne!(one_step(&["--threads", "1", "--precision", "bf16"])["loss"], answer["loss"]);
+    assert_ne!(one_step(&["--threads", "1", "--matmul-precision", "bf16"])["loss"], answer["loss"]);
+}
+
+fn translations(more: &[&str]) -> serde_json::Value {
+    let arguments = [&["bench", "translate", "--size", "s", "--sentences", "2", "--json"], more].concat();
+    let text = succeeds(folder().path(), &arguments);
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
+}
+
+#[test]
+fn translating_is_measured_and_does_the_same_in_any_batch_on_any_number_of_threads() {
+    let answer = translations(&["--threads", "2", "--beam", "3", "--batch-size", "2"]);
+    let number = |key: &str| answer[key].as_f64().unwrap_or_else(|| panic!("no number {key} in {answer}"));
+    assert_eq!((number("threads"), number("beam"), number("batch_size"), number("sentences")), (2.0, 3.0, 2.0, 2.0));
+    let words = number("words_per_s") * number("seconds");
+    assert!((words / (2.0 * 2.0 * 20.0) - 1.0).abs() < 0.02, "{answer}");
+    // Chosen among 8,000 about equal words: a little better than ln 8000 is 8.987 each.
+    let mean = number("log_probability") / 40.0;
+    assert!((-9.0..-7.0).contains(&mean), "{answer}");
+    for other in [
+        ["--threads", "1", "--beam", "3", "--batch-size", "1"],
+        ["--threads", "3", "--beam", "3", "--batch-size", "64"],
+    ] {
+        assert_eq!(translations(&other)["log_probability"], answer["log_probability"], "{other:?}");
+    }
+    assert!(translations(&["--beam", "1"])["log_probability"].as_f64() < Some(number("log_probability")), "{answer}");
 }

@@ -3,12 +3,12 @@
 use unrolled_autograd::{Var, no_grad};
 use unrolled_nn::loss::row_weights;
 use unrolled_nn::{Dropout, Embedding, Linear, Lstm, LstmState, module};
-use unrolled_tensor::fused::CrossEntropyArgs;
+use unrolled_tensor::fused::{CrossEntropyArgs, LinearTopK, LinearTopKArgs};
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{DType, Device, Tensor};
 
 use crate::batch::{Batch, Sources};
-use crate::vocabulary::PAD;
+use crate::vocabulary::{EOS, PAD};
 
 /// The sizes of a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -155,6 +155,19 @@ impl Model {
         self.projection.weight.tensor().device()
     }
 
+    /// Prepares the weights of encoder, decoder and projection for many translations; see [`Tensor::keep_packed`]. Until they change they take
+    /// twice their memory; the embeddings do not.
+    ///
+    /// # Panics
+    /// With a [`DeviceError`](unrolled_tensor::DeviceError) where the device has no room.
+    pub fn keep_packed(&self) {
+        for layer in self.encoder.lstm.layers.iter().chain(&self.decoder.lstm.layers) {
+            layer.weight_ih.tensor().keep_packed(1);
+            layer.weight_hh.tensor().keep_packed(4);
+        }
+        self.projection.weight.tensor().keep_packed(1);
+    }
+
     fn initial_state(&self, sentences: usize) -> LstmState {
         let weight = self.encoder.lstm.layers[0].weight_hh.tensor();
         LstmState::zeros(self.encoder.lstm.layers.len(), sentences, weight.dim(1), weight.dtype(), weight.device())
@@ -188,6 +201,19 @@ impl Model {
             let (hidden, state) = self.decode(&last.unsqueeze(0), state, None);
             let logits = self.projection.forward(&hidden.squeeze(0));
             (logits.tensor().log_softmax(-1), state)
+        })
+    }
+
+    /// As [`next_word`](Model::next_word), but only the `k` most probable next words, or all where there are fewer, and the log-probability of
+    /// `<EOS>` as the watched word.
+    pub fn best_next_words(&self, last: &Tensor, state: &LstmState, k: usize) -> (LinearTopK, LstmState) {
+        let (weight, bias) = (self.projection.weight.tensor(), self.projection.bias.tensor());
+        no_grad(|| {
+            let (hidden, state) = self.decode(&last.unsqueeze(0), state, None);
+            let hidden = hidden.tensor().squeeze(0);
+            let k = k.min(weight.dim(0));
+            let best = LinearTopKArgs { hidden: &hidden, weight, bias, k, watched: EOS as usize };
+            (Tensor::linear_top_k(&best), state)
         })
     }
 

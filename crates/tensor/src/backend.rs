@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::fused::{
-    self, CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, LstmArgs, LstmGradients,
-    LstmOutput, LstmOutputGradients,
+    self, CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, LinearTopK, LinearTopKArgs,
+    LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients,
 };
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use crate::profile::Profile;
@@ -123,6 +123,13 @@ pub trait Backend: Send + Sync + fmt::Debug {
         MatmulPrecision::F32
     }
 
+    /// A hint: `weight` `[N, K]` will be used again and again, transposed, as the right operand of products with the precision now in force, in so
+    /// many equal blocks of rows (an LSTM's four gates). A backend may keep it in the order that its products like, until it changes or goes.
+    /// No answer changes.
+    fn keep_packed(&self, _weight: &Tensor, _blocks: usize) -> Result<()> {
+        Ok(())
+    }
+
     // ---- indexed ----
 
     /// `out[.., i, ..] = x[.., index[.., i, ..], ..]` along `axis`; `index` (u32) has the shape of the result and agrees with
@@ -192,6 +199,10 @@ pub trait Backend: Send + Sync + fmt::Debug {
         log_sum: &Tensor,
     ) -> Result<CrossEntropyGradients> {
         fused::cross_entropy::gradients_definition(args, log_sum)
+    }
+    /// The most probable words of a linear layer under softmax; see [`LinearTopKArgs`].
+    fn linear_top_k(&self, args: &LinearTopKArgs<'_>) -> Result<LinearTopK> {
+        fused::top_k::definition(args)
     }
     /// Distinct rows of `index` `[n]` in ascending order, and for each the sum of its rows of `values` `[n, d]`, in order.
     fn coalesce(&self, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {

@@ -4,6 +4,7 @@ mod process;
 mod profile;
 mod size;
 mod train_step;
+mod translate;
 
 use clap::{Args, Subcommand};
 
@@ -17,12 +18,14 @@ pub(super) struct Bench {
 #[derive(Debug, Subcommand)]
 enum What {
     TrainStep(train_step::TrainStep),
+    Translate(translate::Translate),
 }
 
 impl Bench {
     pub(super) fn run(self) -> anyhow::Result<()> {
         match self.what {
             What::TrainStep(command) => command.run(),
+            What::Translate(command) => command.run(),
         }
     }
 }

@@ -11,13 +11,14 @@ use unrolled_nn::Optimiser;
 use unrolled_seq2seq::batch::Batch;
 use unrolled_seq2seq::config::Config;
 use unrolled_seq2seq::training::{Recipe, Trainer};
+use unrolled_tensor::Device;
 use unrolled_tensor::profile::Profile;
 use unrolled_tensor::random::Key;
-use unrolled_tensor::{Device, MatmulPrecision};
 
 use super::process::peak_mb;
 use super::profile::ProfileAnswer;
 use super::size::{Size, Work};
+use crate::cli::matmul_precision::Precision;
 use crate::cli::threads::use_threads;
 
 /// Time training steps of the translator: forward, backward, clipping at 5, SGD at 0.7.
@@ -39,9 +40,8 @@ pub(super) struct TrainStep {
     /// Steps before them, which do not count [default: s 3, m 1, l 1].
     #[arg(long, value_name = "N")]
     warm_up: Option<u32>,
-    /// What products of f32 matrices run in; bf16 rounds their operands and adds in f32.
-    #[arg(long, value_name = "FORMAT", default_value = "f32", value_parser = precision)]
-    precision: MatmulPrecision,
+    #[command(flatten)]
+    precision: Precision,
     /// Tell where the time of a step goes, operation by operation.
     #[arg(long)]
     profile: bool,
@@ -51,14 +51,6 @@ pub(super) struct TrainStep {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-}
-
-fn precision(word: &str) -> Result<MatmulPrecision, String> {
-    match word {
-        "f32" => Ok(MatmulPrecision::F32),
-        "bf16" => Ok(MatmulPrecision::Bf16),
-        _ => Err("use f32 or bf16".into()),
-    }
 }
 
 /// What `--json` prints.
@@ -85,7 +77,7 @@ impl TrainStep {
     pub(super) fn run(self) -> anyhow::Result<()> {
         use_threads(self.threads)?;
         let work = self.size.work();
-        let (device, profile) = self.device();
+        let (device, profile) = self.device()?;
         let (mut seconds, loss, params) = self.measure(&work, &device)?;
         // Of the process's memory, before the large product that is measured next.
         let peak_mb = peak_mb();
@@ -105,7 +97,7 @@ impl TrainStep {
             peak_mb: peak_mb.map(|mb| rounded(mb, 10.0)),
             step_s_range: [rounded(seconds[0], 1e5), rounded(seconds[seconds.len() - 1], 1e5)],
             steps: seconds.len(),
-            precision: if device.matmul_precision() == MatmulPrecision::Bf16 { "bf16" } else { "f32" },
+            precision: self.precision.name(),
             loss,
             profile: report.as_ref().map(ProfileAnswer::of),
         };
@@ -118,14 +110,14 @@ impl TrainStep {
         .context("printing the answer")
     }
 
-    fn device(&self) -> (Device, Option<Arc<Profile>>) {
+    fn device(&self) -> anyhow::Result<(Device, Option<Arc<Profile>>)> {
         let cpu = Device::cpu();
-        cpu.set_matmul_precision(self.precision);
+        self.precision.set(&cpu)?;
         if !self.profile {
-            return (cpu, None);
+            return Ok((cpu, None));
         }
         let (device, profile) = cpu.profiled();
-        (device, Some(profile))
+        Ok((device, Some(profile)))
     }
 
     /// The seconds of each timed step, the last step's loss a prediction, and how many numbers are learnt.

@@ -185,7 +185,7 @@ fn tile_length(n: usize, parts: usize) -> usize {
 }
 
 /// How to cut the result into `threads` tiles: each tile packs its rows of a and its columns of b, so the sum of both should be small.
-pub(super) fn grid(threads: usize, m: usize, n: usize) -> (usize, usize) {
+fn grid(threads: usize, m: usize, n: usize) -> (usize, usize) {
     (1..=threads)
         .filter(|&parts| threads.is_multiple_of(parts))
         .map(|parts| (parts, threads / parts))

@@ -7,6 +7,8 @@ mod elementwise;
 #[allow(dead_code)]
 mod gemm;
 mod indexing;
+mod kept;
+mod lanes;
 mod lstm;
 mod math;
 mod matmul;
@@ -15,6 +17,7 @@ mod reduce;
 mod rows;
 mod short;
 mod threads;
+mod top_k;
 mod update;
 
 use std::fmt;
@@ -26,7 +29,10 @@ use half::{bf16, f16};
 
 use crate::backend::{Backend, Event, Memory, Result, Storage};
 
-use crate::fused::{CrossEntropy, CrossEntropyArgs, LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients};
+use crate::fused::{
+    CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, LinearTopK, LinearTopKArgs, LstmArgs,
+    LstmGradients, LstmOutput, LstmOutputGradients,
+};
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use crate::random::Key;
 use crate::{DType, MatmulPrecision, Tensor};
@@ -221,7 +227,11 @@ impl fmt::Debug for CpuBackend {
 
 /// The whole storage of a tensor as elements. The one place that looks inside.
 pub(crate) fn elements<T: Pod>(x: &Tensor) -> &[T] {
-    x.storage().downcast_ref::<Buffer>().expect("a CPU tensor's storage is a CPU buffer").elements()
+    buffer_of(x).elements()
+}
+
+fn buffer_of(x: &Tensor) -> &Buffer {
+    x.storage().downcast_ref().expect("a CPU tensor's storage is a CPU buffer")
 }
 
 /// The storage of a contiguous tensor from its first element on.
@@ -347,6 +357,14 @@ impl Backend for CpuBackend {
         self.precision()
     }
 
+    fn keep_packed(&self, weight: &Tensor, blocks: usize) -> Result<()> {
+        match weight.dtype() {
+            DType::F32 => kept::keep::<f32>(self, weight, blocks),
+            DType::F64 => kept::keep::<f64>(self, weight, blocks),
+            _ => Ok(()),
+        }
+    }
+
     fn gather(&self, x: &Tensor, axis: usize, index: &Tensor) -> Result<Storage> {
         by_dtype!(x.dtype(), T => self.storage(index.elements(), |out: &mut [T]| indexing::gather(x, axis, index, out)))
     }
@@ -401,11 +419,7 @@ impl Backend for CpuBackend {
     }
 
     fn lstm_sequence(&self, args: &LstmArgs<'_>) -> Result<LstmOutput> {
-        match args.input.dtype() {
-            DType::F32 => lstm::forward::<f32>(self, args),
-            DType::F64 => lstm::forward::<f64>(self, args),
-            _ => crate::fused::lstm::definition(args),
-        }
+        lstm::forward(self, args)
     }
 
     fn lstm_sequence_backward(
@@ -414,11 +428,7 @@ impl Backend for CpuBackend {
         output: &LstmOutput,
         gradients: &LstmOutputGradients<'_>,
     ) -> Result<LstmGradients> {
-        match args.input.dtype() {
-            DType::F32 => lstm::backward::<f32>(self, args, output, gradients),
-            DType::F64 => lstm::backward::<f64>(self, args, output, gradients),
-            _ => crate::fused::lstm::backward_definition(args, output, gradients),
-        }
+        lstm::backward(self, args, output, gradients)
     }
 
     fn linear_cross_entropy(&self, args: &CrossEntropyArgs<'_>, gradients: bool) -> Result<CrossEntropy> {
@@ -426,6 +436,43 @@ impl Backend for CpuBackend {
             DType::F32 => cross_entropy::fused::<f32>(self, args, gradients),
             DType::F64 => cross_entropy::fused::<f64>(self, args, gradients),
             _ => crate::fused::cross_entropy::definition(args, gradients),
+        }
+    }
+
+    fn linear_cross_entropy_partials(&self, args: &CrossEntropyArgs<'_>) -> Result<CrossEntropyPartials> {
+        match args.hidden.dtype() {
+            DType::F32 => cross_entropy::partials::<f32>(self, args),
+            DType::F64 => cross_entropy::partials::<f64>(self, args),
+            _ => crate::fused::cross_entropy::partials_definition(args),
+        }
+    }
+
+    fn linear_cross_entropy_gradients(
+        &self,
+        args: &CrossEntropyArgs<'_>,
+        log_sum: &Tensor,
+    ) -> Result<CrossEntropyGradients> {
+        match args.hidden.dtype() {
+            DType::F32 => cross_entropy::gradients::<f32>(self, args, log_sum),
+            DType::F64 => cross_entropy::gradients::<f64>(self, args, log_sum),
+            _ => crate::fused::cross_entropy::gradients_definition(args, log_sum),
+        }
+    }
+
+    fn coalesce(&self, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
+        let (index, values) = (&self.contiguous(index)?, &self.contiguous(values)?);
+        match values.dtype() {
+            DType::F32 => rows::coalesce::<f32>(self, index, values),
+            DType::F64 => rows::coalesce::<f64>(self, index, values),
+            _ => crate::fused::rows::coalesce_definition(index, values),
+        }
+    }
+
+    fn linear_top_k(&self, args: &LinearTopKArgs<'_>) -> Result<LinearTopK> {
+        match args.hidden.dtype() {
+            DType::F32 => top_k::linear_top_k::<f32>(self, args),
+            DType::F64 => top_k::linear_top_k::<f64>(self, args),
+            _ => crate::fused::top_k::definition(args),
         }
     }
 }

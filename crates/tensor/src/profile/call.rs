@@ -1,6 +1,6 @@
 //! What a call is named, and how many additions and multiplications it takes.
 
-use crate::fused::{CrossEntropyArgs, LstmArgs};
+use crate::fused::{CrossEntropyArgs, LinearTopKArgs, LstmArgs};
 use crate::ops::Update;
 use crate::{DType, Tensor};
 
@@ -49,6 +49,12 @@ impl Call {
         let sizes = format!("N {rows}, H {hidden}, V {words} {}", args.hidden.dtype().name());
         let counted = args.row_weights.to_f64_vec().iter().filter(|&&weight| weight != 0.0).count() as u64;
         Call { verb, sizes, flops: products * 2 * counted * (hidden * words) as u64 }
+    }
+
+    pub(super) fn linear_top_k(args: &LinearTopKArgs<'_>) -> Call {
+        let (rows, hidden, words) = (args.hidden.dim(0), args.hidden.dim(1), args.weight.dim(0));
+        let sizes = format!("N {rows}, H {hidden}, V {words}, k {} {}", args.k, args.hidden.dtype().name());
+        Call { verb: "linear_top_k", sizes, flops: 2 * (rows * hidden * words) as u64 }
     }
 
     pub(super) fn update(rule: &Update, parameter: &Tensor, rows: Option<&Tensor>) -> Call {
