@@ -123,7 +123,7 @@ impl<T: Gates> Layer<'_, T> {
     /// the sums of step `t − 1`. A tile's gradient of h is used while it is in the nearest cache.
     fn step(&self, group: &Group, t: usize, part: &Range<usize>) {
         let Sizes { steps, batch, cells: h, .. } = self.sizes;
-        for tile in tiles(part, self.weight.panel_width()) {
+        for tile in [part.clone()] {
             if t < steps {
                 let alive = group.alive(t);
                 let (sums, d_hidden) = (self.deltas.at(t * batch * 4 * h), self.d_hidden.at(tile.start));

@@ -12,7 +12,7 @@ const TILE: usize = 64;
 /// Multiply–adds of one step, about four microseconds, that are worth a thread of their own; it costs one or two to wake it.
 const STEP_TASK: usize = 1 << 18;
 /// The same for a whole sequence, which is handed out once.
-const TASK: usize = 1 << 17;
+pub(super) const TASK: usize = 1 << 17;
 
 /// Rows of the batch that go through the steps together, those that run longest first.
 pub(super) struct Group {
@@ -103,7 +103,8 @@ pub(super) fn ranges(len: usize, step: usize) -> impl Iterator<Item = Range<usiz
 /// A part's cells in tiles, for panels of `width` columns.
 pub(super) fn tiles(part: &Range<usize>, width: usize) -> impl Iterator<Item = Range<usize>> {
     let start = part.start;
-    ranges(part.len(), (TILE / width).max(1) * width).map(move |tile| start + tile.start..start + tile.end)
+    let tile: usize = *{ static X: std::sync::OnceLock<usize> = std::sync::OnceLock::new(); X.get_or_init(|| std::env::var("TILE").map_or(64, |v| v.parse().unwrap())) };
+    ranges(part.len(), (tile / width).max(1) * width).map(move |tile| start + tile.start..start + tile.end)
 }
 
 #[cfg(test)]
