@@ -7,7 +7,7 @@ use bytemuck::Pod;
 use rayon::prelude::*;
 
 use super::gemm::{self, Panels, Precision, RowMajor, Single};
-use super::{CpuBackend, Float, elements, elements_mut};
+use super::{CpuBackend, Float, elements, elements_mut, kept};
 use crate::layout::Walk;
 use crate::{DType, Result, Storage, Tensor};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(crate) const K_BLOCK: usize = 256;
 /// Tiles are multiples of this, so that whole micro-kernels fit.
 const TILE: usize = 32;
 /// Multiply–adds that are worth a task of their own.
-const TASK: usize = 1 << 17;
+pub(super) const TASK: usize = 1 << 17;
 
 /// An element type with a product kernel.
 pub(crate) trait Gemm: Float<Wide = Self> + super::math::Real {
@@ -128,11 +128,6 @@ impl<T> Output<T> {
     }
 }
 
-/// [`gemm::product`] in f32.
-pub(crate) fn product<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
-    gemm::product(a, b, c, add, Precision::F32);
-}
-
 /// [`gemm::product`] by matrixmultiply, in its own precision.
 pub(super) fn in_tiles<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool, _: Precision) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
@@ -212,10 +207,15 @@ fn batched<T: Gemm>(cpu: &CpuBackend, a: &Tensor, b: &Tensor, onto: Option<Tenso
     let steps = |x: &Tensor| [x.layout().strides()[lead], x.layout().strides()[lead + 1]];
     let starts = starts(a, b, lead, batch);
     let (a_data, b_data) = (elements::<T>(a), elements::<T>(b));
+    // A weight, used transposed, may be packed already.
+    let kept = if lead == 0 { kept::kept::<T>(cpu, &b.t(), 1) } else { None };
     let multiply = |c: &mut [T], add: bool| {
         let one = |i: usize, c: &mut [T]| {
             let [at_a, at_b] = starts[i];
             let a = Matrix::new(a_data, at_a, m, k, steps(a));
+            if let Some(b) = kept.as_deref() {
+                return gemm::product_packed(a, &b[0], c, add);
+            }
             gemm::product(a, Matrix::new(b_data, at_b, k, n, steps(b)), c, add, cpu.precision());
         };
         if m * n == 0 {

@@ -7,7 +7,7 @@ pub(super) fn numbers(len: usize, seed: u64) -> Vec<f32> {
     (0..len as u64).map(|i| (Key::new(seed).word(i) as i32) as f32 / (1u64 << 31) as f32).collect()
 }
 
-fn pool() -> Arc<Pool> {
+pub(super) fn pool() -> Arc<Pool> {
     Pool::new("test".into(), usize::MAX)
 }
 
@@ -22,13 +22,13 @@ fn definition<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: boo
                 let block = from..(from + K_BLOCK).min(a.columns);
                 // SAFETY: both places are inside their matrices.
                 let sum = block.fold(T::ZERO, |sum, k| unsafe { fma(*a.at(i, k), *b.at(k, j), sum) });
-                *c = *c + sum;
+                *c += sum;
             }
         }
     }
 }
 
-fn bits(x: &[f32]) -> Vec<u32> {
+pub(super) fn bits(x: &[f32]) -> Vec<u32> {
     x.iter().map(|x| x.to_bits()).collect()
 }
 
