@@ -1,7 +1,7 @@
 //! The same bits on any number of threads, in any layout, in any company.
 
 use unrolled_tensor::fused::{CrossEntropyArgs, LstmArgs, LstmOutputGradients};
-use unrolled_tensor::ops::{Distribution, Reduce};
+use unrolled_tensor::ops::{Distribution, Reduce, Update};
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{DType, Device, Tensor};
 
@@ -143,12 +143,12 @@ fn cross_entropy_does_not_depend_on_threads() {
     same_on_any_threads("linear_cross_entropy", |device| cross_entropy(300, 20, 500, 0..300, device).to_vec());
 }
 
-/// Of 17000 words a chunk holds 256 rows, of 500 it holds thousands. The weights' gradient sums over rows in blocks of 256 either way: it is
+/// Of 70000 words a chunk holds 256 rows, of 500 it holds thousands. The weights' gradient sums over rows in blocks of 256 either way: it is
 /// that of the first 256 rows plus that of the rest, to the bit, wherever the chunks end.
 #[test]
 fn gradients_of_weights_do_not_depend_on_the_rows_of_a_chunk() {
     let device = Device::cpu();
-    for v in [500, 17_000] {
+    for v in [500, 70_000] {
         let (n, h) = (600, 3);
         let [_, _, weight, bias] = cross_entropy(n, h, v, 0..n, &device);
         let blocks = [0..256, 256..512, 512..600].map(|rows| cross_entropy(n, h, v, rows, &device));
@@ -161,4 +161,72 @@ fn gradients_of_weights_do_not_depend_on_the_rows_of_a_chunk() {
             assert!(part(&losses) == block[0].to_bytes() && part(&hidden) == block[1].to_bytes(), "{rows:?}");
         }
     }
+}
+
+/// Rows of weight 0 among the others: what counts has the bits that it has alone, and so have sums over rows.
+#[test]
+fn padding_does_not_change_a_bit_of_the_cross_entropy() {
+    let device = Device::cpu();
+    let (n, h, v) = (600, 20, 300);
+    let x = |name, shape: &[usize]| normal(name, shape, DType::F32, &device);
+    let (hidden, weight, bias) = (x("hidden", &[n, h]), x("weight", &[v, h]), x("bias", &[v]));
+    let targets = Tensor::from_slice(&(0..n as u32).map(|row| row * 7 % v as u32).collect::<Vec<_>>(), [n], &device);
+    let counts: Vec<f32> = (0..n).map(|row| if row % 3 == 1 { 0.0 } else { 1.0 }).collect();
+    let live: Vec<u32> = (0..n as u32).filter(|row| row % 3 != 1).collect();
+    let places = Tensor::from_slice(&live, [live.len()], &device);
+    let of = |hidden: &Tensor, targets: &Tensor, row_weights: &Tensor| {
+        let args = CrossEntropyArgs { hidden, weight: &weight, bias: &bias, targets, row_weights, offset: 0 };
+        let all = Tensor::linear_cross_entropy(&args, true);
+        let log_sum = all.losses.affine(0.5, 3.0);
+        let slice = Tensor::linear_cross_entropy_gradients(&args, &log_sum);
+        let partials = Tensor::linear_cross_entropy_partials(&args);
+        let gradients = all.gradients.expect("gradients were asked for");
+        let of_rows = [all.losses, gradients.hidden, partials.max, partials.sum, partials.target, slice.hidden];
+        (of_rows, [gradients.weight, gradients.bias, slice.weight, slice.bias])
+    };
+    let padded = of(&hidden, &targets, &Tensor::from_slice(&counts, [n], &device));
+    let ones = Tensor::ones([live.len()], DType::F32, &device);
+    let alone = of(&hidden.index_select(0, &places), &targets.index_select(0, &places), &ones);
+    for (i, (padded, alone)) in padded.0.iter().zip(&alone.0).enumerate() {
+        assert!(padded.index_select(0, &places).to_bytes() == alone.to_bytes(), "number {i} of the rows");
+    }
+    for (i, (padded, alone)) in padded.1.iter().zip(&alone.1).enumerate() {
+        assert!(padded.to_bytes() == alone.to_bytes(), "sum {i} over rows");
+    }
+}
+
+#[test]
+fn slices_of_a_vocabulary_do_not_depend_on_threads() {
+    same_on_any_threads("a slice", |device| {
+        let (n, h, v) = (300, 20, 900);
+        let x = |name, shape: &[usize]| normal(name, shape, DType::F32, device);
+        let targets = Tensor::from_slice(&(0..n as u32).map(|row| row * 5).collect::<Vec<_>>(), [n], device);
+        let args = CrossEntropyArgs {
+            hidden: &x("hidden", &[n, h]),
+            weight: &x("weight", &[v, h]),
+            bias: &x("bias", &[v]),
+            targets: &targets,
+            row_weights: &x("row weights", &[n]),
+            offset: 400,
+        };
+        let partials = Tensor::linear_cross_entropy_partials(&args);
+        let gradients = Tensor::linear_cross_entropy_gradients(&args, &x("log sums", &[n]).affine(1.0, 9.0));
+        vec![partials.max, partials.sum, partials.target, gradients.hidden, gradients.weight, gradients.bias]
+    });
+}
+
+#[test]
+fn updates_of_rows_do_not_depend_on_threads() {
+    same_on_any_threads("an update of rows", |device| {
+        let x = |name, shape: &[usize]| normal(name, shape, DType::F32, device);
+        let (mut table, mut state) =
+            (x("table", &[5000, 30]), vec![x("first", &[5000, 30]), x("second", &[5000, 30]).square()]);
+        let rows = Tensor::from_slice(&(0..1600u32).map(|i| 3 * i - i % 3).collect::<Vec<_>>(), [1600], device);
+        let rule = Update::Adam { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1, decoupled: true };
+        let hyper = Tensor::from_slice(&[0.1, 0.5, 0.9, 0.8], [4], device);
+        table.update(&rule, &x("gradient", &[1600, 30]), Some(&rows), &mut state, &hyper);
+        let expected = x("table", &[5000, 30]);
+        assert_eq!(table.index(0, 3).to_bytes(), expected.index(0, 3).to_bytes(), "a row that is not named stays");
+        vec![table, state.remove(0), state.remove(0)]
+    });
 }

@@ -22,6 +22,8 @@ pub(crate) trait Real:
     const ZERO: Self;
     const ONE: Self;
     const INFINITY: Self;
+    /// The lowest finite number.
+    const LOWEST: Self;
     fn of(x: f64) -> Self;
     /// Converted to an element's type, rounded once.
     fn store<T: Stored>(self) -> T;
@@ -59,6 +61,7 @@ macro_rules! real {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const INFINITY: Self = $type::INFINITY;
+            const LOWEST: Self = $type::MIN;
             #[inline(always)]
             fn of(x: f64) -> Self {
                 x as $type

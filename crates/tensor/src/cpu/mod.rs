@@ -29,8 +29,8 @@ use half::{bf16, f16};
 use crate::backend::{Backend, Event, Memory, Result, Storage};
 
 use crate::fused::{
-    CrossEntropy, CrossEntropyArgs, LinearTopK, LinearTopKArgs, LstmArgs, LstmGradients, LstmOutput,
-    LstmOutputGradients,
+    CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, LinearTopK, LinearTopKArgs, LstmArgs,
+    LstmGradients, LstmOutput, LstmOutputGradients,
 };
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use crate::random::Key;
@@ -443,6 +443,35 @@ impl Backend for CpuBackend {
             DType::F32 => cross_entropy::fused::<f32>(self, args, gradients),
             DType::F64 => cross_entropy::fused::<f64>(self, args, gradients),
             _ => crate::fused::cross_entropy::definition(args, gradients),
+        }
+    }
+
+    fn linear_cross_entropy_partials(&self, args: &CrossEntropyArgs<'_>) -> Result<CrossEntropyPartials> {
+        match args.hidden.dtype() {
+            DType::F32 => cross_entropy::partials::<f32>(self, args),
+            DType::F64 => cross_entropy::partials::<f64>(self, args),
+            _ => crate::fused::cross_entropy::partials_definition(args),
+        }
+    }
+
+    fn linear_cross_entropy_gradients(
+        &self,
+        args: &CrossEntropyArgs<'_>,
+        log_sum: &Tensor,
+    ) -> Result<CrossEntropyGradients> {
+        match args.hidden.dtype() {
+            DType::F32 => cross_entropy::gradients::<f32>(self, args, log_sum),
+            DType::F64 => cross_entropy::gradients::<f64>(self, args, log_sum),
+            _ => crate::fused::cross_entropy::gradients_definition(args, log_sum),
+        }
+    }
+
+    fn coalesce(&self, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
+        let (index, values) = (&self.contiguous(index)?, &self.contiguous(values)?);
+        match values.dtype() {
+            DType::F32 => rows::coalesce::<f32>(self, index, values),
+            DType::F64 => rows::coalesce::<f64>(self, index, values),
+            _ => crate::fused::rows::coalesce_definition(index, values),
         }
     }
 

@@ -1,0 +1,197 @@
+//! What is done with the rows of one chunk.
+
+use rayon::prelude::*;
+
+use super::softmax::{self, Sums, TileSums};
+use super::{Job, Matrix};
+use crate::Result;
+use crate::cpu::Buffer;
+use crate::cpu::gemm::{Packed, product, rows_times_packed};
+use crate::cpu::matmul::Gemm;
+
+/// The gradients, and the chunk's logits that become their gradients.
+pub(super) struct Outputs {
+    pub hidden: Buffer,
+    pub weight: Buffer,
+    pub bias: Buffer,
+    /// `[V, R]`
+    pub logits: Buffer,
+}
+
+/// R live rows.
+pub(super) struct Chunk<'c, 'a, T: Gemm> {
+    job: &'c Job<'a, T>,
+    pub live: &'c [usize],
+    /// Whether nothing has been added to the weight's gradient yet.
+    first: bool,
+    /// The hidden state of these rows, `[R, H]`.
+    hidden: Hidden<'a, T>,
+    /// Their transpose, `[H, R]`, as the right operand of the logits' product.
+    across: Packed<T>,
+    pub weights: Vec<T>,
+    /// The places of the targets in the slice; `usize::MAX` where they are outside.
+    targets: Vec<usize>,
+}
+
+/// The hidden state of live rows: where it stands, or brought together where rows that do not count lie between.
+enum Hidden<'a, T> {
+    There(&'a [T]),
+    Gathered(Buffer),
+}
+
+impl<T: Gemm> std::ops::Deref for Hidden<'_, T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        match self {
+            Hidden::There(rows) => rows,
+            Hidden::Gathered(rows) => rows.elements(),
+        }
+    }
+}
+
+impl<'c, 'a, T: Gemm> Chunk<'c, 'a, T> {
+    pub fn new(job: &'c Job<'a, T>, live: &'c [usize], first: bool) -> Result<Chunk<'c, 'a, T>> {
+        let h = job.h;
+        let hidden = match together(live) {
+            Some(from) => Hidden::There(&job.hidden[from * h..(from + live.len()) * h]),
+            None => {
+                let mut gathered = job.cpu.memory.take_elements::<T>(live.len() * h)?;
+                for (&row, to) in live.iter().zip(gathered.elements_mut::<T>().chunks_exact_mut(h.max(1))) {
+                    to.copy_from_slice(&job.hidden[row * h..(row + 1) * h]);
+                }
+                Hidden::Gathered(gathered)
+            }
+        };
+        let across = Matrix::row_major(&hidden, live.len(), h).transposed();
+        let across = Packed::new(across, job.precision, &job.cpu.memory)?;
+        let weights = live.iter().map(|&row| job.row_weights[row]).collect();
+        let targets = live.iter().map(|&row| job.target(row).unwrap_or(usize::MAX)).collect();
+        Ok(Chunk { job, live, first, hidden, across, weights, targets })
+    }
+
+    fn rows(&self) -> usize {
+        self.live.len()
+    }
+
+    /// The products of tile `tile` without their bias, `[words, R]`.
+    fn products(&self, tile: usize, z: &mut [T]) {
+        let (rows, h) = (self.rows(), self.job.h);
+        let words = z.len() / rows;
+        let weight = &self.job.weight[tile * self.job.tile * h..][..words * h];
+        let (from, to) = (multiples(h, words), multiples(rows, words));
+        // SAFETY: both slices are `words` rows long.
+        unsafe { rows_times_packed(weight.as_ptr(), &from, &self.across, 0..rows, z.as_mut_ptr(), &to, false) }
+    }
+
+    fn bias(&self, tile: usize) -> &'a [T] {
+        let from = tile * self.job.tile;
+        &self.job.bias[from..self.job.v.min(from + self.job.tile)]
+    }
+
+    /// The rows whose targets are in tile `tile`, and their words in it.
+    fn targets_in(&self, tile: usize) -> impl Iterator<Item = (usize, usize)> {
+        let words = tile * self.job.tile..(tile + 1) * self.job.tile;
+        let targets = self.targets.iter().enumerate();
+        targets
+            .filter(move |(_, target)| words.contains(target))
+            .map(move |(row, target)| (row, target % self.job.tile))
+    }
+
+    /// What is known of each row over all words. With outputs the exponentials of the logits stay in them, each relative to its tile's maximum.
+    pub fn exponentials(&self, outputs: Option<&mut Outputs>) -> Result<Sums<T>> {
+        let (rows, tile, v) = (self.rows(), self.job.tile, self.job.v);
+        let mut tiles = self.job.cpu.memory.take_elements::<T>(v.div_ceil(tile) * 3 * rows)?;
+        let work = |i: usize, z: &mut [T], sums: &mut [T]| {
+            self.products(i, z);
+            let (bias, mut sums) = (self.bias(i), TileSums::of(sums, rows));
+            sums.target.fill(T::ZERO);
+            for (row, word) in self.targets_in(i) {
+                sums.target[row] = z[word * rows + row] + bias[word];
+            }
+            sums.exponentiate(z, bias);
+        };
+        let sums = tiles.elements_mut::<T>().par_chunks_mut(3 * rows).enumerate();
+        match outputs {
+            Some(outputs) => {
+                let logits = &mut outputs.logits.elements_mut::<T>()[..v * rows];
+                let logits = logits.par_chunks_mut(tile * rows);
+                sums.zip(logits).for_each(|((i, sums), z)| work(i, z, sums));
+            }
+            // A tile's logits are needed no longer than it takes.
+            None => sums.try_for_each(|(i, sums)| {
+                let mut z = self.job.cpu.memory.take_elements::<T>(self.bias(i).len() * rows)?;
+                work(i, z.elements_mut(), sums);
+                Ok(())
+            })?,
+        }
+        Ok(Sums::merge(tiles, rows))
+    }
+
+    /// The gradients, from [`exponentials`](Self::exponentials) in `outputs` and their scales.
+    pub fn gradients_of_exponentials(&self, sums: &Sums<T>, outputs: &mut Outputs) -> Result<()> {
+        self.gradients(outputs, |tile, z| softmax::scale(z, sums.scales(tile)))
+    }
+
+    /// The gradients, from nothing but the logarithm of the sum over all words, `[N]`.
+    pub fn gradients_of_logits(&self, log_sums: &[T], outputs: &mut Outputs) -> Result<()> {
+        let log_sums: Vec<T> = self.live.iter().map(|&row| log_sums[row]).collect();
+        self.gradients(outputs, |tile, z| {
+            self.products(tile, z);
+            softmax::probabilities(z, self.bias(tile), &log_sums, &self.weights);
+        })
+    }
+
+    /// `weighted` turns a tile of `outputs.logits` into weight · p. A tile goes from there to the weight's gradient while it is in the cache;
+    /// the hidden state's is a sum over all tiles, and follows.
+    fn gradients(&self, outputs: &mut Outputs, weighted: impl Fn(usize, &mut [T]) + Sync) -> Result<()> {
+        let (rows, job) = (self.rows(), self.job);
+        let (h, v, tile) = (job.h, job.v, job.tile);
+        let along = Packed::new(Matrix::row_major(&self.hidden, rows, h), job.precision, &job.cpu.memory)?;
+        let z = &mut outputs.logits.elements_mut::<T>()[..v * rows];
+        let d_weight = outputs.weight.elements_mut::<T>().par_chunks_mut((tile * h).max(1));
+        let d_bias = outputs.bias.elements_mut::<T>();
+        let tiles = z.par_chunks_mut(tile * rows).zip(d_bias.par_chunks_mut(tile)).enumerate();
+        let work = |i: usize, z: &mut [T], d_bias: &mut [T], d_weight: &mut [T]| {
+            weighted(i, z);
+            for (row, word) in self.targets_in(i) {
+                z[word * rows + row] = z[word * rows + row] - self.weights[row];
+            }
+            if self.first {
+                d_bias.fill(T::ZERO);
+            }
+            softmax::add_row_sums(z, rows, d_bias);
+            let (from, to) = (multiples(rows, d_bias.len()), multiples(h, d_bias.len()));
+            // SAFETY: both slices have a row for each word of the tile.
+            unsafe { rows_times_packed(z.as_ptr(), &from, &along, 0..h, d_weight.as_mut_ptr(), &to, !self.first) };
+        };
+        if h == 0 {
+            tiles.for_each(|(i, (z, d_bias))| work(i, z, d_bias, &mut []));
+            return Ok(());
+        }
+        tiles.zip(d_weight).for_each(|((i, (z, d_bias)), d_weight)| work(i, z, d_bias, d_weight));
+        let (d, weight) = (Matrix::row_major(z, v, rows).transposed(), Matrix::row_major(job.weight, v, h));
+        let d_hidden = outputs.hidden.elements_mut::<T>();
+        if let Some(from) = together(self.live) {
+            product(d, weight, &mut d_hidden[from * h..(from + rows) * h], false, job.precision);
+            return Ok(());
+        }
+        let mut gathered = job.cpu.memory.take_elements::<T>(rows * h)?;
+        let gathered = gathered.elements_mut::<T>();
+        product(d, weight, gathered, false, job.precision);
+        for (&row, gradient) in self.live.iter().zip(gathered.chunks_exact(h)) {
+            d_hidden[row * h..(row + 1) * h].copy_from_slice(gradient);
+        }
+        Ok(())
+    }
+}
+
+/// Where the rows begin, if they follow one another.
+fn together(rows: &[usize]) -> Option<usize> {
+    let (&first, &last) = (rows.first()?, rows.last()?);
+    (last - first + 1 == rows.len()).then_some(first)
+}
+
+/// The first `n` multiples of `step`: where the rows of a matrix begin.
+fn multiples(step: usize, n: usize) -> Vec<usize> {
+    (0..n).map(|i| i * step).collect()
+}
