@@ -158,9 +158,17 @@ fn sigmoid_f64(x: f64) -> f64 {
 pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]
     {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+        fn with_avx512<R>(work: impl FnOnce() -> R) -> R {
+            work()
+        }
         #[target_feature(enable = "avx2")]
         fn with_avx2<R>(work: impl FnOnce() -> R) -> R {
             work()
+        }
+        if has_avx512() {
+            // SAFETY: the processor has AVX-512.
+            return unsafe { with_avx512(work) };
         }
         if std::arch::is_x86_feature_detected!("avx2") {
             // SAFETY: the processor has AVX2.
@@ -168,6 +176,16 @@ pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
         }
     }
     work()
+}
+
+/// AVX-512 with its operations on bytes and words and on short vectors.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
 }
 
 #[cfg(test)]

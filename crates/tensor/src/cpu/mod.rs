@@ -8,6 +8,7 @@ mod elementwise;
 mod gemm;
 mod indexing;
 mod kept;
+mod lanes;
 mod lstm;
 mod math;
 mod matmul;
@@ -418,11 +419,7 @@ impl Backend for CpuBackend {
     }
 
     fn lstm_sequence(&self, args: &LstmArgs<'_>) -> Result<LstmOutput> {
-        match args.input.dtype() {
-            DType::F32 => lstm::forward::<f32>(self, args),
-            DType::F64 => lstm::forward::<f64>(self, args),
-            _ => crate::fused::lstm::definition(args),
-        }
+        lstm::forward(self, args)
     }
 
     fn lstm_sequence_backward(
@@ -431,11 +428,7 @@ impl Backend for CpuBackend {
         output: &LstmOutput,
         gradients: &LstmOutputGradients<'_>,
     ) -> Result<LstmGradients> {
-        match args.input.dtype() {
-            DType::F32 => lstm::backward::<f32>(self, args, output, gradients),
-            DType::F64 => lstm::backward::<f64>(self, args, output, gradients),
-            _ => crate::fused::lstm::backward_definition(args, output, gradients),
-        }
+        lstm::backward(self, args, output, gradients)
     }
 
     fn linear_cross_entropy(&self, args: &CrossEntropyArgs<'_>, gradients: bool) -> Result<CrossEntropy> {
