@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::Shared;
 use super::gates::{self, Gates};
 use super::plan::{Group, Plan, Sizes, tiles};
 use super::weights::rows_times;
-use super::Shared;
 use crate::cpu::gemm::rows_times_packed;
 use crate::cpu::kept::{Blocks, packed};
 use crate::cpu::{CpuBackend, contiguous_elements};
