@@ -17,7 +17,7 @@ pub(crate) const K_BLOCK: usize = 256;
 /// Tiles are multiples of this, so that whole micro-kernels fit.
 const TILE: usize = 32;
 /// Multiply–adds that are worth a task of their own.
-pub(super) const TASK: usize = 1 << 17;
+const TASK: usize = 1 << 17;
 
 /// An element type with a product kernel.
 pub(crate) trait Gemm: Float<Wide = Self> + super::math::Real {
@@ -185,7 +185,7 @@ fn tile_length(n: usize, parts: usize) -> usize {
 }
 
 /// How to cut the result into `threads` tiles: each tile packs its rows of a and its columns of b, so the sum of both should be small.
-pub(super) fn grid(threads: usize, m: usize, n: usize) -> (usize, usize) {
+fn grid(threads: usize, m: usize, n: usize) -> (usize, usize) {
     (1..=threads)
         .filter(|&parts| threads.is_multiple_of(parts))
         .map(|parts| (parts, threads / parts))

@@ -4,11 +4,13 @@
 //! multiply–adds, and is then added to the result. Neither rows, columns, threads nor the choice of a kernel changes that order, so
 //! none changes a bit.
 //!
-//! [`Packed`] hides what the machine likes: panels of f32 for a vector kernel ([`panels`]), pairs of bf16 ([`bf16`]), or, for f64 and for
+//! [`Packed`] hides what the machine likes: panels of f32 for a vector kernel ([`float`]), pairs of bf16 ([`bf16`]), or, for f64 and for
 //! processors without a kernel of ours, plain rows for matrixmultiply ([`row_major`]).
 
 mod bf16;
+mod float;
 mod panels;
+mod pieces;
 mod row_major;
 #[cfg(test)]
 mod tests;
@@ -17,11 +19,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::buffer::Pool;
-use super::matmul::{Gemm, Matrix, Output, TASK, grid, in_tiles};
+use super::matmul::{Gemm, Matrix, Output, in_tiles};
 pub(crate) use crate::MatmulPrecision as Precision;
 use crate::Result;
 pub(crate) use panels::{Panels, Single};
-use rayon::prelude::*;
+use pieces::{Pieces, offsets};
 pub(crate) use row_major::RowMajor;
 
 /// The right operand `[K, N]` of a product, rearranged once for the kernel of this machine. Of f32 with [`Precision::Bf16`] it holds bf16.
@@ -107,36 +109,15 @@ unsafe fn strided_rows_times_packed<T: Gemm>(
 pub(crate) fn product_packed<T: Gemm>(a: Matrix<'_, T>, b: &Packed<T>, c: &mut [T], add: bool) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     assert!(b.rows == k && c.len() == m * n, "product: {m}×{k} times {}×{n} into {}", b.rows, c.len());
-    let a_rows: Vec<usize> = (0..m).map(|row| (row as isize * a.steps[0]) as usize).collect();
-    let c_rows: Vec<usize> = (0..m).map(|row| row * n).collect();
+    let (a_rows, c_rows) = (offsets(m, a.steps[0]), offsets(m, n as isize));
     let out = Output(c.as_mut_ptr());
-    let tile = |rows: Range<usize>, columns: Range<usize>| {
-        // SAFETY: `Matrix::new` checked the reach of `a`, the ranges are inside m × n, and no two tiles share an element.
+    Pieces::new([m, k, n], b.panel_width()).for_each(|rows, columns| {
+        let (a_rows, c_rows) = (&a_rows[rows.clone()], &c_rows[rows]);
+        // SAFETY: `Matrix::new` checked the reach of `a`, the ranges are inside m × n, and no two pieces share an element.
         unsafe {
             let c = out.at(columns.start);
-            strided_rows_times_packed(
-                a.at(0, 0),
-                &a_rows[rows.clone()],
-                a.steps[1],
-                b,
-                columns,
-                c,
-                &c_rows[rows.clone()],
-                add,
-            );
+            strided_rows_times_packed(a.at(0, 0), a_rows, a.steps[1], b, columns, c, c_rows, add);
         }
-    };
-    let threads = rayon::current_num_threads().min((m * n * k).div_ceil(TASK));
-    if threads <= 1 {
-        return tile(0..m, 0..n);
-    }
-    let (parts_m, parts_n) = grid(threads, m, n);
-    let step = |len: usize, parts: usize, unit: usize| len.div_ceil(parts).next_multiple_of(unit);
-    let (step_m, step_n) = (step(m, parts_m, 1), step(n, parts_n, b.panel_width()));
-    let (tiles_m, tiles_n) = (m.div_ceil(step_m), n.div_ceil(step_n));
-    (0..tiles_m * tiles_n).into_par_iter().for_each(|i| {
-        let (row, column) = (i / tiles_n * step_m, i % tiles_n * step_n);
-        tile(row..(row + step_m).min(m), column..(column + step_n).min(n));
     });
 }
 
@@ -147,7 +128,9 @@ pub(crate) fn product<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], 
 
 /// [`product`] of f32.
 pub(super) fn single_product(a: Matrix<'_, f32>, b: Matrix<'_, f32>, c: &mut [f32], add: bool, precision: Precision) {
+    let work = a.rows * a.columns * b.columns > 0 && a.columns == b.rows && c.len() == a.rows * b.columns;
     match precision {
+        Precision::F32 if work && float::product(a, b, c, add) => {}
         Precision::F32 => in_tiles(a, b, c, add, precision),
         Precision::Bf16 => bf16::product(a, b, c, add),
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Precision, RowMajor, bf16};
+use super::{Precision, RowMajor, bf16, float};
 use crate::Result;
 use crate::cpu::buffer::Pool;
 use crate::cpu::matmul::{Gemm, Matrix};
@@ -34,6 +34,9 @@ pub(crate) trait Panels<T>: Sized + Send + Sync {
 
 /// f32, by precision.
 pub(crate) enum Single {
+    /// For a kernel of ours.
+    Float(float::Panels),
+    /// Where there is none.
     Rows(RowMajor<f32>),
     Brain(bf16::Panels),
 }
@@ -41,13 +44,17 @@ pub(crate) enum Single {
 impl Panels<f32> for Single {
     fn pack(b: Matrix<'_, f32>, precision: Precision, memory: &Arc<Pool>) -> Result<Self> {
         Ok(match precision {
-            Precision::F32 => Single::Rows(RowMajor::pack(b, precision, memory)?),
+            Precision::F32 => match float::Panels::pack(b, memory)? {
+                Some(panels) => Single::Float(panels),
+                None => Single::Rows(RowMajor::pack(b, precision, memory)?),
+            },
             Precision::Bf16 => Single::Brain(bf16::Panels::pack(b, memory)?),
         })
     }
 
     fn width(&self) -> usize {
         match self {
+            Single::Float(panels) => panels.width(),
             Single::Rows(rows) => Panels::<f32>::width(rows),
             Single::Brain(panels) => panels.width(),
         }
@@ -67,6 +74,7 @@ impl Panels<f32> for Single {
         // SAFETY: the caller's promise.
         unsafe {
             match self {
+                Single::Float(panels) => panels.rows_times(a, a_rows, a_step, sizes[0], columns, c, c_rows, add),
                 Single::Rows(rows) => rows.rows_times(a, a_rows, a_step, sizes, columns, c, c_rows, add),
                 Single::Brain(panels) => panels.rows_times(a, a_rows, a_step, sizes, columns, c, c_rows, add),
             }
