@@ -7,7 +7,7 @@ pub(super) fn numbers(len: usize, seed: u64) -> Vec<f32> {
     (0..len as u64).map(|i| (Key::new(seed).word(i) as i32) as f32 / (1u64 << 31) as f32).collect()
 }
 
-fn pool() -> Arc<Pool> {
+pub(super) fn pool() -> Arc<Pool> {
     Pool::new("test".into(), usize::MAX)
 }
 
@@ -28,7 +28,7 @@ fn definition<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: boo
     }
 }
 
-fn bits(x: &[f32]) -> Vec<u32> {
+pub(super) fn bits(x: &[f32]) -> Vec<u32> {
     x.iter().map(|x| x.to_bits()).collect()
 }
 
