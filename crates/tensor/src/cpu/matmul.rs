@@ -17,7 +17,7 @@ pub(crate) const K_BLOCK: usize = 256;
 /// Tiles are multiples of this, so that whole micro-kernels fit.
 const TILE: usize = 32;
 /// Multiply–adds that are worth a task of their own.
-const TASK: usize = 1 << 17;
+pub(super) const TASK: usize = 1 << 17;
 
 /// An element type with a product kernel.
 pub(crate) trait Gemm: Float<Wide = Self> + super::math::Real {
