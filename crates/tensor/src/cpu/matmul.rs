@@ -128,11 +128,6 @@ impl<T> Output<T> {
     }
 }
 
-/// [`gemm::product`] in f32.
-pub(crate) fn product<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
-    gemm::product(a, b, c, add, Precision::F32);
-}
-
 /// [`gemm::product`] by matrixmultiply, in its own precision.
 pub(super) fn in_tiles<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool, _: Precision) {
     let (m, k, n) = (a.rows, a.columns, b.columns);

@@ -22,7 +22,7 @@ fn definition<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: boo
                 let block = from..(from + K_BLOCK).min(a.columns);
                 // SAFETY: both places are inside their matrices.
                 let sum = block.fold(T::ZERO, |sum, k| unsafe { fma(*a.at(i, k), *b.at(k, j), sum) });
-                *c = *c + sum;
+                *c += sum;
             }
         }
     }

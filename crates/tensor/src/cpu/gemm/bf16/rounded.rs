@@ -3,15 +3,15 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::super::{self as gemm, Precision, RowMajor};
 use crate::Result;
 use crate::cpu::buffer::Pool;
+use crate::cpu::gemm::{self, Precision, Single};
 use crate::cpu::matmul::Matrix;
 use crate::cpu::short::{bf16_to_f32, f32_to_bf16};
 
 /// A right operand of rounded elements.
 pub(crate) struct Panels {
-    rounded: RowMajor<f32>,
+    rounded: Box<Single>,
 }
 
 /// `c = a b (+ c)` over threads, as [`gemm::product`].
@@ -36,11 +36,11 @@ impl Panels {
     pub fn pack(b: Matrix<'_, f32>, memory: &Arc<Pool>) -> Result<Panels> {
         let copy = rounded_copy(b);
         let copy = Matrix::row_major(&copy, b.rows, b.columns);
-        Ok(Panels { rounded: gemm::Panels::pack(copy, Precision::F32, memory)? })
+        Ok(Panels { rounded: Box::new(gemm::Panels::pack(copy, Precision::F32, memory)?) })
     }
 
     pub fn width(&self) -> usize {
-        gemm::Panels::<f32>::width(&self.rounded)
+        gemm::Panels::width(&*self.rounded)
     }
 
     /// See [`Panels::rows_times`](super::super::Panels::rows_times).
@@ -64,6 +64,6 @@ impl Panels {
         }
         let rows: Vec<usize> = (0..a_rows.len()).map(|i| i * k).collect();
         // SAFETY: the rounded rows are whole; the caller's promise about `c`.
-        unsafe { gemm::Panels::rows_times(&self.rounded, copy.as_ptr(), &rows, 1, sizes, columns, c, c_rows, add) }
+        unsafe { gemm::Panels::rows_times(&*self.rounded, copy.as_ptr(), &rows, 1, sizes, columns, c, c_rows, add) }
     }
 }

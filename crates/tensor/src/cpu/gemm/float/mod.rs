@@ -41,7 +41,7 @@ const MANY_ROWS: usize = 192;
 const SHARED: usize = 1 << 20;
 
 /// A right operand in panels; all of K of one panel, then the next. Missing columns of the last are 0.
-pub(super) struct Panels {
+pub(crate) struct Panels {
     kernel: &'static Kernel,
     elements: Buffer,
 }

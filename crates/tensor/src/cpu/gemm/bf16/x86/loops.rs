@@ -54,7 +54,7 @@ pub(super) struct Rows<'a> {
 }
 impl Rows<'_> {
     /// The same rows, from this column on.
-    fn from_column(self, column: usize) -> Self {
+    fn shifted(self, column: usize) -> Self {
         Rows { c: self.c.wrapping_add(column), ..self }
     }
 }
@@ -83,10 +83,10 @@ pub(super) unsafe fn rows_times<K: Kernel>(
                 let part = from..k.end.min(from + DEEP);
                 let add = add || from > k.start;
                 let b = Strips { tiles: b.at(0, (from - k.start) / DEPTH), ..b };
-                let left = Strips { tiles: room.0, next: tiles_of(STRIP, part.len()), lines: rows.len() };
+                let left = Strips { tiles: room.at(0), next: tiles_of(STRIP, part.len()), lines: rows.len() };
                 // SAFETY: the caller's promise; the room has the tiles of these rows and places.
                 unsafe {
-                    pack(a, rows.clone(), part.clone(), Order::Lines, room.0);
+                    pack(a, rows.clone(), part.clone(), Order::Lines, room.at(0));
                     multiply(kernel, left, b, part.len().div_ceil(DEPTH), c, rows.start, add);
                 }
             }
@@ -138,12 +138,13 @@ unsafe fn block_of_rows<K: Kernel>(
     across: usize,
     whole: &mut Whole,
 ) {
-    if rows.len().is_multiple_of(LINES) && across == STRIP {
-        if let Some(c_step) = places.step(rows.clone()) {
-            let c = block.c.wrapping_offset(places.at(rows.start));
-            // SAFETY: the caller's promise.
-            return unsafe { kernel.block(region, &Block { c, c_step, ..block }) };
-        }
+    if rows.len().is_multiple_of(LINES)
+        && across == STRIP
+        && let Some(c_step) = places.step(rows.clone())
+    {
+        let c = block.c.wrapping_offset(places.at(rows.start));
+        // SAFETY: the caller's promise.
+        return unsafe { kernel.block(region, &Block { c, c_step, ..block }) };
     }
     // Part of a block, or rows here and there. What is left in the other rows and columns is multiplied too, and not looked at.
     let row_at = |row: usize| block.c.wrapping_offset(places.at(row));
@@ -170,10 +171,9 @@ pub(super) unsafe fn pack_over_threads(x: Lines, lines: Range<usize>, k: Range<u
     let per_task = PACKED.div_ceil(k.len().max(1)).next_multiple_of(STRIP);
     let start = lines.start;
     over_threads(lines, per_task, &|lines| {
-        let out = out;
-        let tiles = tiles_of(lines.start - start, k.len());
+        let out = out.at(tiles_of(lines.start - start, k.len()));
         // SAFETY: the caller's promise; tasks have strips of their own.
-        unsafe { pack(x, lines, k.clone(), order, out.0.wrapping_add(tiles)) };
+        unsafe { pack(x, lines, k.clone(), order, out) };
     });
 }
 
@@ -244,8 +244,8 @@ unsafe fn shared_columns<K: Kernel>(
     with_room(tiles_of(columns.len(), k.len()), |room| {
         // SAFETY: the caller's promise; the room has the tiles of these columns.
         unsafe { pack_over_threads(b, columns.clone(), k.clone(), Order::Pairs, room) };
-        let right = Strips { tiles: room.0, next: tiles_of(STRIP, k.len()), lines: columns.len() };
-        let out = c.from_column(columns.start);
+        let right = Strips { tiles: room.at(0), next: tiles_of(STRIP, k.len()), lines: columns.len() };
+        let out = c.shifted(columns.start);
         let per_task = lines_per_task(rows.len(), columns.len(), k.len());
         over_threads(rows, per_task, &|rows| {
             // SAFETY: tasks have rows of their own.
@@ -269,15 +269,15 @@ unsafe fn shared_rows<K: Kernel>(
     with_room(tiles_of(rows.len(), k.len()), |room| {
         // SAFETY: the caller's promise; the room has the tiles of these rows.
         unsafe { pack_over_threads(a, rows.clone(), k.clone(), Order::Lines, room) };
-        let left = Strips { tiles: room.0, next, lines: rows.len() };
+        let left = Strips { tiles: room.at(0), next, lines: rows.len() };
         let per_task = lines_per_task(columns.len(), rows.len(), k.len());
         over_threads(columns, per_task, &|columns| {
             with_room(tiles_of(columns.len(), k.len()), |room| {
-                let right = Strips { tiles: room.0, next, lines: columns.len() };
-                let out = c.from_column(columns.start);
+                let right = Strips { tiles: room.at(0), next, lines: columns.len() };
+                let out = c.shifted(columns.start);
                 // SAFETY: the caller's promise; the room has the tiles of these columns, which are this task's own.
                 unsafe {
-                    pack(b, columns, k.clone(), Order::Pairs, room.0);
+                    pack(b, columns, k.clone(), Order::Pairs, room.at(0));
                     multiply(kernel, left, right, k.len().div_ceil(DEPTH), out, rows.start, add);
                 }
             });

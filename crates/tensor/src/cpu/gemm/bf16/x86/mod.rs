@@ -143,6 +143,12 @@ unsafe impl Send for Tiles {}
 // SAFETY: as above.
 unsafe impl Sync for Tiles {}
 
+impl Tiles {
+    fn at(self, tile: usize) -> *mut Tile {
+        self.0.wrapping_add(tile)
+    }
+}
+
 /// `work` with room for `tiles` tiles, which the thread keeps for the next time. Nested calls, be they a task's within a product or of two
 /// products that a thread pool runs inside each other, have a room each.
 fn with_room<R>(tiles: usize, work: impl FnOnce(Tiles) -> R) -> R {
