@@ -61,14 +61,22 @@ impl Gates for f32 {
     }
 }
 
-/// Calls `work` for all `cells` with pointers to as many elements as there are lanes; the last few go through a padded copy. It is called in one
-/// place, so that it is inlined whatever its size: outside of the function that is compiled for its lanes it would be slow.
+/// What is done with one vector of each input. A method and no closure: outside of the function that is compiled for its lanes it would call a
+/// function for each of its instructions (three times as slow a step), and only of a function can one say that it is inlined always. For the same
+/// reason no array is mapped here.
+trait Vectors<const IN: usize, const OUT: usize> {
+    /// # Safety
+    /// As many elements as there are lanes can be read and written.
+    unsafe fn make<L: Lanes>(&self, from: [*const f32; IN], to: [*mut f32; OUT]);
+}
+
+/// Does `work` for all `cells`, with pointers to as many elements as there are lanes; the last few go through a padded copy.
 #[inline(always)]
 unsafe fn in_lanes<L: Lanes, const IN: usize, const OUT: usize>(
     cells: usize,
     inputs: [*const f32; IN],
     outputs: [*mut f32; OUT],
-    work: impl Fn([*const f32; IN], [*mut f32; OUT]),
+    work: impl Vectors<IN, OUT>,
 ) {
     let (mut copies, mut made) = ([[0f32; 16]; IN], [[0f32; 16]; OUT]);
     for k in (0..cells).step_by(L::COUNT) {
@@ -84,7 +92,8 @@ unsafe fn in_lanes<L: Lanes, const IN: usize, const OUT: usize>(
             here = std::array::from_fn(|i| copies[i].as_ptr());
             there = std::array::from_fn(|i| (&raw mut made[i]).cast());
         }
-        work(here, there);
+        // SAFETY: of whole vectors the caller's promise; the copies have room for one.
+        unsafe { work.make::<L>(here, there) };
         if padded {
             for (to, from) in to.into_iter().zip(there) {
                 // SAFETY: as above, of the outputs.
@@ -112,17 +121,29 @@ impl Kernel for Forward<'_, f32> {
                     self.cells.len(),
                     [i.cast_const(), f, g, o, bi, bf, bg, bo, before],
                     [i, f, g, o, cell, hidden],
-                    |x, to| {
-                        let x = x.map(|x| L::load(x));
-                        let (gates, before) = ([0, 1, 2, 3].map(|i| x[i].add(x[i + 4])), x[8]);
-                        let (gates, cell, hidden) = step(gates, before);
-                        let made = [gates[0], gates[1], gates[2], gates[3], cell, hidden];
-                        for (x, to) in made.into_iter().zip(to) {
-                            x.store(to);
-                        }
-                    },
+                    Step,
                 );
             }
+        }
+    }
+}
+
+struct Step;
+
+impl Vectors<9, 6> for Step {
+    #[inline(always)]
+    unsafe fn make<L: Lanes>(&self, [i, f, g, o, bi, bf, bg, bo, before]: [*const f32; 9], to: [*mut f32; 6]) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (i, f) = (L::load(i).add(L::load(bi)), L::load(f).add(L::load(bf)));
+            let (g, o) = (L::load(g).add(L::load(bg)), L::load(o).add(L::load(bo)));
+            let ([i, f, g, o], cell, hidden) = step([i, f, g, o], L::load(before));
+            i.store(to[0]);
+            f.store(to[1]);
+            g.store(to[2]);
+            o.store(to[3]);
+            cell.store(to[4]);
+            hidden.store(to[5]);
         }
     }
 }
@@ -155,28 +176,56 @@ impl Kernel for Backward<'_, f32> {
                     self.cells.len(),
                     [i, f, g, o, cell, before, d_cell.cast_const(), d_hidden, arriving],
                     [di, df, dg, d_o, d_cell],
-                    |x, to| {
-                        let [i, f, g, o, cell, before, d_cell, d_hidden, arriving] = x.map(|x| L::load(x));
-                        let d_hidden = if self.arriving.is_some() { d_hidden.add(arriving) } else { d_hidden };
-                        let made = step_back([i, f, g, o], cell, before, d_cell, d_hidden);
-                        for (x, to) in made.into_iter().zip(to) {
-                            x.store(to);
-                        }
-                    },
+                    StepBack { arriving: self.arriving.is_some() },
                 );
             }
         }
     }
 }
 
+struct StepBack {
+    /// Whether something arrives at the sequence.
+    arriving: bool,
+}
+
+impl Vectors<9, 5> for StepBack {
+    #[inline(always)]
+    unsafe fn make<L: Lanes>(
+        &self,
+        [i, f, g, o, cell, before, d_cell, d_hidden, arriving]: [*const f32; 9],
+        to: [*mut f32; 5],
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let d_hidden = L::load(d_hidden);
+            let d_hidden = if self.arriving { d_hidden.add(L::load(arriving)) } else { d_hidden };
+            let gates = [L::load(i), L::load(f), L::load(g), L::load(o)];
+            let [i, f, g, o, cell] = step_back(gates, L::load(cell), L::load(before), L::load(d_cell), d_hidden);
+            i.store(to[0]);
+            f.store(to[1]);
+            g.store(to[2]);
+            o.store(to[3]);
+            cell.store(to[4]);
+        }
+    }
+}
+
+/// x(1 − x)
+#[inline(always)]
+fn slope<L: Lanes>(x: L) -> L {
+    x.neg_mul_add(x, x)
+}
+
+/// 1 − x²
+#[inline(always)]
+fn slope_of_tanh<L: Lanes>(x: L) -> L {
+    x.neg_mul_add(x, L::splat(1.0))
+}
+
 /// Gradients of the four sums before the gates, and of the cell before. The tanh of the cell is computed again: to keep it would cost a fifth more
 /// memory, and reading it about what computing it does.
 #[inline(always)]
 fn step_back<L: Lanes>([i, f, g, o]: [L; 4], cell: L, before: L, d_cell: L, d_hidden: L) -> [L; 5] {
-    let one = L::splat(1.0);
-    // x(1 − x) and 1 − x².
-    let slope = |x: L| x.neg_mul_add(x, x);
-    let slope_of_tanh = |x: L| x.neg_mul_add(x, one);
     let squashed = tanh(cell).value();
     let here = d_hidden.mul(o).mul_add(slope_of_tanh(squashed), d_cell);
     [
