@@ -3,6 +3,7 @@
 mod buffer;
 mod cross_entropy;
 mod elementwise;
+mod exp_sum;
 // Callers of the packed form are on their way.
 #[allow(dead_code)]
 mod gemm;
