@@ -7,7 +7,7 @@ use bytemuck::Pod;
 use rayon::prelude::*;
 
 use super::gemm::{self, Panels, Precision, RowMajor, Single};
-use super::{CpuBackend, Float, elements, elements_mut};
+use super::{CpuBackend, Float, elements, elements_mut, kept};
 use crate::layout::Walk;
 use crate::{DType, Result, Storage, Tensor};
 use std::sync::Arc;
@@ -207,10 +207,15 @@ fn batched<T: Gemm>(cpu: &CpuBackend, a: &Tensor, b: &Tensor, onto: Option<Tenso
     let steps = |x: &Tensor| [x.layout().strides()[lead], x.layout().strides()[lead + 1]];
     let starts = starts(a, b, lead, batch);
     let (a_data, b_data) = (elements::<T>(a), elements::<T>(b));
+    // A weight, used transposed, may be packed already.
+    let kept = if lead == 0 { kept::kept::<T>(cpu, &b.t(), 1) } else { None };
     let multiply = |c: &mut [T], add: bool| {
         let one = |i: usize, c: &mut [T]| {
             let [at_a, at_b] = starts[i];
             let a = Matrix::new(a_data, at_a, m, k, steps(a));
+            if let Some(b) = kept.as_deref() {
+                return gemm::product_packed(a, &b[0], c, add);
+            }
             gemm::product(a, Matrix::new(b_data, at_b, k, n, steps(b)), c, add, cpu.precision());
         };
         if m * n == 0 {

@@ -138,7 +138,7 @@ impl<'a, T: Gemm> Job<'a, T> {
             bias: take(self.v)?,
             logits: take(rows * self.v)?,
         };
-        if self.live.len() < self.rows() {
+        if self.live.len() < self.rows() || self.v == 0 {
             outputs.hidden.elements_mut::<T>().fill(T::ZERO);
         }
         if self.live.is_empty() {

@@ -22,6 +22,7 @@ use super::buffer::Pool;
 use super::matmul::{Gemm, Matrix, Output, in_tiles};
 pub(crate) use crate::MatmulPrecision as Precision;
 use crate::Result;
+pub(super) use float::peak_flops;
 pub(crate) use panels::{Panels, Single};
 use pieces::{Pieces, offsets};
 pub(crate) use row_major::RowMajor;

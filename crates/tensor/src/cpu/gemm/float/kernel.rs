@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use super::micro::{Micro, Tile, left_step, micro};
 use super::pack::{Block, pack_columns, pack_panel, pack_rows};
+use super::peak::spin;
 use super::vector::Vector;
 
 /// Registers across a tile are a power of two, at most 2 to this.
@@ -12,6 +13,7 @@ const MOST_ROWS: usize = 14;
 
 /// All loops for one kind of vector.
 pub(super) struct Kernel {
+    #[cfg(test)]
     pub name: &'static str,
     /// f32 in a register.
     pub lanes: usize,
@@ -26,6 +28,8 @@ pub(super) struct Kernel {
     pub pack_panel: unsafe fn(&Block, *mut f32),
     pub pack_rows: unsafe fn(*const f32, &[usize], usize, *mut f32),
     pub pack_columns: unsafe fn(*const f32, isize, &[usize], usize, *mut f32),
+    /// Multiply–adds of as many sums as the tallest tile of one panel has.
+    pub spin: unsafe fn(usize) -> f32,
 }
 
 impl Kernel {
@@ -67,12 +71,18 @@ macro_rules! kernel {
                 // SAFETY: as above.
                 unsafe { pack_columns::<$vector>(a, step, groups, k, to) }
             }
+            $(#[$features])?
+            unsafe fn turns(turns: usize) -> f32 {
+                // SAFETY: as above.
+                unsafe { spin::<$vector, { <$vector>::ROWS * <$vector>::ACROSS }>(turns) }
+            }
             let mut micro: [[[Option<Micro>; 2]; WIDTHS]; MOST_ROWS] = [[[None; 2]; WIDTHS]; MOST_ROWS];
             $($(
                 micro[$rows - 1][($registers as usize).trailing_zeros() as usize] =
                     [Some(tile::<$rows, $registers, false>), Some(tile::<$rows, $registers, true>)];
             )*)*
             Kernel {
+                #[cfg(test)]
                 name: stringify!($name),
                 lanes: <$vector>::LANES,
                 panel: <$vector>::LANES * <$vector>::ACROSS,
@@ -82,6 +92,7 @@ macro_rules! kernel {
                 pack_panel: panel,
                 pack_rows: rows,
                 pack_columns: columns,
+                spin: turns,
             }
         };
     };

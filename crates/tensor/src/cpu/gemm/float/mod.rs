@@ -10,6 +10,7 @@ mod micro;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod pack;
+mod peak;
 #[cfg(test)]
 mod portable;
 mod scratch;
@@ -31,6 +32,7 @@ use crate::cpu::matmul::{Matrix, Output};
 use drive::{Left, Right};
 use kernel::Kernel;
 use pack::Block;
+pub(in crate::cpu) use peak::peak_flops;
 use scratch::Space;
 
 /// Elements that are worth a task of packing.

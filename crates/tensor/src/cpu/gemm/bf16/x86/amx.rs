@@ -8,6 +8,7 @@
 
 use std::arch::asm;
 use std::arch::x86_64::__cpuid_count;
+use std::marker::PhantomData;
 
 use super::{Block, Kernel};
 
@@ -72,7 +73,7 @@ static SHAPES: Shapes = Shapes {
 };
 
 /// While it lives, the thread's tile registers have their shapes; after it they are released, so that switching threads stays cheap.
-pub(crate) struct Configured(*const ());
+pub(crate) struct Configured(PhantomData<*const ()>);
 
 impl Drop for Configured {
     fn drop(&mut self) {
@@ -92,7 +93,7 @@ impl Kernel for Amx {
         unsafe {
             asm!("ldtilecfg [{}]", in(reg) &raw const SHAPES, options(nostack, readonly), out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _, out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _)
         };
-        Configured(std::ptr::null())
+        Configured(PhantomData)
     }
 
     unsafe fn block(self, _: &Configured, block: &Block) {
