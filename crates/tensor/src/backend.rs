@@ -179,6 +179,15 @@ pub trait Backend: Send + Sync + fmt::Debug {
     ) -> Result<LstmGradients> {
         fused::lstm::backward_definition(args, output, gradients)
     }
+    /// [`lstm_sequence_backward`](Backend::lstm_sequence_backward) for the last time: the output's memory may be used.
+    fn lstm_sequence_backward_last(
+        &self,
+        args: &LstmArgs<'_>,
+        output: LstmOutput,
+        gradients: &LstmOutputGradients<'_>,
+    ) -> Result<LstmGradients> {
+        self.lstm_sequence_backward(args, &output, gradients)
+    }
     /// Loss and gradients of a linear layer under softmax and cross-entropy; see [`CrossEntropyArgs`].
     fn linear_cross_entropy(&self, args: &CrossEntropyArgs<'_>, gradients: bool) -> Result<CrossEntropy> {
         fused::cross_entropy::definition(args, gradients)

@@ -439,6 +439,15 @@ impl Backend for CpuBackend {
         output: &LstmOutput,
         gradients: &LstmOutputGradients<'_>,
     ) -> Result<LstmGradients> {
+        lstm::backward(self, args, output.clone(), gradients)
+    }
+
+    fn lstm_sequence_backward_last(
+        &self,
+        args: &LstmArgs<'_>,
+        output: LstmOutput,
+        gradients: &LstmOutputGradients<'_>,
+    ) -> Result<LstmGradients> {
         lstm::backward(self, args, output, gradients)
     }
 

@@ -49,10 +49,11 @@ fn exponential<L: Lanes>(x: L) -> (L, L) {
     // ln 2 in two parts; of the first the product with n is exact.
     let r = n.neg_mul_add(L::splat(0.693_359_4), x);
     let r = n.neg_mul_add(L::splat(-2.121_944_4e-4), r);
-    // Horner's rule, written out so that all of it is inlined.
+    // Horner's rule.
     let q = L::splat(1.388_239_6e-3).mul_add(r, L::splat(8.367_181e-3));
-    let q =
-        q.mul_add(r, L::splat(4.166_722_3e-2)).mul_add(r, L::splat(1.666_653_9e-1)).mul_add(r, L::splat(0.499_999_97));
+    let q = q.mul_add(r, L::splat(4.166_722_3e-2));
+    let q = q.mul_add(r, L::splat(1.666_653_9e-1));
+    let q = q.mul_add(r, L::splat(0.499_999_97));
     (shifted.power_of_two(), r.mul(r).mul_add(q, r))
 }
 
