@@ -7,6 +7,7 @@ mod config_flags;
 mod input;
 mod matmul_precision;
 mod n_best;
+mod schedule;
 mod score;
 mod signals;
 mod threads;
@@ -35,6 +36,7 @@ enum Command {
     Score(score::Score),
     Bleu(bleu::Bleu),
     Bench(bench::Bench),
+    Schedule(schedule::Schedule),
     Completions(completions::Completions),
 }
 
@@ -47,6 +49,7 @@ impl Command {
             Self::Score(command) => command.run(),
             Self::Bleu(command) => command.run(),
             Self::Bench(command) => command.run(),
+            Self::Schedule(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

@@ -5,6 +5,7 @@ mod bench;
 mod bleu;
 mod command;
 mod killed;
+mod schedule;
 mod toy;
 mod train;
 mod vocab;
@@ -27,7 +28,7 @@ fn version_and_help_are_there() {
     let folder = folder();
     assert_eq!(succeeds(folder.path(), &["--version"]), format!("unrolled {}\n", env!("CARGO_PKG_VERSION")));
     let help = succeeds(folder.path(), &["--help"]);
-    for command in ["vocab", "train", "translate", "score", "bleu", "bench", "completions"] {
+    for command in ["vocab", "train", "translate", "score", "bleu", "bench", "schedule", "completions"] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
     }
 }

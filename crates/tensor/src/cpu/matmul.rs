@@ -190,17 +190,35 @@ fn grid(threads: usize, m: usize, n: usize) -> (usize, usize) {
 
 pub(super) fn matmul(cpu: &CpuBackend, a: &Tensor, b: &Tensor, onto: Option<Tensor>, out: DType) -> Result<Storage> {
     match (a.dtype(), out) {
-        (DType::F32, DType::F32) => batched::<f32>(cpu, a, b, onto),
-        (DType::F64, DType::F64) => batched::<f64>(cpu, a, b, onto),
+        (DType::F32, DType::F32) => batched::<f32>(cpu, a, b, onto, cpu.precision()),
+        (DType::F64, DType::F64) => batched::<f64>(cpu, a, b, onto, Precision::F32),
+        (DType::F64, _) | (_, DType::F64) => {
+            let onto = onto.map(|onto| onto.cast(DType::F64));
+            let wide = a.cast(DType::F64).matmul_with(&b.cast(DType::F64), onto, DType::F64);
+            Ok(wide.cast(out).storage().clone())
+        }
         (dtype, _) => {
-            let wide = if dtype == DType::F64 || out == DType::F64 { DType::F64 } else { DType::F32 };
-            let onto = onto.map(|onto| onto.cast(wide));
-            Ok(a.cast(wide).matmul_with(&b.cast(wide), onto, wide).cast(out).storage().clone())
+            // What holds bf16 loses nothing in a product of bf16, and f16 has bits that it would lose.
+            let precision = match dtype {
+                DType::BF16 => Precision::Bf16,
+                DType::F16 => Precision::F32,
+                _ => cpu.precision(),
+            };
+            let (a, b) = (a.cast(DType::F32), b.cast(DType::F32));
+            let wide = batched::<f32>(cpu, &a, &b, onto.map(|onto| onto.cast(DType::F32)), precision)?;
+            let shape: Vec<usize> = [&a.shape()[..a.rank() - 1], &b.shape()[b.rank() - 1..]].concat();
+            Ok(Tensor::of(wide, &shape, DType::F32, a.device()).cast(out).storage().clone())
         }
     }
 }
 
-fn batched<T: Gemm>(cpu: &CpuBackend, a: &Tensor, b: &Tensor, onto: Option<Tensor>) -> Result<Storage> {
+fn batched<T: Gemm>(
+    cpu: &CpuBackend,
+    a: &Tensor,
+    b: &Tensor,
+    onto: Option<Tensor>,
+    precision: Precision,
+) -> Result<Storage> {
     let lead = a.rank() - 2;
     let (m, k, n) = (a.shape()[lead], a.shape()[lead + 1], b.shape()[lead + 1]);
     let batch: usize = a.shape()[..lead].iter().product();
@@ -216,7 +234,7 @@ fn batched<T: Gemm>(cpu: &CpuBackend, a: &Tensor, b: &Tensor, onto: Option<Tenso
             if let Some(b) = kept.as_deref() {
                 return gemm::product_packed(a, &b[0], c, add);
             }
-            gemm::product(a, Matrix::new(b_data, at_b, k, n, steps(b)), c, add, cpu.precision());
+            gemm::product(a, Matrix::new(b_data, at_b, k, n, steps(b)), c, add, precision);
         };
         if m * n == 0 {
             return;

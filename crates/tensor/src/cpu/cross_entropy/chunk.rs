@@ -21,6 +21,15 @@ pub(super) struct Outputs {
     pub logits: Buffer,
 }
 
+/// What the gradients of the logits are made from.
+#[derive(Clone, Copy)]
+pub(super) enum Known<'s, T> {
+    /// The exponentials that [`Chunk::exponentials`] left, with their scales.
+    Exponentials(&'s Sums<T>),
+    /// The logarithm of the sum over all words, for each row of the chunk.
+    LogSums(&'s [T]),
+}
+
 /// R live rows.
 pub(super) struct Chunk<'c, 'a, T: Gemm> {
     job: &'c Job<'a, T>,
@@ -130,47 +139,26 @@ impl<'c, 'a, T: Gemm> Chunk<'c, 'a, T> {
         Ok(Sums::merge(tiles, rows))
     }
 
-    /// The gradients, from [`exponentials`](Self::exponentials) in `outputs` and their scales.
-    pub fn gradients_of_exponentials(&self, sums: &Sums<T>, outputs: &mut Outputs) -> Result<()> {
-        self.gradients(outputs, |tile, z| softmax::scale(z, sums.scales(tile)))
-    }
-
-    /// The gradients, from nothing but the logarithm of the sum over all words, `[N]`.
-    pub fn gradients_of_logits(&self, log_sums: &[T], outputs: &mut Outputs) -> Result<()> {
-        let log_sums: Vec<T> = self.live.iter().map(|&row| log_sums[row]).collect();
-        self.gradients(outputs, |tile, z| {
-            self.products(tile, z);
-            softmax::probabilities(z, self.bias(tile), &log_sums, &self.weights);
-        })
-    }
-
-    /// `weighted` turns a tile of `outputs.logits` into weight · p. A tile goes from there to the weight's gradient while it is in the cache;
-    /// the hidden state's is a sum over all tiles, and follows.
-    fn gradients(&self, outputs: &mut Outputs, weighted: impl Fn(usize, &mut [T]) + Sync) -> Result<()> {
+    /// The gradients. A tile goes from its logits to the weight's gradient while it is in the cache; the hidden state's is a sum over all tiles, and
+    /// follows.
+    pub fn gradients(&self, known: Known<'_, T>, outputs: &mut Outputs) -> Result<()> {
         let (rows, job) = (self.rows(), self.job);
         let (h, v, tile) = (job.h, job.v, job.tile);
         let along = Packed::new(Matrix::row_major(&self.hidden, rows, h), job.precision, &job.cpu.memory)?;
         let z = &mut outputs.logits.elements_mut::<T>()[..v * rows];
-        let d_weight = outputs.weight.elements_mut::<T>().par_chunks_mut((tile * h).max(1));
         let d_bias = outputs.bias.elements_mut::<T>();
-        let tiles = z.par_chunks_mut(tile * rows).zip(d_bias.par_chunks_mut(tile)).enumerate();
         let work = |i: usize, z: &mut [T], d_bias: &mut [T], d_weight: &mut [T]| {
-            weighted(i, z);
-            for (row, word) in self.targets_in(i) {
-                z[word * rows + row] = z[word * rows + row] - self.weights[row];
-            }
-            if self.first {
-                d_bias.fill(T::ZERO);
-            }
-            softmax::add_row_sums(z, rows, d_bias);
+            self.gradients_of_tile(known, i, z, d_bias);
             let (from, to) = (multiples(rows, d_bias.len()), multiples(h, d_bias.len()));
             // SAFETY: both slices have a row for each word of the tile.
             unsafe { rows_times_packed(z.as_ptr(), &from, &along, 0..h, d_weight.as_mut_ptr(), &to, !self.first) };
         };
+        let tiles = z.par_chunks_mut(tile * rows).zip(d_bias.par_chunks_mut(tile)).enumerate();
         if h == 0 {
             tiles.for_each(|(i, (z, d_bias))| work(i, z, d_bias, &mut []));
             return Ok(());
         }
+        let d_weight = outputs.weight.elements_mut::<T>().par_chunks_mut(tile * h);
         tiles.zip(d_weight).for_each(|((i, (z, d_bias)), d_weight)| work(i, z, d_bias, d_weight));
         let d_hidden = outputs.hidden.elements_mut::<T>();
         if let Some(from) = together(self.live) {
@@ -183,6 +171,27 @@ impl<'c, 'a, T: Gemm> Chunk<'c, 'a, T> {
             d_hidden[row * h..(row + 1) * h].copy_from_slice(gradient);
         }
         Ok(())
+    }
+
+    /// Gradients of the logits of tile `i` to `z`, and their sums over the rows to `d_bias`.
+    fn gradients_of_tile(&self, known: Known<'_, T>, i: usize, z: &mut [T], d_bias: &mut [T]) {
+        if let Known::LogSums(_) = known {
+            self.products(i, z);
+        }
+        let mut targets: Vec<(usize, usize)> = self.targets_in(i).map(|(row, word)| (word, row)).collect();
+        targets.sort_unstable();
+        let mut targets = targets.into_iter().peekable();
+        // Word by word: its rows are in the first-level cache.
+        for (word, (z, d_bias)) in z.chunks_exact_mut(self.rows()).zip(d_bias).enumerate() {
+            match known {
+                Known::Exponentials(sums) => softmax::scale(z, sums.scales(i)),
+                Known::LogSums(log_sums) => softmax::probabilities(z, self.bias(i)[word], log_sums, &self.weights),
+            }
+            while let Some((_, row)) = targets.next_if(|target| target.0 == word) {
+                z[row] = z[row] - self.weights[row];
+            }
+            *d_bias = softmax::plus_rows(if self.first { T::ZERO } else { *d_bias }, z);
+        }
     }
 
     /// `out = zᵀ W`, a few words of the weight at a time: packed whole it would be a second weight, and one long product would go through all of `z`

@@ -27,21 +27,17 @@ impl<'a, T: Gemm> TileSums<'a, T> {
         let rows = self.max.len();
         // Finite, so that of a tile of nothing but −∞ (words that are masked) comes 0 and not NaN.
         self.max.fill(T::LOWEST);
-        for (z, &bias) in z.chunks_exact_mut(rows).zip(bias) {
+        for (z, &bias) in z.chunks_exact(rows).zip(bias) {
             let max = &mut *self.max;
-            vectorised(|| {
-                for (z, max) in z.iter_mut().zip(max) {
-                    *z += bias;
-                    *max = z.maximum(*max);
-                }
-            });
+            // The logits themselves are not written down: adding again costs less.
+            vectorised(|| z.iter().zip(max).for_each(|(&z, max)| *max = (z + bias).maximum(*max)));
         }
         self.sum.fill(T::ZERO);
-        for z in z.chunks_exact_mut(rows) {
+        for (z, &bias) in z.chunks_exact_mut(rows).zip(bias) {
             let (max, sum) = (&*self.max, &mut *self.sum);
             vectorised(|| {
                 for ((z, &max), sum) in z.iter_mut().zip(max).zip(sum) {
-                    *z = (*z - max).exp();
+                    *z = (*z + bias - max).exp();
                     *sum += *z;
                 }
             });
@@ -49,44 +45,38 @@ impl<'a, T: Gemm> TileSums<'a, T> {
     }
 }
 
-/// Adds the bias to the products `z`, `[words, R]`, and turns each logit into `weight · e^(z − log_sum)` of its row.
-pub(super) fn probabilities<T: Gemm>(z: &mut [T], bias: &[T], log_sums: &[T], weights: &[T]) {
-    for (z, &bias) in z.chunks_exact_mut(weights.len()).zip(bias) {
-        vectorised(|| {
-            for ((z, &log_sum), &weight) in z.iter_mut().zip(log_sums).zip(weights) {
-                *z = (*z + bias - log_sum).exp() * weight;
-            }
-        });
-    }
-}
-
-/// Multiplies each row of `z`, `[words, R]`, by its scale.
-pub(super) fn scale<T: Gemm>(z: &mut [T], scales: &[T]) {
-    for z in z.chunks_exact_mut(scales.len()) {
-        vectorised(|| z.iter_mut().zip(scales).for_each(|(z, &scale)| *z = *z * scale));
-    }
-}
-
-/// Adds to each word of `sums` its gradients, `[words, R]`: in blocks of rows as the products do, each in 16 lanes.
-pub(super) fn add_row_sums<T: Gemm>(z: &[T], rows: usize, sums: &mut [T]) {
-    for (z, total) in z.chunks_exact(rows).zip(sums) {
-        for block in z.chunks(K_BLOCK) {
-            let lanes = vectorised(|| {
-                let mut lanes = [T::ZERO; 16];
-                let mut chunks = block.chunks_exact(16);
-                for chunk in &mut chunks {
-                    for l in 0..16 {
-                        lanes[l] += chunk[l];
-                    }
-                }
-                for (lane, &z) in lanes.iter_mut().zip(chunks.remainder()) {
-                    *lane += z;
-                }
-                lanes
-            });
-            *total += lanes.into_iter().fold(T::ZERO, |a, b| a + b);
+/// Adds the bias to the products `z` of one word, `[R]`, and turns each logit into `weight · e^(z − log_sum)` of its row.
+pub(super) fn probabilities<T: Gemm>(z: &mut [T], bias: T, log_sums: &[T], weights: &[T]) {
+    vectorised(|| {
+        for ((z, &log_sum), &weight) in z.iter_mut().zip(log_sums).zip(weights) {
+            *z = (*z + bias - log_sum).exp() * weight;
         }
-    }
+    });
+}
+
+/// Multiplies each row of one word, `[R]`, by its scale.
+pub(super) fn scale<T: Gemm>(z: &mut [T], scales: &[T]) {
+    vectorised(|| z.iter_mut().zip(scales).for_each(|(z, &scale)| *z = *z * scale));
+}
+
+/// `sum` plus the gradients of one word, `[R]`: in blocks of rows as the products do, each in 16 lanes.
+pub(super) fn plus_rows<T: Gemm>(sum: T, z: &[T]) -> T {
+    z.chunks(K_BLOCK).fold(sum, |sum, block| {
+        let lanes = vectorised(|| {
+            let mut lanes = [T::ZERO; 16];
+            let mut chunks = block.chunks_exact(16);
+            for chunk in &mut chunks {
+                for l in 0..16 {
+                    lanes[l] += chunk[l];
+                }
+            }
+            for (lane, &z) in lanes.iter_mut().zip(chunks.remainder()) {
+                *lane += z;
+            }
+            lanes
+        });
+        sum + lanes.into_iter().fold(T::ZERO, |a, b| a + b)
+    })
 }
 
 /// What all tiles together know of each row.

@@ -112,7 +112,7 @@ pub(crate) fn product_packed<T: Gemm>(a: Matrix<'_, T>, b: &Packed<T>, c: &mut [
     assert!(b.rows == k && c.len() == m * n, "product: {m}×{k} times {}×{n} into {}", b.rows, c.len());
     let (a_rows, c_rows) = (offsets(m, a.steps[0]), offsets(m, n as isize));
     let out = Output(c.as_mut_ptr());
-    Pieces::new([m, k, n], b.panel_width()).for_each(|rows, columns| {
+    Pieces::new([m, k, n], b.panel_width(), true).for_each(|rows, columns| {
         let (a_rows, c_rows) = (&a_rows[rows.clone()], &c_rows[rows]);
         // SAFETY: `Matrix::new` checked the reach of `a`, the ranges are inside m × n, and no two pieces share an element.
         unsafe {

@@ -24,17 +24,25 @@ pub(super) struct Pieces {
 
 impl Pieces {
     /// Of a result `[m, n]` summed over k, whose columns are cut at multiples of `panel`; as many as the current threads can use.
-    pub fn new([m, k, n]: [usize; 3], panel: usize) -> Pieces {
+    /// `packed` says whether the right operand is.
+    pub fn new([m, k, n]: [usize; 3], panel: usize, packed: bool) -> Pieces {
         let threads = rayon::current_num_threads();
-        let most = if threads == 1 { 1 } else { (m * k * n / PIECE).clamp(1, threads * SHARE) };
-        let panels = n.div_ceil(panel);
-        // Columns first: a piece of all rows packs no right operand that another packs too. Then rows.
-        let across = most.min((panels / PANELS).max(1));
-        let down = most.div_ceil(across).min(m.div_ceil(ROWS)).max(1);
-        // What rows cannot share, narrower columns must.
-        let across = most.div_ceil(down).min(panels.max(1));
-        let step_m = if down == 1 { m } else { m.div_ceil(down) };
-        Pieces { m, n, step_m: step_m.max(1), step_n: (panels.div_ceil(across) * panel).max(1) }
+        let worth = (m * k * n / PIECE).max(1);
+        let most = if threads == 1 { 1 } else { worth.min(threads * SHARE) };
+        let (panels, blocks) = (n.div_ceil(panel), m.div_ceil(ROWS).max(1));
+        let wide = (panels / PANELS).max(1);
+        let (down, across) = if most == 1 {
+            (1, 1)
+        } else if packed {
+            // Rows first: each is packed once, for all columns.
+            let down = blocks.min(worth);
+            (down, most.div_ceil(down).min(wide))
+        } else {
+            // Columns first: each is packed once, for all rows; what rows cannot share, narrower columns must.
+            let down = most.div_ceil(most.min(wide)).min(blocks);
+            (down, most.div_ceil(down).min(panels))
+        };
+        Pieces { m, n, step_m: m.div_ceil(down).max(1), step_n: (panels.div_ceil(across.max(1)) * panel).max(1) }
     }
 
     /// Calls `work(rows, columns)` for every piece, over threads.
@@ -69,13 +77,15 @@ mod tests {
             for [m, k, n] in [[1, 1, 1], [3, 70, 0], [0, 5, 9], [1, 512, 30000], [2000, 3000, 40], [500, 900, 700]] {
                 let seen = Mutex::new(vec![0u8; m * n]);
                 pool.install(|| {
-                    Pieces::new([m, k, n], 32).for_each(|rows, columns| {
-                        assert!(columns.start % 32 == 0, "{columns:?}");
-                        let mut seen = seen.lock().unwrap();
-                        rows.for_each(|row| columns.clone().for_each(|column| seen[row * n + column] += 1));
-                    });
+                    for packed in [false, true] {
+                        Pieces::new([m, k, n], 32, packed).for_each(|rows, columns| {
+                            assert!(columns.start % 32 == 0, "{columns:?}");
+                            let mut seen = seen.lock().unwrap();
+                            rows.for_each(|row| columns.clone().for_each(|column| seen[row * n + column] += 1));
+                        });
+                    }
                 });
-                assert!(seen.into_inner().unwrap().iter().all(|&times| times == 1), "{m}×{k}×{n}, {threads} threads");
+                assert!(seen.into_inner().unwrap().iter().all(|&times| times == 2), "{m}×{k}×{n}, {threads} threads");
             }
         }
     }

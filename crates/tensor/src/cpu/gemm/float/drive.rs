@@ -14,7 +14,10 @@ const RESULT: usize = 1 << 17;
 const GROUPS: usize = 8;
 /// Panels that are packed at a time where the right operand is not packed yet.
 const PANELS: usize = 8;
-/// Up to so many rows a right operand that needs no packing for its order is read where it lies.
+/// As [`PANELS`], for a single tile of rows, which takes no longer than the packing: they should still be in the first-level cache. 5 to 13 % for one
+/// row.
+const FEW_PANELS: usize = 2;
+/// Up to so many tiles of rows a right operand that needs no packing for its order is read where it lies.
 const IN_PLACE: usize = 2;
 
 /// Rows of the left operand: where each begins, and from one k to the next.
@@ -67,6 +70,7 @@ pub(super) unsafe fn multiply(
     let rows_at_once = balanced(left.rows.len(), most_rows);
     let columns_at_once = match right {
         Right::Packed { .. } => (RESULT / rows_at_once / kernel.panel).max(1) * kernel.panel,
+        Right::Loose { steps, .. } if steps[1] != 1 && rows_at_once <= kernel.rows => FEW_PANELS * kernel.panel,
         Right::Loose { .. } => PANELS * kernel.panel,
     };
     for from in columns.clone().step_by(columns_at_once) {

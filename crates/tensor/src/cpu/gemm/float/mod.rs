@@ -39,8 +39,9 @@ use scratch::Space;
 const TASK: usize = 1 << 16;
 /// From so many rows on a right operand is packed once for all threads, and below by each for its columns.
 const MANY_ROWS: usize = 192;
-/// Elements of a right operand that are packed at a time for all threads: 4 MiB.
-const SHARED: usize = 1 << 20;
+/// Elements of a right operand that are packed at a time for all threads: 16 MiB. The left operand is read and packed once for each time, so
+/// not fewer; in tests a quarter, so that small products come in parts too.
+const SHARED: usize = if cfg!(test) { 1 << 20 } else { 1 << 22 };
 
 /// A right operand in panels; all of K of one panel, then the next. Missing columns of the last are 0.
 pub(crate) struct Panels {
@@ -114,7 +115,8 @@ fn product_with(kernel: &'static Kernel, a: Matrix<'_, f32>, b: Matrix<'_, f32>,
     let (a_rows, c_rows) = (offsets(m, a.steps[0]), offsets(m, n as isize));
     let out = Output(c.as_mut_ptr());
     let multiply = |right: Right, first: usize, len: usize| {
-        Pieces::new([m, k, len], kernel.panel).for_each(|rows, columns| {
+        let packed = matches!(right, Right::Packed { .. });
+        Pieces::new([m, k, len], kernel.panel, packed).for_each(|rows, columns| {
             let left = Left { start: a.at(0, 0), rows: &a_rows[rows.clone()], step: a.steps[1] };
             // SAFETY: `Matrix::new` checked the operands, the ranges are inside m × n, no two pieces share an element of the result, and
             // the processor has the kernel's instructions.

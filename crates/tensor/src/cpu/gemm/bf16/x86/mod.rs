@@ -28,8 +28,9 @@ const LINES: usize = 16;
 /// Rows or columns of a strip: two tiles, one after the other, at each step along k, so that a kernel reads one stream of each operand.
 /// With tiles of 16 columns that stood apart, it read the right operand half as fast beyond the first cache (66 GB/s for 137 from the second).
 const STRIP: usize = 2 * LINES;
-/// Ranges of columns begin at multiples of this.
-pub(super) const WIDTH: usize = STRIP;
+/// Ranges of columns begin at multiples of this. Any strip could begin one, but each range has its rows rounded and packed anew, which
+/// costs as much as some 100 columns of their product: who takes a few columns at a time should take more.
+pub(super) const WIDTH: usize = 8 * STRIP;
 /// Places of k in a tile.
 const DEPTH: usize = 32;
 
