@@ -1,5 +1,4 @@
-//! The kernels at the sizes of the translator's presets: `cargo bench --bench kernels`. `s`: 2×256, batch 64; `m`: 4×512, batch 64; `l`: 4×1000, batch
-//! 128.
+//! The kernels at the sizes of the translator's presets: `cargo bench --bench kernels`. `s`: 2×256, batch 64; `m`: 4×512, batch 64.
 
 use std::hint::black_box;
 
@@ -69,6 +68,61 @@ fn lstm(c: &mut Criterion) {
         group.throughput(Throughput::Elements(2 * operations));
         group.bench_function(BenchmarkId::new("backward", name), |b| {
             b.iter(|| black_box(Tensor::lstm_sequence_backward(&args, &output, &arrived)));
+        });
+    }
+    group.finish();
+}
+
+/// Of `rows` rows; every row counts, as in PyTorch's reference.
+struct Projection {
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    row_weights: Tensor,
+}
+
+impl Projection {
+    fn new(rows: usize, hidden: usize, words: usize) -> Projection {
+        let targets: Vec<u32> = (0..rows as u32).map(|row| row * 31 % words as u32).collect();
+        Projection {
+            hidden: normal(&[rows, hidden]),
+            weight: normal(&[words, hidden]),
+            bias: normal(&[words]),
+            targets: Tensor::from_slice(&targets, [rows], &Device::cpu()),
+            row_weights: Tensor::ones([rows], DType::F32, &Device::cpu()),
+        }
+    }
+
+    fn args(&self) -> CrossEntropyArgs<'_> {
+        CrossEntropyArgs {
+            hidden: &self.hidden,
+            weight: &self.weight,
+            bias: &self.bias,
+            targets: &self.targets,
+            row_weights: &self.row_weights,
+            offset: 0,
+        }
+    }
+}
+
+/// Throughput in floating-point operations of the products: three with gradients, one without.
+fn cross_entropy(c: &mut Criterion) {
+    let mut group = c.benchmark_group("linear_cross_entropy");
+    group.sample_size(10);
+    for (name, [rows, hidden, words]) in
+        [("s", [1280, 256, 8000]), ("m", [1600, 512, 30_000]), ("l", [1024, 1000, 80_000])]
+    {
+        let projection = Projection::new(rows, hidden, words);
+        let args = projection.args();
+        let product = (2 * rows * hidden * words) as u64;
+        group.throughput(Throughput::Elements(3 * product));
+        group.bench_function(BenchmarkId::new("loss and gradients", name), |b| {
+            b.iter(|| black_box(Tensor::linear_cross_entropy(&args, true)));
+        });
+        group.throughput(Throughput::Elements(product));
+        group.bench_function(BenchmarkId::new("loss", name), |b| {
+            b.iter(|| black_box(Tensor::linear_cross_entropy(&args, false)));
         });
     }
     group.finish();
