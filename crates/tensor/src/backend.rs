@@ -9,6 +9,7 @@ use crate::fused::{
     LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients,
 };
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
+use crate::profile::Profile;
 use crate::random::Key;
 use crate::{DType, DeviceError, Tensor};
 
@@ -71,6 +72,10 @@ pub trait Backend: Send + Sync + fmt::Debug {
     fn wait(&self, event: &Event) -> Result<()>;
     /// Returns when all enqueued work is done.
     fn synchronize(&self) -> Result<()>;
+    /// The clock of a device that times its verbs; see [`Device::profiled`](crate::Device::profiled).
+    fn profile(&self) -> Option<&Profile> {
+        None
+    }
     /// Runs `work` as on this device: with its own threads where it has some.
     fn run(&self, work: &mut (dyn FnMut() + Send)) {
         work();
