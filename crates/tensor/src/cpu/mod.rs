@@ -3,6 +3,7 @@
 mod buffer;
 mod cross_entropy;
 mod elementwise;
+mod exp_sum;
 mod gemm;
 mod indexing;
 mod kept;

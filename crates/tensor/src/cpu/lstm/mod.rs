@@ -11,7 +11,7 @@ mod backward;
 mod forward;
 mod gates;
 mod plan;
-mod squash;
+pub(super) mod squash;
 #[cfg(test)]
 mod tests;
 mod weights;

@@ -57,12 +57,17 @@ fn exponential<L: Lanes>(x: L) -> (L, L) {
     (shifted.power_of_two(), r.mul(r).mul_add(q, r))
 }
 
+/// e^x for x ≤ 0; 0 below [`LOW`].
+#[inline(always)]
+pub(in crate::cpu) fn exp_of_negative<L: Lanes>(x: L) -> L {
+    let (power, less_one) = exponential(x.at_least(LOW));
+    x.where_below(LOW, L::splat(0.0), power.mul_add(less_one, power))
+}
+
 #[inline(always)]
 pub(super) fn sigmoid<L: Lanes>(x: L) -> Quotient<L> {
     let one = L::splat(1.0);
-    let y = x.negative();
-    let (power, less_one) = exponential(y.at_least(LOW));
-    let e = y.where_below(LOW, L::splat(0.0), power.mul_add(less_one, power));
+    let e = exp_of_negative(x.negative());
     Quotient { numerator: x.where_below(0.0, e, one), denominator: one.add(e) }
 }
 
