@@ -108,8 +108,10 @@ def main():
     parser.add_argument("--skip", type=float, default=0.1, help="share of the first updates that is left out")
     parser.add_argument("--tolerance", type=float, default=0.03, help="what counts as flat")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("command", nargs="*", help="what to start, after --")
-    a = parser.parse_args()
+    words = sys.argv[1:]
+    place = words.index("--") if "--" in words else len(words)
+    a = parser.parse_args(words[:place])
+    a.command = words[place + 1:]
     if a.command:
         child = subprocess.Popen(a.command)
         # The command makes the run folder itself, and refuses one that has files already.

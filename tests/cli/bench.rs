@@ -1,6 +1,7 @@
 //! `unrolled bench`.
 
-use crate::command::{fails, folder, succeeds};
+use crate::command::{fails, folder, succeeds, text};
+use crate::toy::{corpus, train};
 
 fn one_step(more: &[&str]) -> serde_json::Value {
     let arguments =
@@ -81,4 +82,44 @@ fn translating_is_measured_and_does_the_same_in_any_batch_on_any_number_of_threa
         assert_eq!(translations(&other)["log_probability"], answer["log_probability"], "{other:?}");
     }
     assert_ne!(translations(&["--beam", "3", "--seed", "2"])["log_probability"], answer["log_probability"]);
+}
+
+#[test]
+fn a_run_tells_where_its_time_went_and_which_settings_won() {
+    let corpus = corpus();
+    let flags = ["--epochs", "0", "--updates", "4", "--quiet", "--profile"];
+    let output = train(corpus.path(), &flags);
+    let told = text(&output.stderr);
+    assert!(output.status.success() && told.starts_with("4 steps of "), "{told}");
+    for operation in
+        ["lstm_sequence_backward", "linear_cross_entropy", "wait for a batch", "update by adam", "between operations"]
+    {
+        assert!(told.lines().any(|line| line.starts_with(operation)), "{operation} is missing in {told}");
+    }
+    let flags = ["--epochs", "0", "--updates", "6", "--resume", "--matmul-precision", "bf16"];
+    let output = train(corpus.path(), &flags);
+    let told = text(&output.stderr);
+    assert!(
+        output.status.success() && told.contains("matmul-precision: \"bf16\" instead of \"f32\", by command line"),
+        "{told}"
+    );
+    assert!(!told.contains("lstm_sequence"), "a profile is shown only where it is asked for: {told}");
+}
+
+#[test]
+fn costs_are_drawn() {
+    let folder = folder();
+    let arguments =
+        ["bench", "cost", "--threads", "1", "--steps", "1", "--scale", "0.01", "--svg", "cost.svg", "--json"];
+    let answer: serde_json::Value = serde_json::from_str(&succeeds(folder.path(), &arguments)).unwrap();
+    let series = answer["series"].as_array().unwrap();
+    assert_eq!(series.len(), 3);
+    for one in series {
+        let points = one["points"].as_array().unwrap();
+        assert!(points.len() >= 2 && points.iter().all(|point| point["us_per_word"].as_f64() > Some(0.0)), "{one}");
+    }
+    let drawn = std::fs::read_to_string(folder.path().join("cost.svg")).unwrap();
+    assert!(drawn.starts_with("<svg ") && drawn.contains("words in the vocabulary"), "{drawn}");
+    let arguments = ["bench", "cost", "--svg", "none/cost.svg"];
+    assert!(fails(folder.path(), &arguments, 1).contains("cannot write `none/cost.svg`"));
 }

@@ -88,6 +88,7 @@ impl Backend for Profiled {
         update(rule: &Update, parameter: &mut Tensor, gradient: &Tensor, rows: Option<&Tensor>, state: &mut [Tensor], hyper: &Tensor) -> Result<()> => Call::update(rule, parameter, rows);
         lstm_sequence(args: &LstmArgs<'_>) -> Result<LstmOutput> => Call::lstm("lstm_sequence", args, 1);
         lstm_sequence_backward(args: &LstmArgs<'_>, output: &LstmOutput, gradients: &LstmOutputGradients<'_>) -> Result<LstmGradients> => Call::lstm("lstm_sequence_backward", args, 2);
+        lstm_sequence_backward_last(args: &LstmArgs<'_>, output: LstmOutput, gradients: &LstmOutputGradients<'_>) -> Result<LstmGradients> => Call::lstm("lstm_sequence_backward", args, 2);
         linear_cross_entropy(args: &CrossEntropyArgs<'_>, gradients: bool) -> Result<CrossEntropy> => Call::cross_entropy("linear_cross_entropy", args, if gradients { 3 } else { 1 });
         linear_cross_entropy_partials(args: &CrossEntropyArgs<'_>) -> Result<CrossEntropyPartials> => Call::cross_entropy("linear_cross_entropy_partials", args, 1);
         linear_cross_entropy_gradients(args: &CrossEntropyArgs<'_>, log_sum: &Tensor) -> Result<CrossEntropyGradients> => Call::cross_entropy("linear_cross_entropy_gradients", args, 2);
