@@ -43,9 +43,10 @@ fn elementwise(c: &mut Criterion) {
     group.finish();
 }
 
+/// Throughput is in floating-point operations of the products, of which backward has twice as many: elements/s are FLOP/s.
 fn lstm(c: &mut Criterion) {
     let mut group = c.benchmark_group("lstm");
-    for (name, steps, batch, hidden) in [("s", 20, 64, 256), ("m", 25, 64, 512)] {
+    for (name, steps, batch, hidden) in [("s", 21, 64, 256), ("m", 26, 64, 512), ("l", 26, 128, 1000)] {
         let (input, state) = (normal(&[steps, batch, hidden]), normal(&[batch, hidden]));
         let (w_ih, w_hh, bias) = (normal(&[4 * hidden, hidden]), normal(&[4 * hidden, hidden]), normal(&[4 * hidden]));
         let args = LstmArgs {
@@ -60,7 +61,11 @@ fn lstm(c: &mut Criterion) {
         };
         let output = Tensor::lstm_sequence(&args);
         let arrived = LstmOutputGradients { sequence: Some(&output.sequence), hidden: None, cell: None };
+        group.sample_size(if hidden == 1000 { 10 } else { 30 });
+        let operations = (2 * steps * batch * 4 * hidden * 2 * hidden) as u64;
+        group.throughput(Throughput::Elements(operations));
         group.bench_function(BenchmarkId::new("forward", name), |b| b.iter(|| black_box(Tensor::lstm_sequence(&args))));
+        group.throughput(Throughput::Elements(2 * operations));
         group.bench_function(BenchmarkId::new("backward", name), |b| {
             b.iter(|| black_box(Tensor::lstm_sequence_backward(&args, &output, &arrived)));
         });

@@ -16,7 +16,7 @@ enum Name {
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct Precision {
     /// What products of matrices run in.
-    #[arg(long = "matmul-precision", value_enum, default_value_t = Name::F32)]
+    #[arg(long = "matmul-precision", alias = "precision", value_enum, default_value_t = Name::F32)]
     name: Name,
 }
 

@@ -1,6 +1,7 @@
 //! `unrolled bench`.
 
-use crate::command::{fails, folder, succeeds};
+use crate::command::{fails, folder, succeeds, text};
+use crate::toy::{corpus, train};
 
 fn one_step(more: &[&str]) -> serde_json::Value {
     let arguments =
@@ -34,6 +35,30 @@ fn what_cannot_be_measured_is_refused() {
     assert!(fails(folder().path(), &["bench", "train-step", "--size", "s", "--steps", "0"], 2).contains("--steps"));
 }
 
+#[test]
+fn a_profile_tells_of_every_operation_and_changes_nothing() {
+    let answer = one_step(&["--threads", "2", "--profile"]);
+    let profile = &answer["profile"];
+    let number = |value: &serde_json::Value| value.as_f64().unwrap_or_else(|| panic!("no number {value} in {profile}"));
+    let operations = profile["operations"].as_array().unwrap();
+    let of = |name: &str| -> Vec<_> { operations.iter().filter(|operation| operation["operation"] == name).collect() };
+    let calls = |name: &str| of(name).iter().map(|operation| number(&operation["calls"])).sum::<f64>();
+    assert_eq!(
+        (calls("lstm_sequence"), calls("lstm_sequence_backward"), calls("linear_cross_entropy")),
+        (4.0, 4.0, 1.0)
+    );
+    // Three products of 64 · 21 rows for the softmax, and for each of four layers.
+    let rows = 64.0 * 21.0;
+    let wanted = 3.0 * 2.0 * rows * (256.0 * 8000.0 + 4.0 * 512.0 * 1024.0);
+    assert!((number(&profile["gflop"]) * 1e9 / wanted - 1.0).abs() < 1e-3, "{profile}");
+    let told = operations.iter().map(|operation| number(&operation["seconds"])).sum::<f64>();
+    assert!((told + number(&profile["between_s"])) <= 1.001 * number(&profile["step_s"]), "{profile}");
+    let share = number(&profile["gflop_per_s"]) / number(&profile["peak_gflop_per_s"]);
+    assert!((number(&profile["share_of_peak"]) / share - 1.0).abs() < 0.01, "{profile}");
+    assert_eq!(one_step(&["--threads", "1"])["loss"], answer["loss"]);
+    assert_ne!(one_step(&["--threads", "1", "--matmul-precision", "bf16"])["loss"], answer["loss"]);
+}
+
 fn translations(more: &[&str]) -> serde_json::Value {
     let arguments = [&["bench", "translate", "--size", "s", "--sentences", "2", "--json"], more].concat();
     let text = succeeds(folder().path(), &arguments);
@@ -47,8 +72,8 @@ fn translating_is_measured_and_does_the_same_in_any_batch_on_any_number_of_threa
     assert_eq!((number("threads"), number("beam"), number("batch_size"), number("sentences")), (2.0, 3.0, 2.0, 2.0));
     let words = number("words_per_s") * number("seconds");
     assert!((words / (2.0 * 2.0 * 20.0) - 1.0).abs() < 0.02, "{answer}");
-    // Chosen among 8,000 about equal words: a little better than ln 8000 is 8.987 each.
-    let mean = number("log_probability") / 40.0;
+    // Words and ends, chosen among 8,000 about equal ones: a little better than ln 8000 is 8.987 each.
+    let mean = number("log_probability") / 42.0;
     assert!((-9.0..-7.0).contains(&mean), "{answer}");
     for other in [
         ["--threads", "1", "--beam", "3", "--batch-size", "1"],
@@ -56,5 +81,45 @@ fn translating_is_measured_and_does_the_same_in_any_batch_on_any_number_of_threa
     ] {
         assert_eq!(translations(&other)["log_probability"], answer["log_probability"], "{other:?}");
     }
-    assert!(translations(&["--beam", "1"])["log_probability"].as_f64() < Some(number("log_probability")), "{answer}");
+    assert_ne!(translations(&["--beam", "3", "--seed", "2"])["log_probability"], answer["log_probability"]);
+}
+
+#[test]
+fn a_run_tells_where_its_time_went_and_which_settings_won() {
+    let corpus = corpus();
+    let flags = ["--epochs", "0", "--updates", "4", "--quiet", "--profile"];
+    let output = train(corpus.path(), &flags);
+    let told = text(&output.stderr);
+    assert!(output.status.success() && told.starts_with("4 steps of "), "{told}");
+    for operation in
+        ["lstm_sequence_backward", "linear_cross_entropy", "wait for a batch", "update by adam", "between operations"]
+    {
+        assert!(told.lines().any(|line| line.starts_with(operation)), "{operation} is missing in {told}");
+    }
+    let flags = ["--epochs", "0", "--updates", "6", "--resume", "--matmul-precision", "bf16"];
+    let output = train(corpus.path(), &flags);
+    let told = text(&output.stderr);
+    assert!(
+        output.status.success() && told.contains("matmul-precision: \"bf16\" instead of \"f32\", by command line"),
+        "{told}"
+    );
+    assert!(!told.contains("lstm_sequence"), "a profile is shown only where it is asked for: {told}");
+}
+
+#[test]
+fn costs_are_drawn() {
+    let folder = folder();
+    let arguments =
+        ["bench", "cost", "--threads", "1", "--steps", "1", "--scale", "0.01", "--svg", "cost.svg", "--json"];
+    let answer: serde_json::Value = serde_json::from_str(&succeeds(folder.path(), &arguments)).unwrap();
+    let series = answer["series"].as_array().unwrap();
+    assert_eq!(series.len(), 3);
+    for one in series {
+        let points = one["points"].as_array().unwrap();
+        assert!(points.len() >= 2 && points.iter().all(|point| point["us_per_word"].as_f64() > Some(0.0)), "{one}");
+    }
+    let drawn = std::fs::read_to_string(folder.path().join("cost.svg")).unwrap();
+    assert!(drawn.starts_with("<svg ") && drawn.contains("words in the vocabulary"), "{drawn}");
+    let arguments = ["bench", "cost", "--svg", "none/cost.svg"];
+    assert!(fails(folder.path(), &arguments, 1).contains("cannot write `none/cost.svg`"));
 }

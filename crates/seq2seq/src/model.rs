@@ -106,6 +106,8 @@ pub struct DeviceBatch {
     pub source_lengths: Tensor,
     /// u32 `[Tt, B]`
     pub target_input: Tensor,
+    /// u32 `[B]`, with `<EOS>`
+    pub target_lengths: Tensor,
     /// u32 `[Tt · B]`
     pub target_output: Tensor,
     /// f32 `[Tt · B]`, 0 at padding; the loss casts it to the dtype of its parameters
@@ -122,6 +124,7 @@ impl DeviceBatch {
             source,
             source_lengths,
             target_input: Tensor::from_slice(&batch.target_input, [batch.target_steps, b], device),
+            target_lengths: Tensor::from_slice(&batch.target_lengths, [b], device),
             row_weights: row_weights(&target_output, Some(PAD), DType::F32),
             target_output,
         }
@@ -187,18 +190,26 @@ impl Model {
         no_grad(|| self.encode(&ids, &lengths, None))
     }
 
-    /// h of the decoder's last layer after each word of `input` (u32 `[Tt, B]`), `[Tt, B, H]`, and its state after the last.
-    pub fn decode(&self, input: &Tensor, state: &LstmState, dropout: Option<Key>) -> (Var, LstmState) {
+    /// h of the decoder's last layer after each word of `input` (u32 `[Tt, B]`), `[Tt, B, H]`, and its state after the last. From `lengths` (u32
+    /// `[B]`) on a row keeps its state, which costs nothing.
+    pub fn decode(
+        &self,
+        input: &Tensor,
+        lengths: Option<&Tensor>,
+        state: &LstmState,
+        dropout: Option<Key>,
+    ) -> (Var, LstmState) {
         let words = self.target_embedding.forward(input);
         let words = self.dropout.forward(&words, dropout.map(|key| key.purpose("target")));
-        let (hidden, state) = self.decoder.lstm.forward(&words, state, None, dropout.map(|key| key.purpose("decoder")));
+        let (hidden, state) =
+            self.decoder.lstm.forward(&words, state, lengths, dropout.map(|key| key.purpose("decoder")));
         (self.dropout.forward(&hidden, dropout.map(|key| key.purpose("projection"))), state)
     }
 
     /// One step of translating: the log-probabilities of the next word `[n, V]` after the words `last` (u32 `[n]`), and the state.
     pub fn next_word(&self, last: &Tensor, state: &LstmState) -> (Tensor, LstmState) {
         no_grad(|| {
-            let (hidden, state) = self.decode(&last.unsqueeze(0), state, None);
+            let (hidden, state) = self.decode(&last.unsqueeze(0), None, state, None);
             let logits = self.projection.forward(&hidden.squeeze(0));
             (logits.tensor().log_softmax(-1), state)
         })
@@ -209,7 +220,7 @@ impl Model {
     pub fn best_next_words(&self, last: &Tensor, state: &LstmState, k: usize) -> (LinearTopK, LstmState) {
         let (weight, bias) = (self.projection.weight.tensor(), self.projection.bias.tensor());
         no_grad(|| {
-            let (hidden, state) = self.decode(&last.unsqueeze(0), state, None);
+            let (hidden, state) = self.decode(&last.unsqueeze(0), None, state, None);
             let hidden = hidden.tensor().squeeze(0);
             let k = k.min(weight.dim(0));
             let best = LinearTopKArgs { hidden: &hidden, weight, bias, k, watched: EOS as usize };
@@ -219,7 +230,7 @@ impl Model {
 
     fn hidden_rows(&self, batch: &DeviceBatch, dropout: Option<Key>) -> Var {
         let state = self.encode(&batch.source, &batch.source_lengths, dropout);
-        let (hidden, _) = self.decode(&batch.target_input, &state, dropout);
+        let (hidden, _) = self.decode(&batch.target_input, Some(&batch.target_lengths), &state, dropout);
         let width = hidden.dim(2);
         hidden.reshape([batch.target_output.elements(), width])
     }

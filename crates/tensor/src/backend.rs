@@ -9,6 +9,7 @@ use crate::fused::{
     LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients,
 };
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
+use crate::profile::Profile;
 use crate::random::Key;
 use crate::{DType, DeviceError, Tensor};
 
@@ -71,6 +72,10 @@ pub trait Backend: Send + Sync + fmt::Debug {
     fn wait(&self, event: &Event) -> Result<()>;
     /// Returns when all enqueued work is done.
     fn synchronize(&self) -> Result<()>;
+    /// The clock of a device that times its verbs; see [`Device::profiled`](crate::Device::profiled).
+    fn profile(&self) -> Option<&Profile> {
+        None
+    }
     /// Runs `work` as on this device: with its own threads where it has some.
     fn run(&self, work: &mut (dyn FnMut() + Send)) {
         work();
@@ -178,6 +183,15 @@ pub trait Backend: Send + Sync + fmt::Debug {
         gradients: &LstmOutputGradients<'_>,
     ) -> Result<LstmGradients> {
         fused::lstm::backward_definition(args, output, gradients)
+    }
+    /// [`lstm_sequence_backward`](Backend::lstm_sequence_backward) for the last time: the output's memory may be used.
+    fn lstm_sequence_backward_last(
+        &self,
+        args: &LstmArgs<'_>,
+        output: LstmOutput,
+        gradients: &LstmOutputGradients<'_>,
+    ) -> Result<LstmGradients> {
+        self.lstm_sequence_backward(args, &output, gradients)
     }
     /// Loss and gradients of a linear layer under softmax and cross-entropy; see [`CrossEntropyArgs`].
     fn linear_cross_entropy(&self, args: &CrossEntropyArgs<'_>, gradients: bool) -> Result<CrossEntropy> {

@@ -26,6 +26,7 @@ mod error;
 pub mod fused;
 mod layout;
 pub mod ops;
+pub mod profile;
 pub mod random;
 mod tensor;
 

@@ -86,33 +86,83 @@ fn indexing_and_random_numbers_do_not_depend_on_threads() {
     });
 }
 
+/// An LSTM layer's tensors, of which a test takes what it needs.
+struct Layer {
+    input: Tensor,
+    hidden: Tensor,
+    cell: Tensor,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias: Tensor,
+    lengths: Tensor,
+}
+
+impl Layer {
+    fn new([t, b, i, h]: [usize; 4], dtype: DType, device: &Device) -> Layer {
+        let x = |name, shape: &[usize]| normal(name, shape, dtype, device);
+        let lengths: Vec<u32> = (0..b as u64).map(|row| Key::new(4).below(row, t as u64 + 2) as u32).collect();
+        Layer {
+            input: x("input", &[t, b, i]),
+            hidden: x("hidden", &[b, h]),
+            cell: x("cell", &[b, h]),
+            weight_ih: x("ih", &[4 * h, i]).affine(0.1, 0.0),
+            weight_hh: x("hh", &[4 * h, h]).affine(0.1, 0.0),
+            bias: x("bias", &[4 * h]),
+            lengths: Tensor::from_slice(&lengths, [b], device),
+        }
+    }
+
+    fn args(&self) -> LstmArgs<'_> {
+        let Layer { input, hidden, cell, weight_ih, weight_hh, bias, lengths } = self;
+        LstmArgs { input, weight_ih, weight_hh, bias, hidden, cell, lengths: Some(lengths), start: 0 }
+    }
+}
+
+/// Rows for one thread and for many, cells that are shared out where rows are too few, several tiles of cells.
+const LSTM_SIZES: [[usize; 4]; 5] =
+    [[4, 37, 50, 90], [3, 70, 20, 130], [2, 5, 30, 600], [1, 3, 200, 300], [3, 150, 7, 33]];
+
 #[test]
 fn lstm_does_not_depend_on_threads() {
-    for dtype in [DType::F32, DType::F64] {
+    for (sizes, dtype) in LSTM_SIZES.iter().flat_map(|sizes| [(sizes, DType::F32), (sizes, DType::F64)]) {
         same_on_any_threads("lstm", |device| {
-            let [t, b, i, h] = [4usize, 37, 50, 90];
-            let x = |name, shape: &[usize]| normal(name, shape, dtype, device);
-            let (input, hidden, cell) = (x("input", &[t, b, i]), x("hidden", &[b, h]), x("cell", &[b, h]));
-            let weight_ih = x("ih", &[4 * h, i]).affine(0.1, 0.0);
-            let weight_hh = x("hh", &[4 * h, h]).affine(0.1, 0.0);
-            let bias = x("bias", &[4 * h]);
-            let lengths = Tensor::from_slice(&(0..b as u32).map(|row| row % 5).collect::<Vec<_>>(), [b], device);
-            let args = LstmArgs {
-                input: &input,
-                weight_ih: &weight_ih,
-                weight_hh: &weight_hh,
-                bias: &bias,
-                hidden: &hidden,
-                cell: &cell,
-                lengths: Some(&lengths),
-                start: 0,
-            };
-            let output = Tensor::lstm_sequence(&args);
-            let arriving = x("arriving", &[t, b, h]);
-            let gradients = LstmOutputGradients { sequence: Some(&arriving), hidden: Some(&hidden), cell: Some(&cell) };
-            let g = Tensor::lstm_sequence_backward(&args, &output, &gradients);
+            let layer = Layer::new(*sizes, dtype, device);
+            let output = Tensor::lstm_sequence(&layer.args());
+            let arriving = normal("arriving", output.sequence.shape(), dtype, device);
+            let (hidden, cell) = (Some(&layer.hidden), Some(&layer.cell));
+            let gradients = LstmOutputGradients { sequence: Some(&arriving), hidden, cell };
+            let g = Tensor::lstm_sequence_backward(&layer.args(), &output, &gradients);
             vec![output.sequence, output.cells, g.input, g.weight_ih, g.weight_hh, g.bias, g.hidden, g.cell]
         });
+    }
+}
+
+#[test]
+fn lstm_of_a_row_alone_or_of_steps_in_pieces_has_the_same_bits() {
+    let device = Device::cpu();
+    for sizes in LSTM_SIZES {
+        let layer = Layer::new(sizes, DType::F32, &device);
+        let whole = Tensor::lstm_sequence(&layer.args());
+        let [t, b, ..] = sizes;
+        for row in [0, b / 2, b - 1] {
+            let one = |x: &Tensor, axis| x.narrow(axis, row, 1);
+            let (input, lengths) = (one(&layer.input, 1), one(&layer.lengths, 0));
+            let (hidden, cell) = (one(&layer.hidden, 0), one(&layer.cell, 0));
+            let lengths = Some(&lengths);
+            let args = LstmArgs { input: &input, hidden: &hidden, cell: &cell, lengths, ..layer.args() };
+            let alone = Tensor::lstm_sequence(&args);
+            assert!(alone.sequence.to_bytes() == one(&whole.sequence, 1).to_bytes(), "row {row} of {sizes:?}");
+            assert!(alone.cells.to_bytes() == one(&whole.cells, 1).to_bytes(), "cells of row {row} of {sizes:?}");
+        }
+        let (mut hidden, mut cell) = (layer.hidden.clone(), layer.cell.clone());
+        for start in 0..t {
+            let input = layer.input.narrow(0, start, 1);
+            let args = LstmArgs { input: &input, hidden: &hidden, cell: &cell, start, ..layer.args() };
+            let piece = Tensor::lstm_sequence(&args);
+            (hidden, cell) = (piece.hidden, piece.cell);
+            assert!(hidden.to_bytes() == whole.sequence.index(0, start).to_bytes(), "step {start} of {sizes:?}");
+        }
+        assert!(cell.to_bytes() == whole.cell.to_bytes(), "{sizes:?}");
     }
 }
 

@@ -1,7 +1,10 @@
 //! `unrolled bench`: what this machine does with the translator, on work of a fixed size.
 
+mod cost;
 mod process;
+mod profile;
 mod size;
+mod steps;
 mod train_step;
 mod translate;
 
@@ -18,6 +21,7 @@ pub(super) struct Bench {
 enum What {
     TrainStep(train_step::TrainStep),
     Translate(translate::Translate),
+    Cost(cost::Cost),
 }
 
 impl Bench {
@@ -25,6 +29,7 @@ impl Bench {
         match self.what {
             What::TrainStep(command) => command.run(),
             What::Translate(command) => command.run(),
+            What::Cost(command) => command.run(),
         }
     }
 }

@@ -72,7 +72,7 @@ struct Answer {
     /// Of all threads; `null` where the system does not say.
     cpu_seconds: Option<f64>,
     precision: &'static str,
-    /// The sum of the best translations' log-probabilities without the limit's share: the same on any number of threads and for any batch size.
+    /// The sum of the best translations' log-probabilities as if `<EOS>` had no such bias: the same on any number of threads and for any batch size.
     log_probability: f64,
 }
 
@@ -118,7 +118,7 @@ impl Translate {
         self.sentences.unwrap_or(if self.batch_size == 1 { one_by_one } else { self.batch_size.max(in_batches) })
     }
 
-    /// The sum of the best translations' log-probabilities, without what their end costs.
+    /// The sum of the best translations' log-probabilities, without the bias of their ends.
     fn translate(&self, model: &Model, sources: &[&[u32]], work: &Work) -> anyhow::Result<f64> {
         let options = DecodeOptions {
             beam_size: self.beam,

@@ -3,6 +3,7 @@
 mod buffer;
 mod cross_entropy;
 mod elementwise;
+mod exp_sum;
 mod gemm;
 mod indexing;
 mod kept;
@@ -436,6 +437,15 @@ impl Backend for CpuBackend {
         &self,
         args: &LstmArgs<'_>,
         output: &LstmOutput,
+        gradients: &LstmOutputGradients<'_>,
+    ) -> Result<LstmGradients> {
+        lstm::backward(self, args, output.clone(), gradients)
+    }
+
+    fn lstm_sequence_backward_last(
+        &self,
+        args: &LstmArgs<'_>,
+        output: LstmOutput,
         gradients: &LstmOutputGradients<'_>,
     ) -> Result<LstmGradients> {
         lstm::backward(self, args, output, gradients)

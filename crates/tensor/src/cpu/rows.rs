@@ -3,6 +3,7 @@
 use bytemuck::Pod;
 
 use super::elementwise::Stored;
+use super::exp_sum::exp_sum;
 use super::math::{Real, vectorised};
 use super::threads::{in_pieces, in_pieces_of_two};
 use super::{CpuBackend, Float, by_float, contiguous_elements};
@@ -50,6 +51,9 @@ pub(crate) fn row_max<F: Float>(x: &[F]) -> F::Wide {
 /// Σ e^(x − max), in 16 lanes: the order depends on the length alone.
 #[inline(always)]
 pub(crate) fn sum_exp<F: Float>(x: &[F], max: F::Wide) -> F::Wide {
+    if F::DTYPE == DType::F32 {
+        return F::Wide::of(exp_sum(bytemuck::cast_slice(x), max.store()).into());
+    }
     vectorised(|| {
         let mut lanes = [F::Wide::ZERO; 16];
         let mut chunks = x.chunks_exact(16);

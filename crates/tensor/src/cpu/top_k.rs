@@ -23,6 +23,8 @@ use crate::{Result, Tensor};
 const COLUMNS: usize = 512;
 /// Rows of a tile: with its columns a quarter of a MiB, which stays in a core's cache with the weight's panels.
 const ROWS: usize = 128;
+/// Logits that are compared with the worst of the best at once.
+const SCAN: usize = 32;
 /// So few rows do not repay packing the weight.
 const FEW: usize = 4;
 /// Beyond so many words a row's list is no place to insert into: a general selection is quicker.
@@ -173,9 +175,15 @@ impl<T: Gemm> Row<'_, T> {
         if self.found == k && larger(self.values[k - 1], max) {
             return;
         }
-        for (i, &z) in z.iter().enumerate() {
-            if self.found < k || !larger(self.values[k - 1], z) {
-                self.insert(z, (first + i) as u32);
+        for (block, z) in z.chunks(SCAN).enumerate() {
+            // Most have nothing to offer, and a look at all of it at once is cheap.
+            if self.found == k && vectorised(|| z.iter().fold(true, |none, &z| none & larger(self.values[k - 1], z))) {
+                continue;
+            }
+            for (i, &z) in z.iter().enumerate() {
+                if self.found < k || !larger(self.values[k - 1], z) {
+                    self.insert(z, (first + block * SCAN + i) as u32);
+                }
             }
         }
     }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::gates::{self, Gates};
-use super::plan::{Group, Plan, Sizes, tiles};
+use super::plan::{Group, Plan, Sizes};
 use super::weights::rows_times;
 use super::{Shared, matrix};
-use crate::cpu::gemm::{Packed, product, rows_times_packed};
+use crate::cpu::gemm::{Packed, Precision, product, rows_times_packed};
 use crate::cpu::matmul::Matrix;
 use crate::cpu::{CpuBackend, contiguous_elements, elements_mut};
 use crate::fused::{LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients};
@@ -18,7 +18,7 @@ use crate::{Result, Tensor};
 pub(super) fn backward<T: Gates>(
     cpu: &CpuBackend,
     args: &LstmArgs<'_>,
-    output: &LstmOutput,
+    output: LstmOutput,
     gradients: &LstmOutputGradients<'_>,
 ) -> Result<LstmGradients> {
     let (steps, batch, inputs, h) = args.sizes();
@@ -33,28 +33,38 @@ pub(super) fn backward<T: Gates>(
         None => Tensor::zeros([batch, h], dtype, like.device()),
     };
     let (mut hidden, mut cell) = (carried(gradients.hidden), carried(gradients.cell));
-    let mut deltas = cpu.memory.take_elements::<T>(steps * batch * 4 * h)?;
+    let LstmOutput { gates, cells, sequence, .. } = output;
+    // Where nobody else has the gates, the gradients of the sums before them take their place.
+    let (gates, mut sums) = match gates.is_unique() {
+        true => (None, gates),
+        false => {
+            let fresh = cpu.memory.take_elements::<T>(steps * batch * 4 * h)?;
+            (Some(gates.contiguous()), Tensor::of(Arc::new(fresh), gates.shape(), dtype, like.device()))
+        }
+    };
     let plan = cpu.on_threads(|| -> Result<Plan> {
         let plan = Plan::new(sizes, lengths, args.start, rayon::current_num_threads());
-        let (gates, cells) = (output.gates.contiguous(), output.cells.contiguous());
+        let cells = cells.contiguous();
         let (first_cell, arriving) = (args.cell.contiguous(), gradients.sequence.map(Tensor::contiguous));
         let weight = Packed::new(matrix::<T>(args.weight_hh), cpu.precision(), &cpu.memory)?;
+        let deltas = Shared(elements_mut::<T>(&mut sums)?.as_mut_ptr());
         let layer = Layer {
             sizes,
             parts: plan.parts(h, weight.panel_width()),
             weight,
-            gates: contiguous_elements(&gates),
+            gates: gates.as_ref().map_or(deltas.at(0).cast_const(), |gates| contiguous_elements(gates).as_ptr()),
             cells: contiguous_elements(&cells),
             first_cell: contiguous_elements(&first_cell),
             arriving: arriving.as_ref().map(contiguous_elements),
-            deltas: Shared(deltas.elements_mut::<T>().as_mut_ptr()),
+            deltas,
             d_hidden: Shared(elements_mut::<T>(&mut hidden)?.as_mut_ptr()),
             d_cell: Shared(elements_mut::<T>(&mut cell)?.as_mut_ptr()),
         };
         plan.groups.par_iter().with_max_len(1).for_each(|group| layer.all_steps(group));
         Ok(plan)
     })?;
-    let sums = Tensor::of(Arc::new(deltas), [steps * batch, 4 * h], dtype, like.device());
+    drop((gates, cells));
+    let sums = sums.reshape([steps * batch, 4 * h]);
     let d = contiguous_elements::<T>(&sums);
     let precision = cpu.precision();
     let places = plan.places();
@@ -75,22 +85,40 @@ pub(super) fn backward<T: Gates>(
         let x = Matrix::row_major(contiguous_elements(&input), steps * batch, inputs);
         product(d_all.transposed(), x, out, false, precision);
     })?;
-    let (first_hidden, sequence) = (args.hidden.contiguous(), output.sequence.contiguous());
+    let (first_hidden, sequence) = (args.hidden.contiguous(), sequence.contiguous());
     let weight_hh = cpu.tensor(like, &[4 * h, h], dtype, |out: &mut [T]| {
-        let gradient = |d, before, rows: usize, out: &mut [T], add: bool| {
-            let d = Matrix::row_major(d, rows, 4 * h).transposed();
-            product(d, Matrix::row_major(before, rows, h), out, add, precision);
-        };
-        let first = batch * steps.min(1);
-        gradient(&d[..first * 4 * h], contiguous_elements(&first_hidden), first, out, false);
-        if steps > 1 {
-            let rest = (steps - 1) * batch;
-            gradient(&d[batch * 4 * h..], &contiguous_elements(&sequence)[..rest * h], rest, out, true);
-        }
+        let (first, all) = (contiguous_elements::<T>(&first_hidden), contiguous_elements::<T>(&sequence));
+        recurrent_gradient(sizes, d, first, all, out, precision);
     })?;
     let bias = sums.sum(0, false);
     let input = Tensor::of(Arc::new(d_input), [steps, batch, inputs], dtype, like.device());
     Ok(LstmGradients { input, weight_ih, weight_hh, bias, hidden, cell })
+}
+
+/// The gradient of the recurrent weight: h before each step with the gradients of the sums that it went into.
+fn recurrent_gradient<T: Gates>(
+    Sizes { steps, batch, cells: h }: Sizes,
+    sums: &[T],
+    first: &[T],
+    sequence: &[T],
+    out: &mut [T],
+    precision: Precision,
+) {
+    let mut begun = false;
+    let mut gradient = |sums: &[T], before: &[T]| {
+        let rows = before.len() / h.max(1);
+        let sums = Matrix::row_major(sums, rows, 4 * h).transposed();
+        product(sums, Matrix::row_major(before, rows, h), out, begun, precision);
+        begun = true;
+    };
+    let (now, later) = sums.split_at(4 * h * batch * steps.min(1));
+    // Most sequences begin with zeros.
+    if steps <= 1 || first.iter().any(|&x| x != T::ZERO) {
+        gradient(now, &first[..batch * h * steps.min(1)]);
+    }
+    if steps > 1 {
+        gradient(later, &sequence[..(steps - 1) * batch * h]);
+    }
 }
 
 /// One call's operands.
@@ -100,7 +128,8 @@ struct Layer<'a, T: Gates> {
     parts: Vec<Range<usize>>,
     /// `[4H, H]`
     weight: Packed<T>,
-    gates: &'a [T],
+    /// `[T, B, 4H]`; may be where `deltas` is.
+    gates: *const T,
     cells: &'a [T],
     first_cell: &'a [T],
     arriving: Option<&'a [T]>,
@@ -108,6 +137,9 @@ struct Layer<'a, T: Gates> {
     d_hidden: Shared<T>,
     d_cell: Shared<T>,
 }
+
+// SAFETY: the pointer is to elements that outlive the layer; who writes them where `deltas` is the same says so there.
+unsafe impl<T: Gates> Sync for Layer<'_, T> {}
 
 impl<T: Gates> Layer<'_, T> {
     fn all_steps(&self, group: &Group) {
@@ -120,27 +152,23 @@ impl<T: Gates> Layer<'_, T> {
     }
 
     /// For some of a group's cells: the gradient of h before step `t` from the sums of that step, which are complete, and from it and the gates those of
-    /// the sums of step `t − 1`. A tile's gradient of h is used while it is in the nearest cache.
+    /// the sums of step `t − 1`, while it is in a core's own cache. One product for all of a part: each copies its left operand, `4H` a row.
     fn step(&self, group: &Group, t: usize, part: &Range<usize>) {
-        let Sizes { steps, batch, cells: h, .. } = self.sizes;
-        for tile in tiles(part, self.weight.panel_width()) {
-            if t < steps {
-                let alive = group.alive(t);
-                let (sums, d_hidden) = (self.deltas.at(t * batch * 4 * h), self.d_hidden.at(tile.start));
-                let (a_rows, c_rows) = (&group.gate_rows[..alive], &group.state_rows[..alive]);
-                // SAFETY: rows are places in the batch and the tile is inside H, so all elements are valid. This group's rows and this part's
-                // columns of `d_hidden` are this task's alone, and nobody writes the sums of step `t` any more.
-                unsafe {
-                    rows_times_packed(sums.cast_const(), a_rows, &self.weight, tile.clone(), d_hidden, c_rows, false)
-                };
-            }
-            if t > 0 {
-                self.gates(group, t - 1, tile);
-            }
+        let Sizes { steps, batch, cells: h } = self.sizes;
+        if t < steps {
+            let alive = group.alive(t);
+            let (sums, d_hidden) = (self.deltas.at(t * batch * 4 * h).cast_const(), self.d_hidden.at(part.start));
+            let (a_rows, c_rows) = (&group.gate_rows[..alive], &group.state_rows[..alive]);
+            // SAFETY: rows are places in the batch and the part is inside H, so all elements are valid. This group's rows and this part's columns
+            // of `d_hidden` are this task's alone, and nobody writes the sums of step `t` any more.
+            unsafe { rows_times_packed(sums, a_rows, &self.weight, part.clone(), d_hidden, c_rows, false) };
+        }
+        if t > 0 {
+            self.gates(group, t - 1, part.clone());
         }
     }
 
-    /// The gradients of a tile's sums at step `t`.
+    /// The gradients of a part's sums at step `t`.
     fn gates(&self, group: &Group, t: usize, cells: Range<usize>) {
         let Sizes { batch, cells: h, .. } = self.sizes;
         let state = t * batch * h;
@@ -164,7 +192,7 @@ impl<T: Gates> Layer<'_, T> {
             h_len: h,
             rows,
             cells,
-            gates: self.gates[4 * state..].as_ptr(),
+            gates: self.gates.wrapping_add(4 * state),
             deltas,
             cell_before: if t == 0 { self.first_cell.as_ptr() } else { self.cells[state - batch * h..].as_ptr() },
             cell: self.cells[state..].as_ptr(),

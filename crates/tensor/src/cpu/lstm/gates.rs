@@ -61,35 +61,40 @@ impl Gates for f32 {
     }
 }
 
-/// Calls `work` for all `cells` with pointers to as many elements as there are lanes; the last few go through a padded copy. It is called in one
-/// place, so that it is inlined whatever its size: outside of the function that is compiled for its lanes it would be slow.
+/// What happens to each cell. A trait and not a closure, since only a function's inlining can be demanded; outside of the function that is compiled
+/// for its lanes an operation on them is a call.
+trait Each<const IN: usize, const OUT: usize> {
+    /// # Safety
+    /// As many elements as there are lanes are valid at all addresses.
+    unsafe fn work<L: Lanes>(&self, from: [*const f32; IN], to: [*mut f32; OUT]);
+}
+
+/// Does `each` for all `cells`; the last few go through a padded copy.
 #[inline(always)]
 unsafe fn in_lanes<L: Lanes, const IN: usize, const OUT: usize>(
     cells: usize,
     inputs: [*const f32; IN],
     outputs: [*mut f32; OUT],
-    work: impl Fn([*const f32; IN], [*mut f32; OUT]),
+    each: &impl Each<IN, OUT>,
 ) {
-    let (mut copies, mut made) = ([[0f32; 16]; IN], [[0f32; 16]; OUT]);
-    for k in (0..cells).step_by(L::COUNT) {
-        let (from, to) = (inputs.map(|x| x.wrapping_add(k)), outputs.map(|x| x.wrapping_add(k)));
-        let rest = cells - k;
-        let padded = rest < L::COUNT;
-        let (mut here, mut there) = (from, to);
-        if padded {
-            for (copy, x) in copies.iter_mut().zip(from) {
-                // SAFETY: the caller's inputs have `cells` elements each, and no vector has more than sixteen lanes.
-                unsafe { x.copy_to_nonoverlapping(copy.as_mut_ptr(), rest) };
-            }
-            here = std::array::from_fn(|i| copies[i].as_ptr());
-            there = std::array::from_fn(|i| (&raw mut made[i]).cast());
+    let whole = cells - cells % L::COUNT;
+    for k in (0..whole).step_by(L::COUNT) {
+        // SAFETY: the caller's inputs and outputs have `cells` elements each.
+        unsafe { each.work::<L>(inputs.map(|x| x.wrapping_add(k)), outputs.map(|x| x.wrapping_add(k))) };
+    }
+    let rest = cells - whole;
+    if rest > 0 {
+        let (mut copies, mut made) = ([[0f32; 16]; IN], [[0f32; 16]; OUT]);
+        for (copy, x) in copies.iter_mut().zip(inputs) {
+            // SAFETY: as above, and no vector has more than sixteen lanes.
+            unsafe { x.wrapping_add(whole).copy_to_nonoverlapping(copy.as_mut_ptr(), rest) };
         }
-        work(here, there);
-        if padded {
-            for (to, from) in to.into_iter().zip(there) {
-                // SAFETY: as above, of the outputs.
-                unsafe { to.copy_from_nonoverlapping(from, rest) };
-            }
+        let to: [*mut f32; OUT] = std::array::from_fn(|i| (&raw mut made[i]).cast());
+        // SAFETY: the copies have sixteen elements each.
+        unsafe { each.work::<L>(std::array::from_fn(|i| copies[i].as_ptr()), to) };
+        for (x, from) in outputs.into_iter().zip(to) {
+            // SAFETY: as above, of the outputs.
+            unsafe { x.wrapping_add(whole).copy_from_nonoverlapping(from, rest) };
         }
     }
 }
@@ -106,23 +111,34 @@ impl Kernel for Forward<'_, f32> {
             let before = self.cell_before.wrapping_add(state);
             let (cell, hidden) = (self.cell.wrapping_add(state), self.hidden.wrapping_add(state));
             let [bi, bf, bg, bo] = bias;
+            let inputs = [i.cast_const(), f, g, o, bi, bf, bg, bo, before];
             // SAFETY: the caller's promise.
-            unsafe {
-                in_lanes::<L, 9, 6>(
-                    self.cells.len(),
-                    [i.cast_const(), f, g, o, bi, bf, bg, bo, before],
-                    [i, f, g, o, cell, hidden],
-                    |x, to| {
-                        let x = x.map(|x| L::load(x));
-                        let (gates, before) = ([0, 1, 2, 3].map(|i| x[i].add(x[i + 4])), x[8]);
-                        let (gates, cell, hidden) = step(gates, before);
-                        let made = [gates[0], gates[1], gates[2], gates[3], cell, hidden];
-                        for (x, to) in made.into_iter().zip(to) {
-                            x.store(to);
-                        }
-                    },
-                );
-            }
+            unsafe { in_lanes::<L, 9, 6>(self.cells.len(), inputs, [i, f, g, o, cell, hidden], &Step) };
+        }
+    }
+}
+
+/// Sums before the gates, biases and c before → gates, c and h.
+struct Step;
+
+impl Each<9, 6> for Step {
+    #[inline(always)]
+    unsafe fn work<L: Lanes>(&self, x: [*const f32; 9], to: [*mut f32; 6]) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let sums = [
+                L::load(x[0]).add(L::load(x[4])),
+                L::load(x[1]).add(L::load(x[5])),
+                L::load(x[2]).add(L::load(x[6])),
+                L::load(x[3]).add(L::load(x[7])),
+            ];
+            let ([i, f, g, o], cell, hidden) = step(sums, L::load(x[8]));
+            i.store(to[0]);
+            f.store(to[1]);
+            g.store(to[2]);
+            o.store(to[3]);
+            cell.store(to[4]);
+            hidden.store(to[5]);
         }
     }
 }
@@ -149,41 +165,53 @@ impl Kernel for Backward<'_, f32> {
             let [cell, before, d_hidden, arriving] =
                 [self.cell, self.cell_before, self.d_hidden, arriving].map(|x| x.wrapping_add(state));
             let d_cell = self.d_cell.wrapping_add(state);
+            let inputs = [i, f, g, o, cell, before, d_cell.cast_const(), d_hidden, arriving];
+            let each = StepBack { arriving: self.arriving.is_some() };
             // SAFETY: the caller's promise.
-            unsafe {
-                in_lanes::<L, 9, 5>(
-                    self.cells.len(),
-                    [i, f, g, o, cell, before, d_cell.cast_const(), d_hidden, arriving],
-                    [di, df, dg, d_o, d_cell],
-                    |x, to| {
-                        let [i, f, g, o, cell, before, d_cell, d_hidden, arriving] = x.map(|x| L::load(x));
-                        let d_hidden = if self.arriving.is_some() { d_hidden.add(arriving) } else { d_hidden };
-                        let made = step_back([i, f, g, o], cell, before, d_cell, d_hidden);
-                        for (x, to) in made.into_iter().zip(to) {
-                            x.store(to);
-                        }
-                    },
-                );
-            }
+            unsafe { in_lanes::<L, 9, 5>(self.cells.len(), inputs, [di, df, dg, d_o, d_cell], &each) };
         }
     }
 }
 
-/// Gradients of the four sums before the gates, and of the cell before. The tanh of the cell is computed again: to keep it would cost a fifth more
-/// memory, and reading it about what computing it does.
+/// Gates, c, c before, the gradients of c and h, what arrives → gradients of the sums and of c before.
+struct StepBack {
+    /// Whether anything does.
+    arriving: bool,
+}
+
+impl Each<9, 5> for StepBack {
+    #[inline(always)]
+    unsafe fn work<L: Lanes>(&self, x: [*const f32; 9], to: [*mut f32; 5]) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let gates = [L::load(x[0]), L::load(x[1]), L::load(x[2]), L::load(x[3])];
+            let mut d_hidden = L::load(x[7]);
+            if self.arriving {
+                d_hidden = d_hidden.add(L::load(x[8]));
+            }
+            let [di, df, dg, d_o, d_cell] = step_back(gates, L::load(x[4]), L::load(x[5]), L::load(x[6]), d_hidden);
+            di.store(to[0]);
+            df.store(to[1]);
+            dg.store(to[2]);
+            d_o.store(to[3]);
+            d_cell.store(to[4]);
+        }
+    }
+}
+
+/// Gradients of the four sums before the gates, and of the cell before. The tanh of the cell is computed again: to keep it would cost a sixth more
+/// memory. (Which of the two is faster was not measured.)
 #[inline(always)]
 fn step_back<L: Lanes>([i, f, g, o]: [L; 4], cell: L, before: L, d_cell: L, d_hidden: L) -> [L; 5] {
     let one = L::splat(1.0);
-    // x(1 − x) and 1 − x².
-    let slope = |x: L| x.neg_mul_add(x, x);
-    let slope_of_tanh = |x: L| x.neg_mul_add(x, one);
     let squashed = tanh(cell).value();
-    let here = d_hidden.mul(o).mul_add(slope_of_tanh(squashed), d_cell);
+    let here = d_hidden.mul(o).mul_add(squashed.neg_mul_add(squashed, one), d_cell);
+    // x(1 − x) as x − x², and 1 − x².
     [
-        here.mul(g).mul(slope(i)),
-        here.mul(before).mul(slope(f)),
-        here.mul(i).mul(slope_of_tanh(g)),
-        d_hidden.mul(squashed).mul(slope(o)),
+        here.mul(g).mul(i.neg_mul_add(i, i)),
+        here.mul(before).mul(f.neg_mul_add(f, f)),
+        here.mul(i).mul(g.neg_mul_add(g, one)),
+        d_hidden.mul(squashed).mul(o.neg_mul_add(o, o)),
         here.mul(f),
     ]
 }

@@ -11,7 +11,7 @@ mod backward;
 mod forward;
 mod gates;
 mod plan;
-mod squash;
+pub(super) mod squash;
 #[cfg(test)]
 mod tests;
 mod weights;
@@ -41,11 +41,11 @@ pub(super) fn forward(cpu: &CpuBackend, args: &LstmArgs<'_>) -> Result<LstmOutpu
     }
 }
 
-/// [`Backend::lstm_sequence_backward`](crate::Backend::lstm_sequence_backward)
+/// [`Backend::lstm_sequence_backward_last`](crate::Backend::lstm_sequence_backward_last)
 pub(super) fn backward(
     cpu: &CpuBackend,
     args: &LstmArgs<'_>,
-    output: &LstmOutput,
+    output: LstmOutput,
     gradients: &LstmOutputGradients<'_>,
 ) -> Result<LstmGradients> {
     match args.input.dtype() {
@@ -63,7 +63,7 @@ pub(super) fn backward(
             let arriving = [gradients.sequence, gradients.hidden, gradients.cell].map(|x| x.map(widen));
             let [sequence, hidden, cell] = [0, 1, 2].map(|i| arriving[i].as_ref());
             let gradients = LstmOutputGradients { sequence, hidden, cell };
-            let made = backward::backward::<f32>(cpu, &wide.args(args), &output, &gradients)?;
+            let made = backward::backward::<f32>(cpu, &wide.args(args), output, &gradients)?;
             Ok(LstmGradients {
                 input: made.input.cast(dtype),
                 weight_ih: made.weight_ih.cast(dtype),

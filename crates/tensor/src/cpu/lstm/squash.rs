@@ -49,20 +49,25 @@ fn exponential<L: Lanes>(x: L) -> (L, L) {
     // ln 2 in two parts; of the first the product with n is exact.
     let r = n.neg_mul_add(L::splat(0.693_359_4), x);
     let r = n.neg_mul_add(L::splat(-2.121_944_4e-4), r);
-    let q = L::splat(1.388_239_6e-3);
-    let q = [8.367_181e-3, 4.166_722_3e-2, 1.666_653_9e-1, 0.499_999_97].into_iter().fold(q, |q, c| {
-        // Horner's rule.
-        q.mul_add(r, L::splat(c))
-    });
+    // Horner's rule.
+    let q = L::splat(1.388_239_6e-3).mul_add(r, L::splat(8.367_181e-3));
+    let q = q.mul_add(r, L::splat(4.166_722_3e-2));
+    let q = q.mul_add(r, L::splat(1.666_653_9e-1));
+    let q = q.mul_add(r, L::splat(0.499_999_97));
     (shifted.power_of_two(), r.mul(r).mul_add(q, r))
+}
+
+/// e^x for x ≤ 0; 0 below [`LOW`].
+#[inline(always)]
+pub(in crate::cpu) fn exp_of_negative<L: Lanes>(x: L) -> L {
+    let (power, less_one) = exponential(x.at_least(LOW));
+    x.where_below(LOW, L::splat(0.0), power.mul_add(less_one, power))
 }
 
 #[inline(always)]
 pub(super) fn sigmoid<L: Lanes>(x: L) -> Quotient<L> {
     let one = L::splat(1.0);
-    let y = x.negative();
-    let (power, less_one) = exponential(y.at_least(LOW));
-    let e = y.where_below(LOW, L::splat(0.0), power.mul_add(less_one, power));
+    let e = exp_of_negative(x.negative());
     Quotient { numerator: x.where_below(0.0, e, one), denominator: one.add(e) }
 }
 

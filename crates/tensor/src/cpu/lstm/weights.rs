@@ -3,9 +3,9 @@
 use rayon::prelude::*;
 
 use super::Shared;
-use super::plan::ranges;
+use super::plan::{TASK, ranges};
 use crate::cpu::gemm::{Packed, rows_times_packed};
-use crate::cpu::matmul::{Gemm, TASK};
+use crate::cpu::matmul::Gemm;
 
 /// Rows of a task: of the result they stay in a core's own cache while the panels of the right operand stream past.
 const TASK_ROWS: usize = 128;
