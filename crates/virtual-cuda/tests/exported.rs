@@ -24,7 +24,8 @@ fn out<T>(x: &mut T) -> Out<T> {
 /// One test, for the driver of a process is one.
 #[test]
 fn a_tour() {
-    let (mut n, mut device, mut context, mut module, mut function, mut stream, mut event) = (0i32, 0, 0, 0, 0, 0, [0, 0]);
+    let (mut n, mut device, mut context, mut module, mut function, mut stream, mut event) =
+        (0i32, 0, 0, 0, 0, 0, [0, 0]);
     assert_eq!(cuDeviceGetCount(out(&mut n)), 3, "not before cuInit");
     assert_eq!(cuInit(0), 0);
     assert_eq!((cuDeviceGetCount(out(&mut n)), n), (0, 1));
@@ -37,7 +38,10 @@ fn a_tour() {
     let (mut major, mut warp, mut uuid, mut total) = (0, 0, [0; 16], 0);
     assert_eq!((cuDeviceGetAttribute(out(&mut major), 75, 0), major), (0, 9));
     assert_eq!((cuDeviceGetAttribute(out(&mut warp), 10, 0), warp), (0, 32));
-    assert_eq!((cuDeviceGetUuid_v2(out(&mut uuid), 0), cuDeviceTotalMem_v2(out(&mut total), 0), total), (0, 0, 2 << 30));
+    assert_eq!(
+        (cuDeviceGetUuid_v2(out(&mut uuid), 0), cuDeviceTotalMem_v2(out(&mut total), 0), total),
+        (0, 0, 2 << 30)
+    );
 
     assert_eq!(cuStreamCreate(out(&mut stream), 1), 201, "no context yet");
     assert_eq!(cuDevicePrimaryCtxRetain(out(&mut context), 0), 0);
@@ -46,10 +50,20 @@ fn a_tour() {
     assert_eq!(cuModuleLoadData(out(&mut module), Text(text.as_ptr())), 0);
     assert_eq!(cuModuleGetFunction(out(&mut function), module, Text(c"triple".as_ptr())), 0);
     assert_eq!(cuModuleGetFunction(out(&mut function), module, Text(c"quadruple".as_ptr())), 500);
-    assert_eq!((cuStreamCreate(out(&mut stream), 1), cuEventCreate(out(&mut event[0]), 0), cuEventCreate(out(&mut event[1]), 0)), (0, 0, 0));
+    assert_eq!(
+        (
+            cuStreamCreate(out(&mut stream), 1),
+            cuEventCreate(out(&mut event[0]), 0),
+            cuEventCreate(out(&mut event[1]), 0)
+        ),
+        (0, 0, 0)
+    );
 
     let (mut x, mut free_before, mut free_after) = (0u64, 0, 0);
-    assert_eq!((cuMemGetInfo_v2(out(&mut free_before), out(&mut total)), cuMemAllocAsync(out(&mut x), 40, stream)), (0, 0));
+    assert_eq!(
+        (cuMemGetInfo_v2(out(&mut free_before), out(&mut total)), cuMemAllocAsync(out(&mut x), 40, stream)),
+        (0, 0)
+    );
     assert_eq!((cuMemGetInfo_v2(out(&mut free_after), out(&mut total)), free_before - free_after), (0, 40));
     let values: Vec<f32> = (0..10).map(|i| i as f32).collect();
     assert_eq!(cuMemcpyHtoDAsync_v2(x, In(values.as_ptr().cast()), 40, stream), 0);
@@ -107,7 +121,10 @@ fn pinned(stream: usize, x: u64) {
 /// [2, 2] by [2, 2], all twos.
 fn products(stream: usize, x: u64) {
     let (mut handle, mut y) = (0, 0);
-    assert_eq!((cublasCreate_v2(out(&mut handle)), cublasSetStream_v2(handle, stream), cublasSetMathMode(handle, 0)), (0, 0, 0));
+    assert_eq!(
+        (cublasCreate_v2(out(&mut handle)), cublasSetStream_v2(handle, stream), cublasSetMathMode(handle, 0)),
+        (0, 0, 0)
+    );
     assert_eq!(cuMemAlloc_v2(out(&mut y), 16), 0);
     let (one, zero) = (1f32, 0f32);
     let scalar = |v: &f32| In((&raw const *v).cast::<c_void>());
@@ -135,7 +152,10 @@ fn errors() {
     let options = [5u32, 6];
     let values = [log.as_mut_ptr() as usize, log.len()];
     let bad = CString::new(TEXT.replace("mul.f32", "mull.f32")).unwrap();
-    assert_eq!(cuModuleLoadDataEx(out(&mut module), Text(bad.as_ptr()), 2, In(options.as_ptr()), In(values.as_ptr())), 218);
+    assert_eq!(
+        cuModuleLoadDataEx(out(&mut module), Text(bad.as_ptr()), 2, In(options.as_ptr()), In(values.as_ptr())),
+        218
+    );
     // SAFETY: the driver wrote its message and a zero byte there.
     let message = unsafe { CStr::from_ptr(log.as_ptr()) }.to_str().unwrap();
     assert!(message.contains("unknown instruction `mull.f32`"), "{message}");

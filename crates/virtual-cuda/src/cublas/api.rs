@@ -33,11 +33,7 @@ fn scalar(driver: &Driver, library: Library, place: In<c_void>, double: bool) ->
         let bits = place.allocation.load(place.offset, if double { 8 } else { 4 });
         return Ok(if double { f64::from_bits(bits) } else { f64::from(f32::from_bits(bits as u32)) });
     }
-    let value = if double {
-        In(place.0.cast::<f64>()).get(0)
-    } else {
-        In(place.0.cast::<f32>()).get(0).map(f64::from)
-    };
+    let value = if double { In(place.0.cast::<f64>()).get(0) } else { In(place.0.cast::<f32>()).get(0).map(f64::from) };
     value.map_err(|_| Status::INVALID_VALUE)
 }
 
@@ -99,7 +95,7 @@ fn product(
 }
 
 macro_rules! exported {
-    ($(fn $name:ident($($arg:ident: $ty:ty),*) |$driver:ident| $body:expr)*) => {$(
+    ($(fn $name:ident($($arg:ident: $ty:ty),*) |$driver:ident| $body:expr;)*) => {$(
         #[doc = concat!("`", stringify!($name), "` of cuBLAS.")]
         #[allow(non_snake_case, unused_variables, reason = "cuBLAS's own names; some arguments are hints")]
         #[unsafe(no_mangle)]
@@ -119,10 +115,10 @@ exported! {
         let handle = driver.handle();
         driver.blas.insert(handle, Library { device, stream, math: 0, device_scalars: false });
         to.set(handle).map_err(|_| Status::INVALID_VALUE)
-    }
+    };
     fn cublasDestroy_v2(handle: Handle) |driver| {
         driver.blas.remove(&handle).map(|_| ()).ok_or(Status::NOT_INITIALIZED)
-    }
+    };
     fn cublasSetStream_v2(handle: Handle, stream: Handle) |driver| {
         let device = library(driver, handle)?.device;
         let stream = driver.stream(stream, device).map_err(|_| Status::INVALID_VALUE)?;
@@ -132,27 +128,27 @@ exported! {
         }
         library(driver, handle)?.stream = stream;
         Ok(())
-    }
+    };
     fn cublasGetStream_v2(handle: Handle, to: Out<Handle>) |driver| {
         let stream = library(driver, handle)?.stream;
         to.set(stream).map_err(|_| Status::INVALID_VALUE)
-    }
+    };
     fn cublasSetMathMode(handle: Handle, mode: u32) |driver| {
         library(driver, handle)?.math = mode & 0xf;
         Ok(())
-    }
+    };
     fn cublasGetMathMode(handle: Handle, to: Out<u32>) |driver| {
         let mode = library(driver, handle)?.math;
         to.set(mode).map_err(|_| Status::INVALID_VALUE)
-    }
+    };
     fn cublasSetPointerMode_v2(handle: Handle, mode: u32) |driver| {
         library(driver, handle)?.device_scalars = mode == 1;
         Ok(())
-    }
+    };
     fn cublasGetPointerMode_v2(handle: Handle, to: Out<u32>) |driver| {
         let mode = library(driver, handle)?.device_scalars;
         to.set(mode.into()).map_err(|_| Status::INVALID_VALUE)
-    }
+    };
     fn cublasSetWorkspace_v2(handle: Handle, workspace: u64, bytes: usize) |driver| {
         library(driver, handle)?;
         if bytes > 0 && driver.heap.range(workspace, bytes).is_err() {
@@ -160,36 +156,36 @@ exported! {
             return Err(Status::INVALID_VALUE);
         }
         Ok(())
-    }
-    fn cublasGetVersion_v2(handle: Handle, to: Out<c_int>) |driver| to.set(120_000).map_err(|_| Status::INVALID_VALUE)
+    };
+    fn cublasGetVersion_v2(handle: Handle, to: Out<c_int>) |driver| to.set(120_000).map_err(|_| Status::INVALID_VALUE);
     fn cublasSgemm_v2(
         handle: Handle, ta: u32, tb: u32, m: c_int, n: c_int, k: c_int, alpha: In<c_void>, a: u64, lda: c_int, b: u64, ldb: c_int,
         beta: In<c_void>, c: u64, ldc: c_int
     ) |driver| {
         let sides = [(ta, a, F32, lda, 0), (tb, b, F32, ldb, 0), (0, c, F32, ldc, 0)];
         product(driver, handle, [m, n, k], [alpha, beta], sides, 1, None)
-    }
+    };
     fn cublasDgemm_v2(
         handle: Handle, ta: u32, tb: u32, m: c_int, n: c_int, k: c_int, alpha: In<c_void>, a: u64, lda: c_int, b: u64, ldb: c_int,
         beta: In<c_void>, c: u64, ldc: c_int
     ) |driver| {
         let sides = [(ta, a, F64, lda, 0), (tb, b, F64, ldb, 0), (0, c, F64, ldc, 0)];
         product(driver, handle, [m, n, k], [alpha, beta], sides, 1, None)
-    }
+    };
     fn cublasSgemmStridedBatched(
         handle: Handle, ta: u32, tb: u32, m: c_int, n: c_int, k: c_int, alpha: In<c_void>, a: u64, lda: c_int, sa: i64, b: u64,
         ldb: c_int, sb: i64, beta: In<c_void>, c: u64, ldc: c_int, sc: i64, batch: c_int
     ) |driver| {
         let sides = [(ta, a, F32, lda, sa), (tb, b, F32, ldb, sb), (0, c, F32, ldc, sc)];
         product(driver, handle, [m, n, k], [alpha, beta], sides, batch, None)
-    }
+    };
     fn cublasDgemmStridedBatched(
         handle: Handle, ta: u32, tb: u32, m: c_int, n: c_int, k: c_int, alpha: In<c_void>, a: u64, lda: c_int, sa: i64, b: u64,
         ldb: c_int, sb: i64, beta: In<c_void>, c: u64, ldc: c_int, sc: i64, batch: c_int
     ) |driver| {
         let sides = [(ta, a, F64, lda, sa), (tb, b, F64, ldb, sb), (0, c, F64, ldc, sc)];
         product(driver, handle, [m, n, k], [alpha, beta], sides, batch, None)
-    }
+    };
     fn cublasSgemmEx(
         handle: Handle, ta: u32, tb: u32, m: c_int, n: c_int, k: c_int, alpha: In<c_void>, a: u64, at: u32, lda: c_int, b: u64,
         bt: u32, ldb: c_int, beta: In<c_void>, c: u64, ct: u32, ldc: c_int
@@ -197,7 +193,7 @@ exported! {
         let ty = Element::from_number;
         let sides = [(ta, a, ty(at), lda, 0), (tb, b, ty(bt), ldb, 0), (0, c, ty(ct), ldc, 0)];
         product(driver, handle, [m, n, k], [alpha, beta], sides, 1, Some(68))
-    }
+    };
     fn cublasGemmEx(
         handle: Handle, ta: u32, tb: u32, m: c_int, n: c_int, k: c_int, alpha: In<c_void>, a: u64, at: u32, lda: c_int, b: u64,
         bt: u32, ldb: c_int, beta: In<c_void>, c: u64, ct: u32, ldc: c_int, compute: u32, algorithm: c_int
@@ -205,7 +201,7 @@ exported! {
         let ty = Element::from_number;
         let sides = [(ta, a, ty(at), lda, 0), (tb, b, ty(bt), ldb, 0), (0, c, ty(ct), ldc, 0)];
         product(driver, handle, [m, n, k], [alpha, beta], sides, 1, Some(compute))
-    }
+    };
     fn cublasGemmStridedBatchedEx(
         handle: Handle, ta: u32, tb: u32, m: c_int, n: c_int, k: c_int, alpha: In<c_void>, a: u64, at: u32, lda: c_int, sa: i64,
         b: u64, bt: u32, ldb: c_int, sb: i64, beta: In<c_void>, c: u64, ct: u32, ldc: c_int, sc: i64, batch: c_int,
@@ -214,7 +210,7 @@ exported! {
         let ty = Element::from_number;
         let sides = [(ta, a, ty(at), lda, sa), (tb, b, ty(bt), ldb, sb), (0, c, ty(ct), ldc, sc)];
         product(driver, handle, [m, n, k], [alpha, beta], sides, batch, Some(compute))
-    }
+    };
 }
 
 /// `cublasGetStatusName` of cuBLAS.

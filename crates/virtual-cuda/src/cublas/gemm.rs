@@ -91,10 +91,19 @@ type Outcome<T> = Result<T, (Code, String)>;
 
 impl Matrix {
     /// One matrix of the batch, in memory: where it starts, checked to hold `rows × columns`.
-    fn at<'a>(&self, driver: &'a Driver, device: usize, name: &str, batch: usize, rows: usize, columns: usize) -> Outcome<(&'a Allocation, usize)> {
+    fn at<'a>(
+        &self,
+        driver: &'a Driver,
+        device: usize,
+        name: &str,
+        batch: usize,
+        rows: usize,
+        columns: usize,
+    ) -> Outcome<(&'a Allocation, usize)> {
         let bytes = self.element.bytes();
         let address = self.address.wrapping_add_signed(batch as i64 * self.stride * bytes as i64);
-        let fail = |why: String| Err((Code::ILLEGAL_ADDRESS, format!("cuBLAS product, matrix {name} at {address:#x}: {why}")));
+        let fail =
+            |why: String| Err((Code::ILLEGAL_ADDRESS, format!("cuBLAS product, matrix {name} at {address:#x}: {why}")));
         if !address.is_multiple_of(bytes as u64) {
             return Err((Code::MISALIGNED_ADDRESS, format!("cuBLAS product, matrix {name} at {address:#x}")));
         }
@@ -112,7 +121,15 @@ impl Matrix {
     }
 
     /// The elements as they lie, `columns` times `rows`.
-    fn load(&self, driver: &Driver, device: usize, name: &str, batch: usize, rows: usize, columns: usize) -> Outcome<Vec<f64>> {
+    fn load(
+        &self,
+        driver: &Driver,
+        device: usize,
+        name: &str,
+        batch: usize,
+        rows: usize,
+        columns: usize,
+    ) -> Outcome<Vec<f64>> {
         let (allocation, offset) = self.at(driver, device, name, batch, rows, columns)?;
         let bytes = self.element.bytes();
         let mut out = Vec::with_capacity(rows * columns);
@@ -175,7 +192,16 @@ impl Product {
     }
 
     /// `op(X)` of `rows × columns`, column after column.
-    fn operand(&self, driver: &Driver, device: usize, name: &str, x: &Matrix, batch: usize, rows: usize, columns: usize) -> Outcome<Vec<f64>> {
+    fn operand(
+        &self,
+        driver: &Driver,
+        device: usize,
+        name: &str,
+        x: &Matrix,
+        batch: usize,
+        rows: usize,
+        columns: usize,
+    ) -> Outcome<Vec<f64>> {
         let (r, c) = if x.transposed { (columns, rows) } else { (rows, columns) };
         let mut raw = x.load(driver, device, name, batch, r, c)?;
         if self.tf32 && x.element == Element::F32 {
@@ -188,7 +214,10 @@ impl Product {
         if !x.transposed {
             return Ok(raw);
         }
-        Ok((0..columns).flat_map(|col| (0..rows).map(move |row| (row, col))).map(|(row, col)| raw[row * columns + col]).collect())
+        Ok((0..columns)
+            .flat_map(|col| (0..rows).map(move |row| (row, col)))
+            .map(|(row, col)| raw[row * columns + col])
+            .collect())
     }
 }
 

@@ -41,11 +41,13 @@ impl Driver {
         }
         let Geometry { grid, block, shared } = geometry;
         let threads: u64 = block.iter().map(|&n| u64::from(n)).product();
-        if grid.contains(&0) || block.contains(&0) || grid[0] > i32::MAX as u32 || grid[1] > 65_535 || grid[2] > 65_535 {
+        if grid.contains(&0) || block.contains(&0) || grid[0] > i32::MAX as u32 || grid[1] > 65_535 || grid[2] > 65_535
+        {
             return self.refuse(Code::INVALID_VALUE, format!("{name}: a grid of {grid:?} blocks of {block:?} threads"));
         }
         if threads > 1024 || block[2] > 64 {
-            return self.refuse(Code::INVALID_VALUE, format!("{name}: a block of {block:?} threads; 1024 are the most"));
+            return self
+                .refuse(Code::INVALID_VALUE, format!("{name}: a block of {block:?} threads; 1024 are the most"));
         }
         if kernel.max_threads.is_some_and(|most| threads > u64::from(most)) {
             let message = format!("{name}: {threads} threads, its `.maxntid` allows {:?}", kernel.max_threads);
@@ -76,7 +78,7 @@ impl Driver {
         };
         match exec::launch(&launch) {
             Ok(stats) => {
-                self.executed = self.executed.add(stats);
+                self.executed = self.executed.and(stats);
                 Ok(())
             }
             Err(fault) => Err((Code(fault.code), fault.to_string())),

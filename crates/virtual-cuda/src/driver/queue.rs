@@ -97,7 +97,12 @@ impl Driver {
             }
             others.filter(|(_, s)| s.done < s.entered).map(|(h, s)| (*h, s.entered)).collect()
         } else if self.streams[&stream].blocking {
-            self.streams.get(&default).filter(|s| s.done < s.entered).map(|s| (default, s.entered)).into_iter().collect()
+            self.streams
+                .get(&default)
+                .filter(|s| s.done < s.entered)
+                .map(|s| (default, s.entered))
+                .into_iter()
+                .collect()
         } else {
             Vec::new()
         };
@@ -136,8 +141,7 @@ impl Driver {
 
     /// Some work of some stream, as chance will have it.
     fn run_some(&mut self) {
-        let waiting: Vec<Handle> =
-            self.streams.iter().filter(|(_, s)| !s.queue.is_empty()).map(|(h, _)| *h).collect();
+        let waiting: Vec<Handle> = self.streams.iter().filter(|(_, s)| !s.queue.is_empty()).map(|(h, _)| *h).collect();
         for _ in 0..self.chance(3) {
             if waiting.is_empty() {
                 return;
@@ -171,8 +175,7 @@ impl Driver {
     /// # Errors
     /// Where a stream of it is being captured, or its work has failed.
     pub fn synchronize_device(&mut self, device: usize) -> Result<()> {
-        let streams: Vec<Handle> =
-            self.streams.iter().filter(|(_, s)| s.device == device).map(|(h, _)| *h).collect();
+        let streams: Vec<Handle> = self.streams.iter().filter(|(_, s)| s.device == device).map(|(h, _)| *h).collect();
         for stream in &streams {
             self.not_captured(*stream)?;
         }

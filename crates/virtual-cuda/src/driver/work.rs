@@ -9,17 +9,47 @@ use std::sync::Arc;
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub enum Work {
     /// Bytes that were taken from the host when the call was made (pageable memory).
-    Upload { to: u64, bytes: Arc<[u8]> },
+    Upload {
+        to: u64,
+        bytes: Arc<[u8]>,
+    },
     /// Bytes that are read from the host when the copy runs (page-locked memory, or a graph).
-    UploadLater { to: u64, from: usize, len: usize },
-    Download { to: usize, from: u64, len: usize },
-    Copy { to: u64, from: u64, len: usize },
-    Fill { to: u64, value: u32, width: usize, count: usize },
+    UploadLater {
+        to: u64,
+        from: usize,
+        len: usize,
+    },
+    Download {
+        to: usize,
+        from: u64,
+        len: usize,
+    },
+    Copy {
+        to: u64,
+        from: u64,
+        len: usize,
+    },
+    Fill {
+        to: u64,
+        value: u32,
+        width: usize,
+        count: usize,
+    },
     Launch(Arc<LaunchWork>),
-    Record { event: Handle },
-    Wait { stream: Handle, number: u64 },
-    HostCall { function: usize, data: usize },
-    Free { address: u64 },
+    Record {
+        event: Handle,
+    },
+    Wait {
+        stream: Handle,
+        number: u64,
+    },
+    HostCall {
+        function: usize,
+        data: usize,
+    },
+    Free {
+        address: u64,
+    },
     /// A library's work.
     Call(Arc<dyn Fn(&mut Driver, usize) -> Result<(), (Code, String)> + Send + Sync>),
     Graph(Arc<super::Graph>),
@@ -56,10 +86,8 @@ impl Driver {
                 if self.config.strictness.uninitialised
                     && let Some(at) = place.allocation.first_unwritten(place.offset, *len)
                 {
-                    let message = format!(
-                        "copy of {len} bytes from {from:#x}: byte {} was never written",
-                        at - place.offset
-                    );
+                    let message =
+                        format!("copy of {len} bytes from {from:#x}: byte {} was never written", at - place.offset);
                     return Err((Code::LAUNCH_FAILED, message));
                 }
                 // SAFETY: the caller of the copy promised `len` writable bytes until the copy has run.

@@ -111,7 +111,11 @@ impl<'a> Env<'a> {
 #[inline(always)]
 fn aligned(lane: usize, address: u64, bytes: usize) -> Result<(), Problem> {
     if address & (bytes as u64 - 1) != 0 {
-        return Problem::new(MISALIGNED, lane, format!("{bytes} bytes at {address:#x}, which is no multiple of {bytes}"));
+        return Problem::new(
+            MISALIGNED,
+            lane,
+            format!("{bytes} bytes at {address:#x}, which is no multiple of {bytes}"),
+        );
     }
     Ok(())
 }
@@ -133,8 +137,7 @@ impl Warp {
         for lane in lanes(active) {
             let address = addresses[lane];
             aligned(lane, address, all)?;
-            let (space, address) =
-                if space == Space::Generic { window::resolve(address) } else { (space, address) };
+            let (space, address) = if space == Space::Generic { window::resolve(address) } else { (space, address) };
             for (i, register) in to.iter().enumerate() {
                 let address = address.wrapping_add((i * bytes) as u64);
                 let value = self.load_one(env, pc, lane, space, address, bytes, register.is_some())?;
@@ -185,8 +188,7 @@ impl Warp {
         for lane in lanes(active) {
             let address = addresses[lane];
             aligned(lane, address, all)?;
-            let (space, address) =
-                if space == Space::Generic { window::resolve(address) } else { (space, address) };
+            let (space, address) = if space == Space::Generic { window::resolve(address) } else { (space, address) };
             for (i, register) in from.iter().enumerate() {
                 let value = self.registers.get(*register, lane);
                 let address = address.wrapping_add((i * bytes) as u64);

@@ -94,8 +94,8 @@ impl Warp {
             }
             Op::Join { parts, bits, destination } => {
                 for lane in lanes(active) {
-                    let value = (parts.iter().rev())
-                        .fold(0, |v, p| v << bits | self.registers.get(*p, lane) & low(*bits));
+                    let value =
+                        (parts.iter().rev()).fold(0, |v, p| v << bits | self.registers.get(*p, lane) & low(*bits));
                     self.registers.set(*destination, lane, value);
                 }
             }

@@ -39,9 +39,7 @@ pub fn fold(fold: Fold, ty: Type, old: u64, operand: u64, other: u64) -> u64 {
     use Fold::*;
     let narrow = ty.bytes() == 4;
     match (fold, ty) {
-        (Add, Type::F32) => {
-            u64::from(canonical(f32::from_bits(old as u32) + f32::from_bits(operand as u32)).to_bits())
-        }
+        (Add, Type::F32) => u64::from(canonical(f32::from_bits(old as u32) + f32::from_bits(operand as u32)).to_bits()),
         (Add, Type::F64) => (f64::from_bits(old) + f64::from_bits(operand)).to_bits(),
         (Add, Type::F16 | Type::F16x2) => halves::<F16>(old, operand, ty.bytes()),
         (Add, Type::Bf16 | Type::Bf16x2) => halves::<Bf16>(old, operand, ty.bytes()),

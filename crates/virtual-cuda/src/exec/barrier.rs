@@ -150,7 +150,9 @@ pub fn deadlock(env: &Env<'_>, warps: &[Warp]) -> Fault {
                 .collect();
             match (exited, elsewhere) {
                 (0, 0) => None,
-                (0, _) => Some(format!("lanes {elsewhere:#010x} of warp {} wait at line {}", other.number, lines.join(", "))),
+                (0, _) => {
+                    Some(format!("lanes {elsewhere:#010x} of warp {} wait at line {}", other.number, lines.join(", ")))
+                }
                 (_, _) => Some(format!("lanes {exited:#010x} of warp {} have exited", other.number)),
             }
         })

@@ -34,8 +34,7 @@ pub fn run<'a>(
 ) -> Result<Stats, Fault> {
     let threads = launch.block.iter().product::<u32>() as usize;
     let count = threads.div_ceil(LANES);
-    let watch =
-        Watch { races: launch.strictness.shared_races, uninitialised: launch.strictness.uninitialised };
+    let watch = Watch { races: launch.strictness.shared_races, uninitialised: launch.strictness.uninitialised };
     let mut env = Env {
         launch,
         index,

@@ -18,10 +18,8 @@ impl Local {
 
     fn place(&self, lane: usize, address: u64, bytes: usize, what: &str) -> Result<usize, Problem> {
         if address.checked_add(bytes as u64).is_none_or(|end| end > self.frame as u64) {
-            let message = format!(
-                "{what} of {bytes} bytes of local memory at {address:#x}: a thread has {} bytes",
-                self.frame
-            );
+            let message =
+                format!("{what} of {bytes} bytes of local memory at {address:#x}: a thread has {} bytes", self.frame);
             return Problem::new(ILLEGAL_ADDRESS, lane, message);
         }
         Ok(lane * self.frame + address as usize)

@@ -24,7 +24,7 @@ use crate::config::{Order, Strictness};
 use crate::memory::Heap;
 use crate::ptx::Kernel;
 use rayon::prelude::*;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A launch.
 #[derive(Clone, Copy)]
@@ -62,7 +62,7 @@ pub struct Stats {
 
 impl Stats {
     /// Both together.
-    pub fn add(self, other: Stats) -> Stats {
+    pub fn and(self, other: Stats) -> Stats {
         Stats {
             warp_instructions: self.warp_instructions + other.warp_instructions,
             lane_instructions: self.lane_instructions + other.lane_instructions,
@@ -88,20 +88,23 @@ pub fn launch(launch: &Launch<'_>) -> Result<Stats, Fault> {
     if alone || rayon::current_num_threads() == 1 {
         let mut stats = Stats::default();
         for i in 0..blocks {
-            stats = stats.add(run(launch.order.index(i, blocks))?);
+            stats = stats.and(run(launch.order.index(i, blocks))?);
         }
         return Ok(stats);
     }
-    let failed = AtomicBool::new(false);
+    // The fault of the first block that fails, on any number of threads: blocks before one that has failed still run.
+    let failed = AtomicU64::new(u64::MAX);
     (0..blocks)
         .into_par_iter()
         .map(|i| {
-            if failed.load(Relaxed) {
+            if i > failed.load(Relaxed) {
                 return Ok(Stats::default());
             }
-            run(i).inspect_err(|_| failed.store(true, Relaxed))
+            run(i).inspect_err(|_| {
+                failed.fetch_min(i, Relaxed);
+            })
         })
-        .reduce(|| Ok(Stats::default()), |a, b| Ok(a?.add(b?)))
+        .reduce(|| Ok(Stats::default()), |a, b| Ok(a?.and(b?)))
 }
 
 /// The register file with which every warp of the launch begins.

@@ -27,7 +27,8 @@ impl GlobalRaces {
         let me = block + 1;
         let other = |b: u64| b != 0 && b != me;
         let report = |b: u64, what: &str| {
-            let who = if b == SEVERAL { "other blocks".to_string() } else { format!("block {} (counted linearly)", b - 1) };
+            let who =
+                if b == SEVERAL { "other blocks".to_string() } else { format!("block {} (counted linearly)", b - 1) };
             Some(format!("{what} by {who} of the same launch"))
         };
         let mut map = self.0.lock().unwrap_or_else(|e| e.into_inner());

@@ -135,7 +135,8 @@ impl Shared {
             let message = format!("read of {bytes} uninitialised bytes of shared memory at {address:#x}");
             return Problem::new(LAUNCH_FAILED, who.lane, message);
         }
-        if self.watch.races {
+        // What an atomic reads is watched when it writes.
+        if self.watch.races && access == Access::Read {
             for cell in cells {
                 self.note_read(cell, who, address)?;
             }

@@ -147,8 +147,10 @@ impl Warp {
                 return Problem::new(ILLEGAL_INSTRUCTION, lane, message);
             }
             if masks[lane] & self.all != masks[first] & self.all {
-                let message =
-                    format!("lanes {first} and {lane} name different lanes: {:#010x}, {:#010x}", masks[first], masks[lane]);
+                let message = format!(
+                    "lanes {first} and {lane} name different lanes: {:#010x}, {:#010x}",
+                    masks[first], masks[lane]
+                );
                 return Problem::new(ILLEGAL_INSTRUCTION, lane, message);
             }
         }

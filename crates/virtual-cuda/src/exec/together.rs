@@ -64,8 +64,7 @@ impl Warp {
             }
             Op::Match { all, source, destination, holds, .. } => {
                 let value = |lane: usize| self.registers.get(*source, lane);
-                let same =
-                    |lane: usize| lanes(here).filter(|l| value(*l) == value(lane)).fold(0u32, |m, l| m | 1 << l);
+                let same = |lane: usize| lanes(here).filter(|l| value(*l) == value(lane)).fold(0u32, |m, l| m | 1 << l);
                 let first = same(here.trailing_zeros() as usize);
                 let mut out = [0; LANES];
                 for lane in lanes(here) {

@@ -37,13 +37,36 @@ macro_rules! by_integer {
 }
 pub(super) use by_integer;
 
+/// A row for the width of an integer type: what does not look at signs needs no more.
+macro_rules! by_width {
+    ($ty:expr, |$t:ident| $row:expr) => {
+        match $ty.bytes() {
+            _ if $ty.is_float() => None,
+            2 => {
+                type $t = u16;
+                Some($row)
+            }
+            4 => {
+                type $t = u32;
+                Some($row)
+            }
+            8 => {
+                type $t = u64;
+                Some($row)
+            }
+            _ => None,
+        }
+    };
+}
+pub(super) use by_width;
+
 /// The row of an integer instruction; `name` carries the variant (`mul.hi`).
 pub fn row(name: &str, ty: Type) -> Option<Row> {
     match name {
-        "add" => by_integer!(ty, |T| lanes!(|a: T, b: T| -> T { a.wrapping_add(b) })),
-        "sub" => by_integer!(ty, |T| lanes!(|a: T, b: T| -> T { a.wrapping_sub(b) })),
-        "mul.lo" => by_integer!(ty, |T| lanes!(|a: T, b: T| -> T { a.wrapping_mul(b) })),
-        "mad.lo" => by_integer!(ty, |T| lanes!(|a: T, b: T, c: T| -> T { a.wrapping_mul(b).wrapping_add(c) })),
+        "add" => by_width!(ty, |T| lanes!(|a: T, b: T| -> T { a.wrapping_add(b) })),
+        "sub" => by_width!(ty, |T| lanes!(|a: T, b: T| -> T { a.wrapping_sub(b) })),
+        "mul.lo" => by_width!(ty, |T| lanes!(|a: T, b: T| -> T { a.wrapping_mul(b) })),
+        "mad.lo" => by_width!(ty, |T| lanes!(|a: T, b: T, c: T| -> T { a.wrapping_mul(b).wrapping_add(c) })),
         "min" => by_integer!(ty, |T| lanes!(|a: T, b: T| -> T { a.min(b) })),
         "max" => by_integer!(ty, |T| lanes!(|a: T, b: T| -> T { a.max(b) })),
         // A GPU has no trap for a division by zero: the quotient is all ones and the remainder the dividend.

@@ -1,7 +1,7 @@
 //! f32 and f64 arithmetic. The plain forms (nearest, no `.ftz`, no `.sat`) have rows of their own, for they are most of what runs.
 
 use super::scalar::{approximate, approximate_absolute, canonical, finish, finish64, flush, max, max64, min, min64};
-use super::{Mods, Row, lanes, round};
+use super::{Mods, Row, fused_lanes, lanes, round};
 use crate::ptx::{Round, Type};
 
 /// The row of a floating-point instruction; `name` carries the variant (`div.full`, `ex2.approx`).
@@ -20,7 +20,7 @@ fn nearest(name: &str) -> Option<Row> {
         "add" => lanes!(|a: f32, b: f32| -> f32 { canonical(a + b) }),
         "sub" => lanes!(|a: f32, b: f32| -> f32 { canonical(a - b) }),
         "mul" => lanes!(|a: f32, b: f32| -> f32 { canonical(a * b) }),
-        "fma" => lanes!(|a: f32, b: f32, c: f32| -> f32 { canonical(a.mul_add(b, c)) }),
+        "fma" => fused_lanes!(_m, |a: f32, b: f32, c: f32| -> f32 { canonical(a.mul_add(b, c)) }),
         "div" => lanes!(|a: f32, b: f32| -> f32 { canonical(a / b) }),
         "rcp" => lanes!(|a: f32| -> f32 { canonical(1.0 / a) }),
         "sqrt" => lanes!(|a: f32| -> f32 { canonical(a.sqrt()) }),
@@ -30,13 +30,21 @@ fn nearest(name: &str) -> Option<Row> {
 
 fn single(name: &str) -> Option<Row> {
     Some(match name {
-        "add" => lanes!(m, |a: f32, b: f32| -> f32 { finish(round::add(flush(a, m.ftz), flush(b, m.ftz), m.round), m) }),
-        "sub" => lanes!(m, |a: f32, b: f32| -> f32 { finish(round::add(flush(a, m.ftz), -flush(b, m.ftz), m.round), m) }),
-        "mul" => lanes!(m, |a: f32, b: f32| -> f32 { finish(round::mul(flush(a, m.ftz), flush(b, m.ftz), m.round), m) }),
+        "add" => {
+            lanes!(m, |a: f32, b: f32| -> f32 { finish(round::add(flush(a, m.ftz), flush(b, m.ftz), m.round), m) })
+        }
+        "sub" => {
+            lanes!(m, |a: f32, b: f32| -> f32 { finish(round::add(flush(a, m.ftz), -flush(b, m.ftz), m.round), m) })
+        }
+        "mul" => {
+            lanes!(m, |a: f32, b: f32| -> f32 { finish(round::mul(flush(a, m.ftz), flush(b, m.ftz), m.round), m) })
+        }
         "fma" => lanes!(m, |a: f32, b: f32, c: f32| -> f32 {
             finish(round::fma(flush(a, m.ftz), flush(b, m.ftz), flush(c, m.ftz), m.round), m)
         }),
-        "div" => lanes!(m, |a: f32, b: f32| -> f32 { finish(round::div(flush(a, m.ftz), flush(b, m.ftz), m.round), m) }),
+        "div" => fused_lanes!(m, |a: f32, b: f32| -> f32 {
+            finish(round::div(flush(a, m.ftz), flush(b, m.ftz), m.round), m)
+        }),
         "rcp" => lanes!(m, |a: f32| -> f32 { finish(round::div(1.0, flush(a, m.ftz), m.round), m) }),
         "sqrt" => lanes!(m, |a: f32| -> f32 { finish(round::sqrt(flush(a, m.ftz), m.round), m) }),
         "abs" => lanes!(m, |a: f32| -> f32 { finish(a.abs(), m) }),
@@ -71,13 +79,23 @@ fn approximations(name: &str) -> Option<Row> {
     Some(match name {
         "ex2.approx" => lanes!(m, |a: f32| -> f32 {
             let a = flush(a, m.ftz);
-            flush(if a == 0.0 { 1.0 } else { approximate(f64::from(a).exp2(), u64::from(a.to_bits()), bits(22), m) }, m.ftz)
+            flush(
+                if a == 0.0 { 1.0 } else { approximate(f64::from(a).exp2(), u64::from(a.to_bits()), bits(22), m) },
+                m.ftz,
+            )
         }),
         "lg2.approx" => lanes!(m, |a: f32| -> f32 {
             let (a, input) = (flush(a, m.ftz), u64::from(a.to_bits()));
             let exact = f64::from(a).log2();
             let near = a > 0.5 && a < 2.0;
-            flush(if near { approximate_absolute(exact, input, bits(22), m) } else { approximate(exact, input, bits(23), m) }, m.ftz)
+            flush(
+                if near {
+                    approximate_absolute(exact, input, bits(22), m)
+                } else {
+                    approximate(exact, input, bits(23), m)
+                },
+                m.ftz,
+            )
         }),
         "rcp.approx" => lanes!(m, |a: f32| -> f32 {
             flush(approximate(1.0 / f64::from(flush(a, m.ftz)), u64::from(a.to_bits()), bits(23), m), m.ftz)
@@ -90,13 +108,29 @@ fn approximations(name: &str) -> Option<Row> {
         }),
         "sin.approx" => lanes!(m, |a: f32| -> f32 {
             let a = flush(a, m.ftz);
-            flush(if a == 0.0 { a } else { approximate_absolute(f64::from(a).sin(), u64::from(a.to_bits()), bits(21), m) }, m.ftz)
+            flush(
+                if a == 0.0 {
+                    a
+                } else {
+                    approximate_absolute(f64::from(a).sin(), u64::from(a.to_bits()), bits(21), m)
+                },
+                m.ftz,
+            )
         }),
         "cos.approx" => lanes!(m, |a: f32| -> f32 {
             let a = flush(a, m.ftz);
-            flush(if a == 0.0 { 1.0 } else { approximate_absolute(f64::from(a).cos(), u64::from(a.to_bits()), bits(21), m) }, m.ftz)
+            flush(
+                if a == 0.0 {
+                    1.0
+                } else {
+                    approximate_absolute(f64::from(a).cos(), u64::from(a.to_bits()), bits(21), m)
+                },
+                m.ftz,
+            )
         }),
-        "tanh.approx" => lanes!(m, |a: f32| -> f32 { approximate(f64::from(a).tanh(), u64::from(a.to_bits()), bits(11), m) }),
+        "tanh.approx" => {
+            lanes!(m, |a: f32| -> f32 { approximate(f64::from(a).tanh(), u64::from(a.to_bits()), bits(11), m) })
+        }
         "div.approx" | "div.full" => lanes!(m, |a: f32, b: f32| -> f32 {
             let (a, b) = (flush(a, m.ftz), flush(b, m.ftz));
             let input = u64::from(a.to_bits()) << 32 | u64::from(b.to_bits());
@@ -126,8 +160,12 @@ fn double(name: &str, mods: Mods) -> Option<Row> {
             round::direct(sum, rest, m.round)
         }),
         "mul" => lanes!(m, |a: f64, b: f64| -> f64 { round::direct(a * b, a.mul_add(b, -(a * b)), m.round) }),
-        "div" => lanes!(m, |a: f64, b: f64| -> f64 { round::direct(a / b, (-(a / b)).mul_add(b, a) * b.signum(), m.round) }),
-        "rcp" => lanes!(m, |a: f64| -> f64 { round::direct(1.0 / a, (-(1.0 / a)).mul_add(a, 1.0) * a.signum(), m.round) }),
+        "div" => {
+            lanes!(m, |a: f64, b: f64| -> f64 { round::direct(a / b, (-(a / b)).mul_add(b, a) * b.signum(), m.round) })
+        }
+        "rcp" => {
+            lanes!(m, |a: f64| -> f64 { round::direct(1.0 / a, (-(1.0 / a)).mul_add(a, 1.0) * a.signum(), m.round) })
+        }
         "sqrt" => lanes!(m, |a: f64| -> f64 { round::direct(a.sqrt(), (-a.sqrt()).mul_add(a.sqrt(), a), m.round) }),
         _ => return None,
     })
@@ -138,7 +176,7 @@ fn double_nearest(name: &str) -> Option<Row> {
         "add" => lanes!(|a: f64, b: f64| -> f64 { a + b }),
         "sub" => lanes!(|a: f64, b: f64| -> f64 { a - b }),
         "mul" => lanes!(|a: f64, b: f64| -> f64 { a * b }),
-        "fma" => lanes!(m, |a: f64, b: f64, c: f64| -> f64 { finish64(a.mul_add(b, c), m) }),
+        "fma" => fused_lanes!(m, |a: f64, b: f64, c: f64| -> f64 { finish64(a.mul_add(b, c), m) }),
         "div" => lanes!(|a: f64, b: f64| -> f64 { a / b }),
         "rcp" => lanes!(|a: f64| -> f64 { 1.0 / a }),
         "sqrt" => lanes!(|a: f64| -> f64 { a.sqrt() }),

@@ -92,8 +92,7 @@ pub struct Bf16(pub u16);
 impl Small for F16 {
     #[inline(always)]
     fn value(self) -> f32 {
-        let (sign, exponent, fraction) =
-            ((self.0 as u32 >> 15) << 31, self.0 as u32 >> 10 & 31, self.0 as u32 & 0x3ff);
+        let (sign, exponent, fraction) = ((self.0 as u32 >> 15) << 31, self.0 as u32 >> 10 & 31, self.0 as u32 & 0x3ff);
         match exponent {
             0 => {
                 let size = fraction as f32 * f32::from_bits(0x3380_0000);

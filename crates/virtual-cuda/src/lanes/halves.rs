@@ -69,7 +69,9 @@ macro_rules! two {
             "neg" => lanes!(|a: Pair<$t>| -> Pair<$t> { a.map(Small::neg) }),
             "min" => lanes!(m, |a: Pair<$t>, b: Pair<$t>| -> Pair<$t> { a.zip(b, |a, b| a.min(b, m.flag)) }),
             "max" => lanes!(m, |a: Pair<$t>, b: Pair<$t>| -> Pair<$t> { a.zip(b, |a, b| a.max(b, m.flag)) }),
-            "ex2.approx" => lanes!(m, |a: Pair<$t>| -> Pair<$t> { a.map(|a| near(f64::from(a.value()).exp2(), a, 12, m)) }),
+            "ex2.approx" => {
+                lanes!(m, |a: Pair<$t>| -> Pair<$t> { a.map(|a| near(f64::from(a.value()).exp2(), a, 12, m)) })
+            }
             "tanh.approx" => {
                 lanes!(m, |a: Pair<$t>| -> Pair<$t> { a.map(|a| near(f64::from(a.value()).tanh(), a, 12, m)) })
             }

@@ -1,7 +1,7 @@
 //! What an instruction computes: functions over the 32 lanes of a warp, made from scalar expressions.
 //!
 //! [`lanes!`] turns `|a: u32, b: u32| -> u32 { a.wrapping_add(b) }` into a [`Row`]: a function over whole registers and the widths
-//! of its operands. On x86-64 with AVX2 and FMA a copy compiled for them is taken: otherwise every `mul_add` is a library call.
+//! of its operands; [`fused_lanes!`] makes a second copy for processors with fused multiply–add.
 //! The tables (`arithmetic`, `floats`, `bits`, `convert`, `compare`) are matches from mnemonic and type to such rows.
 
 pub mod arithmetic;
@@ -14,14 +14,14 @@ pub mod halves;
 pub mod round;
 pub mod scalar;
 
-use crate::ptx::Round;
+use crate::ptx::{Round, Type};
 use half::{Bf16, F16, Small};
 
 /// Lanes of a warp.
 pub const LANES: usize = 32;
 
 /// The modifiers that a computation may look at.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Mods {
     /// Rounding.
     pub round: Round,
@@ -33,6 +33,16 @@ pub struct Mods {
     pub flag: bool,
     /// Seed of the errors of approximate instructions; 0: they are exact.
     pub perturb: u32,
+    /// What a conversion gives, where its row does not say.
+    pub to: Type,
+    /// Of a comparison: bit 0 is its answer for less, 1 for equal, 2 for greater, 3 for unordered.
+    pub answers: u8,
+}
+
+impl Default for Mods {
+    fn default() -> Mods {
+        Mods { round: Round::Nearest, ftz: false, sat: false, flag: false, perturb: 0, to: Type::B32, answers: 0 }
+    }
 }
 
 /// Pointers to the registers of up to four operands.
@@ -128,7 +138,7 @@ impl<T: Small> Pair<T> {
 /// Which copy of a function this processor runs.
 pub fn choose(plain: LaneFn, _fast: LaneFn) -> LaneFn {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+    if std::arch::is_x86_feature_detected!("fma") {
         return _fast;
     }
     plain
@@ -138,6 +148,31 @@ pub fn choose(plain: LaneFn, _fast: LaneFn) -> LaneFn {
 macro_rules! lanes {
     (|$($a:ident: $t:ty),*| -> $r:ty $e:block) => { $crate::lanes::lanes!(_m, |$($a: $t),*| -> $r $e) };
     ($m:ident, |$($a:ident: $t:ty),*| -> $r:ty $e:block) => {{
+        $crate::lanes::over_lanes!($m, |$($a: $t),*| -> $r $e);
+        $crate::lanes::row_of!(plain, |$($a: $t),*| -> $r)
+    }};
+}
+pub(crate) use lanes;
+
+/// As [`lanes!`], with a second copy for processors that have fused multiply–add: without it each `mul_add` is a library call.
+macro_rules! fused_lanes {
+    ($m:ident, |$($a:ident: $t:ty),*| -> $r:ty $e:block) => {{
+        $crate::lanes::over_lanes!($m, |$($a: $t),*| -> $r $e);
+        /// # Safety
+        /// As for `LaneFn`, on a processor with FMA.
+        #[cfg_attr(target_arch = "x86_64", target_feature(enable = "fma"))]
+        unsafe fn fast(sources: $crate::lanes::Sources, out: *mut u32, m: $crate::lanes::Mods) {
+            // SAFETY: the caller's promise is passed on.
+            unsafe { plain(sources, out, m) }
+        }
+        $crate::lanes::row_of!($crate::lanes::choose(plain, fast), |$($a: $t),*| -> $r)
+    }};
+}
+pub(crate) use fused_lanes;
+
+/// The function `plain` of a row.
+macro_rules! over_lanes {
+    ($m:ident, |$($a:ident: $t:ty),*| -> $r:ty $e:block) => {
         /// # Safety
         /// As for `LaneFn`.
         #[inline(always)]
@@ -158,25 +193,25 @@ macro_rules! lanes {
                 out[lane] = result.bits();
             }
         }
-        /// # Safety
-        /// As for `LaneFn`, on a processor with AVX2 and FMA.
-        #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
-        unsafe fn fast(sources: $crate::lanes::Sources, out: *mut u32, m: $crate::lanes::Mods) {
-            // SAFETY: the caller's promise is passed on.
-            unsafe { plain(sources, out, m) }
-        }
+    };
+}
+pub(crate) use over_lanes;
+
+/// A row from its function.
+macro_rules! row_of {
+    ($function:expr, |$($a:ident: $t:ty),*| -> $r:ty) => {
         $crate::lanes::Row {
-            function: $crate::lanes::choose(plain, fast),
+            function: $function,
             sources: &[$(std::mem::size_of::<<$t as $crate::lanes::Lane>::Bits>()),*],
             result: std::mem::size_of::<<$r as $crate::lanes::Lane>::Bits>(),
         }
-    }};
+    };
 }
-pub(crate) use lanes;
+pub(crate) use row_of;
 
 /// The row of an arithmetic instruction, whatever its kind; `name` carries the variant (`mul.hi`).
-pub fn find(name: &str, ty: crate::ptx::Type, mods: Mods) -> Option<Row> {
-    use crate::ptx::Type::*;
+pub fn find(name: &str, ty: Type, mods: Mods) -> Option<Row> {
+    use Type::*;
     let row = match ty {
         F32 | F64 => floats::row(name, ty, mods),
         F16 | Bf16 | F16x2 | Bf16x2 => halves::row(name, ty, mods),

@@ -70,7 +70,7 @@ pub fn approximate_absolute(exact: f64, input: u64, absolute: f64, m: Mods) -> f
     canonical((exact + absolute * jitter(input, m)) as f32)
 }
 
-/// A number in (−1, 1), 0 where approximate instructions are not perturbed.
+/// A number in (−0.7, 0.7), so that rounding afterwards stays within the bound; 0 where approximate instructions are not perturbed.
 #[inline(always)]
 fn jitter(input: u64, m: Mods) -> f64 {
     if m.perturb == 0 {
@@ -79,7 +79,7 @@ fn jitter(input: u64, m: Mods) -> f64 {
     let mut x = (input ^ u64::from(m.perturb) << 32).wrapping_add(0x9e37_79b9_7f4a_7c15);
     x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((x >> 11) as f64 - (1u64 << 52) as f64) / (1u64 << 52) as f64 * 0.999
+    0.7 * ((x >> 11) as f64 - (1u64 << 52) as f64) / (1u64 << 52) as f64
 }
 
 /// A float rounded to a whole number in a direction.

@@ -108,10 +108,9 @@ impl Heap {
     pub fn reach(&self, device: usize, address: u64) -> Result<&Arc<Allocation>, String> {
         match self.containing(address) {
             Some(a) if a.device == device || self.peers.contains(&(device, a.device)) => Ok(a),
-            Some(a) => Err(format!(
-                "that is memory of device {}, to which device {device} has no peer access",
-                a.device
-            )),
+            Some(a) => {
+                Err(format!("that is memory of device {}, to which device {device} has no peer access", a.device))
+            }
             None => Err(self.why(address)),
         }
     }

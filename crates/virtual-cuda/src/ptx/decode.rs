@@ -199,8 +199,8 @@ impl<'a> Body<'a, '_> {
             round,
             ftz: raw.modifiers.take("ftz"),
             sat: raw.modifiers.take("sat"),
-            flag: false,
             perturb: self.scope.perturb,
+            ..Mods::default()
         };
         (mods, whole)
     }

@@ -125,8 +125,7 @@ impl<'a> Body<'a, '_> {
     }
 
     fn push_row(&mut self, row: Row, sources: [Slot; 4], to: Register, mods: Mods, guard: Option<Predicate>) {
-        let op =
-            Op::Compute { function: row.function, sources, destination: to.slot, wide: row.result == 8, mods };
+        let op = Op::Compute { function: row.function, sources, destination: to.slot, wide: row.result == 8, mods };
         self.push(op, guard);
     }
 
@@ -190,13 +189,14 @@ impl<'a> Body<'a, '_> {
     fn cvt(&mut self, raw: &mut Raw<'a>) -> Parsed<()> {
         let (mut mods, whole) = self.mods(raw);
         mods.flag = raw.modifiers.take("relu");
+        mods.to = raw.modifiers.types.first().copied().unwrap_or(Type::B32);
         let &[to, from] = &raw.modifiers.types[..] else {
             return self.error(raw.line, "`cvt` names two types");
         };
         if let Some(row) = convert::pack(to).filter(|_| from == Type::F32) {
             return self.emit(raw, row, Type::F32, mods);
         }
-        let Some(row) = convert::row(to, from, whole) else {
+        let Some(row) = convert::row(to, from, whole, mods) else {
             return self.error(raw.line, format!("`{}` is not known", raw.word));
         };
         let [destination, source] = self.exactly(raw)?;
@@ -221,17 +221,17 @@ impl<'a> Body<'a, '_> {
             (_, true) => Type::S64,
             (_, false) => Type::U64,
         };
-        let widen = convert::row(wider, to, false).expect("integers widen");
-        self.push_row(widen, [middle.slot, 0, 0, 0], destination, Mods::default(), raw.guard);
+        let mods = Mods { to: wider, ..Mods::default() };
+        let widen = convert::row(wider, to, false, mods).expect("integers widen");
+        self.push_row(widen, [middle.slot, 0, 0, 0], destination, mods, raw.guard);
         Ok(())
     }
 
     fn comparison(&mut self, raw: &mut Raw<'a>) -> Parsed<()> {
         let is_set = raw.base == "set";
-        let (mods, _) = self.mods(raw);
-        let ty = match (is_set, raw.modifiers.types.last()) {
-            (_, Some(ty)) => *ty,
-            (_, None) => return self.error(raw.line, "a comparison names no type"),
+        let (mut mods, _) = self.mods(raw);
+        let Some(&ty) = raw.modifiers.types.last() else {
+            return self.error(raw.line, "a comparison names no type");
         };
         let logic = raw.modifiers.find(|w| {
             Some(match w {
@@ -241,9 +241,11 @@ impl<'a> Body<'a, '_> {
                 _ => return None,
             })
         });
-        let Some(row) = raw.modifiers.find(Compare::parse).and_then(|c| compare::row(c, ty)) else {
+        let known = raw.modifiers.find(Compare::parse).and_then(|c| Some((c, compare::row(c, ty)?)));
+        let Some((comparison, row)) = known else {
             return self.error(raw.line, format!("`{}` is not known", raw.word));
         };
+        mods.answers = compare::answers(comparison);
         let wanted = 3 + usize::from(logic.is_some());
         if raw.operands.len() != wanted {
             return self.error(raw.line, format!("`{}` takes {wanted} operands", raw.word));

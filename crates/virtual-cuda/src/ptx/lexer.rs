@@ -133,12 +133,15 @@ mod tests {
     #[test]
     fn numbers() {
         let all = |s| tokens(s).unwrap().into_iter().map(|t| t.0).collect::<Vec<_>>();
-        assert_eq!(all("0x1FU 12 0d3FF0000000000000 1.5"), [
-            Token::Number(Number::Integer(31)),
-            Token::Number(Number::Integer(12)),
-            Token::Number(Number::F64(1f64.to_bits())),
-            Token::Number(Number::F64(1.5f64.to_bits())),
-        ]);
+        assert_eq!(
+            all("0x1FU 12 0d3FF0000000000000 1.5"),
+            [
+                Token::Number(Number::Integer(31)),
+                Token::Number(Number::Integer(12)),
+                Token::Number(Number::F64(1f64.to_bits())),
+                Token::Number(Number::F64(1.5f64.to_bits())),
+            ]
+        );
         assert!(tokens("/* never closed").is_err());
     }
 }

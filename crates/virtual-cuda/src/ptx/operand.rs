@@ -10,10 +10,16 @@ use super::{Address, Op, Predicate, PtxError, Register, Slot, Space, Special, Ty
 pub(super) enum Operand<'a> {
     Register(Register),
     Predicate(Predicate),
-    Number { number: Number, negative: bool },
+    Number {
+        number: Number,
+        negative: bool,
+    },
     /// An address in its own space, or another constant.
     Constant(u64),
-    Global { index: usize, offset: i64 },
+    Global {
+        index: usize,
+        offset: i64,
+    },
     Special(Special),
     List(Vec<Operand<'a>>),
     /// `[a + 4]`, and the space of the variable that it names.

@@ -68,9 +68,7 @@ impl<'a> Cursor<'a> {
     pub fn integer(&mut self) -> Parsed<i64> {
         let negative = self.eat('-');
         match self.next()? {
-            Token::Number(Number::Integer(v)) => {
-                Ok(if negative { (*v as i64).wrapping_neg() } else { *v as i64 })
-            }
+            Token::Number(Number::Integer(v)) => Ok(if negative { (*v as i64).wrapping_neg() } else { *v as i64 }),
             other => {
                 self.at -= 1;
                 self.fail(format!("an integer expected, found {other:?}"))

@@ -98,7 +98,8 @@ fn copies_carry_what_was_never_written() {
     gpu.upload(from, &[1.0, 2.0], stream);
     gpu.driver.submit(stream, Work::Copy { to, from, len: 16 }).unwrap();
     let mut out = [0f32; 4];
-    let download = |len| Work::Download { to: out.as_mut_ptr() as usize, from: to, len };
+    let place = out.as_mut_ptr() as usize;
+    let download = |len| Work::Download { to: place, from: to, len };
     let (good, bad) = (download(8), download(16));
     gpu.driver.submit(stream, good).unwrap();
     gpu.driver.synchronize(stream).unwrap();

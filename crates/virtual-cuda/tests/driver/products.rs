@@ -69,7 +69,8 @@ fn products_of_every_type_and_transposition() {
             let case = case(element, ta, tb, beta);
             let p = case.product;
             let mut want = Vec::new();
-            for (batch, i, j) in (0..p.batch).flat_map(|b| (0..p.m).flat_map(move |i| (0..p.n).map(move |j| (b, i, j)))) {
+            for (batch, i, j) in (0..p.batch).flat_map(|b| (0..p.m).flat_map(move |i| (0..p.n).map(move |j| (b, i, j))))
+            {
                 let sum: f64 = (0..p.k).map(|q| at(&case, &p.a, batch, i, q) * at(&case, &p.b, batch, q, j)).sum();
                 let old = if beta == 0.0 { 0.0 } else { beta * at(&case, &p.c, batch, i, j) };
                 want.push((batch, i, j, 0.5 * sum + old));
@@ -78,7 +79,10 @@ fn products_of_every_type_and_transposition() {
             p.run(&case.driver, 0).unwrap();
             for (batch, i, j, want) in want {
                 let got = at(&case, &p.c, batch, i, j);
-                assert!((got - want).abs() <= tolerance * (1.0 + want.abs()), "{element:?} {ta} {tb} [{batch}, {i}, {j}]: {got}, not {want}");
+                assert!(
+                    (got - want).abs() <= tolerance * (1.0 + want.abs()),
+                    "{element:?} {ta} {tb} [{batch}, {i}, {j}]: {got}, not {want}"
+                );
             }
         }
     }
@@ -93,7 +97,10 @@ fn memory_that_is_not_there_and_values_that_are_not_there() {
     let mut wrong = case(Element::F32, false, false, 1.0);
     wrong.product.c.address = wrong.driver.heap.allocate(0, 4096, false).unwrap();
     let (code, message) = wrong.product.run(&wrong.driver, 0).unwrap_err();
-    assert!(code == Code::LAUNCH_FAILED && message.contains("matrix C: row 0, column 0 was never written"), "{message}");
+    assert!(
+        code == Code::LAUNCH_FAILED && message.contains("matrix C: row 0, column 0 was never written"),
+        "{message}"
+    );
     wrong.product.beta = 0.0;
     wrong.product.run(&wrong.driver, 0).unwrap();
     wrong.product.b.ld = 6;
@@ -108,7 +115,19 @@ fn tf32_rounds_the_operands() {
     case.driver.heap.range(address, 4).unwrap().allocation.copy_in(0, &one);
     let matrix = Matrix { address, element: Element::F32, ld: 1, stride: 0, transposed: false };
     let c = Matrix { ..case.product.c };
-    case.product = Product { m: 1, n: 1, k: 1, a: matrix, b: matrix, c, alpha: 1.0, beta: 0.0, batch: 1, double: false, tf32: true };
+    case.product = Product {
+        m: 1,
+        n: 1,
+        k: 1,
+        a: matrix,
+        b: matrix,
+        c,
+        alpha: 1.0,
+        beta: 0.0,
+        batch: 1,
+        double: false,
+        tf32: true,
+    };
     case.product.run(&case.driver, 0).unwrap();
     assert_eq!(at(&case, &c, 0, 0, 0), 1.0);
     case.product.tf32 = false;

@@ -120,7 +120,7 @@ pub fn map_perturbed(body: &str, bytes: usize, inputs: &[Input<'_>], perturb: u3
     text.push_str(") {\n.reg .pred %p, %q, %in; .reg .b32 %r<4>, %i, %n; .reg .b64 %at, %s, %wide;\n");
     // 8-bit values travel in 16-bit registers, as PTX wants.
     let register = |b: usize| 8 * b.max(2);
-    write!(text, ".reg .b{} %o;\n", register(bytes)).unwrap();
+    writeln!(text, ".reg .b{} %o;", register(bytes)).unwrap();
     for (name, input) in ["a", "b", "c", "d"].iter().zip(inputs) {
         writeln!(text, ".reg .b{} %{name};", register(input.0)).unwrap();
     }
@@ -167,9 +167,34 @@ pub fn pairs(a: &[u64], b: &[u64]) -> (Vec<u64>, Vec<u64>) {
 /// f32 values at which arithmetic may go wrong, and some that mean nothing.
 pub fn edge_floats() -> Vec<u64> {
     let mut out: Vec<f32> = vec![
-        0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 3.0, -3.5, 1e-45, -1e-45, 1.1754942e-38, f32::MIN_POSITIVE, -f32::MIN_POSITIVE,
-        f32::MAX, f32::MIN, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 1.0 + f32::EPSILON, 1.0 - f32::EPSILON / 2.0,
-        16_777_216.0, 16_777_217.0, 0.1, 1e10, -1e10, 65504.0, 65520.0, 3e38,
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        0.5,
+        2.0,
+        3.0,
+        -3.5,
+        1e-45,
+        -1e-45,
+        1.1754942e-38,
+        f32::MIN_POSITIVE,
+        -f32::MIN_POSITIVE,
+        f32::MAX,
+        f32::MIN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
+        1.0 + f32::EPSILON,
+        1.0 - f32::EPSILON / 2.0,
+        16_777_216.0,
+        16_777_217.0,
+        0.1,
+        1e10,
+        -1e10,
+        65504.0,
+        65520.0,
+        3e38,
     ];
     let mut x = 0x1234_5678u32;
     for _ in 0..20 {
@@ -182,8 +207,28 @@ pub fn edge_floats() -> Vec<u64> {
 /// f64 values of that kind.
 pub fn edge_doubles() -> Vec<u64> {
     let mut out: Vec<f64> = vec![
-        0.0, -0.0, 1.0, -1.0, 0.1, 3.0, 1e-320, f64::MIN_POSITIVE, f64::MAX, f64::INFINITY, f64::NEG_INFINITY, f64::NAN,
-        1.0 + f64::EPSILON, 9_007_199_254_740_993.0, 1e300, -2.5e-7, 65519.99, 4_294_967_296.0, -9.3e18, 1.5, 2.5, -0.5,
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        0.1,
+        3.0,
+        1e-320,
+        f64::MIN_POSITIVE,
+        f64::MAX,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::NAN,
+        1.0 + f64::EPSILON,
+        9_007_199_254_740_993.0,
+        1e300,
+        -2.5e-7,
+        65519.99,
+        4_294_967_296.0,
+        -9.3e18,
+        1.5,
+        2.5,
+        -0.5,
     ];
     let mut x = 0x1234_5678_9abc_def1u64;
     for _ in 0..12 {
@@ -213,7 +258,14 @@ pub fn same_f32(got: u64, want: f32) -> bool {
 }
 
 /// Run a kernel of a compiled text; each parameter is its bytes.
-pub fn compiled(bench: &Bench, text: &str, name: &str, grid: [u32; 3], block: [u32; 3], parameters: &[&[u8]]) -> Result<(), Fault> {
+pub fn compiled(
+    bench: &Bench,
+    text: &str,
+    name: &str,
+    grid: [u32; 3],
+    block: [u32; 3],
+    parameters: &[&[u8]],
+) -> Result<(), Fault> {
     let module = parse(text, bench.perturb).unwrap_or_else(|e| panic!("{e}"));
     let kernel = &module.kernels[name];
     assert_eq!(kernel.parameters.len(), parameters.len(), "parameters of {name}");

@@ -25,7 +25,8 @@ fn shuffles() {
     let valid = map("shfl.sync.down.b32 %r0|%p, %a, 3, 31, -1; selp.b32 %o, 1, 0, %p;", 4, &[Input(4, &a)]);
     assert!(valid.iter().enumerate().all(|(i, v)| (*v == 1) == (i % 32 + 3 < 32)));
     // Half of the warp by itself.
-    let body = "mov.b32 %o, %a; mov.u32 %r0, %laneid; setp.lt.u32 %p, %r0, 16; @%p shfl.sync.bfly.b32 %o, %a, 1, 31, 0xffff;";
+    let body =
+        "mov.b32 %o, %a; mov.u32 %r0, %laneid; setp.lt.u32 %p, %r0, 16; @%p shfl.sync.bfly.b32 %o, %a, 1, 31, 0xffff;";
     check(body, &|l| if l < 16 { l ^ 1 } else { l });
 }
 
@@ -80,7 +81,10 @@ fn a_block_sums_in_any_order_of_warps_and_without_its_barrier_it_is_a_race() {
         assert_eq!(bench.read_floats(out, 1), [values.iter().sum::<f32>()]);
         let broken = BLOCK_SUM.replace("bar.sync 0;", "");
         let fault = bench.run(&broken, 1, 128, &[out, input]).unwrap_err();
-        assert!(fault.message.contains("race in shared") || fault.message.contains("uninitialised"), "{order:?} {fault}");
+        assert!(
+            fault.message.contains("race in shared") || fault.message.contains("uninitialised"),
+            "{order:?} {fault}"
+        );
     }
 }
 

@@ -40,7 +40,8 @@ fn strided_sum_with_a_structure_by_value() {
     let mut bench = Bench::new();
     let (a, b) = (numbers(28, 1), numbers(35, 2));
     let (da, db, out) = (bench.floats(&a), bench.floats(&b), bench.empty(4 * 140));
-    let strides: Vec<u8> = [3, 4, 5, 7, 0, 0, 0, 7, 0, 1, 0, 0, 0, 0, 7, 1, 0, 0, 0].iter().flat_map(|v: &i32| v.to_le_bytes()).collect();
+    let strides: Vec<u8> =
+        [3, 4, 5, 7, 0, 0, 0, 7, 0, 1, 0, 0, 0, 0, 7, 1, 0, 0, 0].iter().flat_map(|v: &i32| v.to_le_bytes()).collect();
     let parameters: [&[u8]; 5] = [&long(out), &long(da), &long(db), &strides, &long(140)];
     compiled(&bench, ORDINARY, "add_strided", [2, 1, 1], [64, 1, 1], &parameters).unwrap();
     let want: Vec<f64> = (0..140).map(|i| f64::from(a[i / 35 * 7 + i % 7] + b[i % 35])).collect();
@@ -55,7 +56,14 @@ fn softmax_in_every_order_and_no_barrier_may_be_missing() {
         let mut bench = Bench::new();
         bench.order = order;
         let (input, out) = (bench.floats(&x), bench.empty(4 * rows * columns));
-        compiled(&bench, text, "softmax", [rows as u32, 1, 1], [96, 1, 1], &[&long(out), &long(input), &int(columns as i32)])?;
+        compiled(
+            &bench,
+            text,
+            "softmax",
+            [rows as u32, 1, 1],
+            [96, 1, 1],
+            &[&long(out), &long(input), &int(columns as i32)],
+        )?;
         Ok::<_, virtual_cuda::exec::Fault>(bench.read_floats(out, rows * columns))
     };
     let want: Vec<f64> = x
@@ -90,7 +98,8 @@ fn reduction_with_dynamic_shared_memory_and_an_atomic() {
         let mut bench = Bench::new();
         (bench.order, bench.dynamic_shared) = (order, 512);
         let (input, out) = (bench.floats(&x), bench.floats(&[0.0]));
-        compiled(&bench, ORDINARY, "reduce_sum", [7, 1, 1], [128, 1, 1], &[&long(out), &long(input), &long(5000)]).unwrap();
+        compiled(&bench, ORDINARY, "reduce_sum", [7, 1, 1], [128, 1, 1], &[&long(out), &long(input), &long(5000)])
+            .unwrap();
         let sum: f64 = x.iter().map(|v| f64::from(*v)).sum();
         close(&bench.read_floats(out, 1), &[sum], 1e-4);
     }
@@ -100,9 +109,8 @@ fn reduction_with_dynamic_shared_memory_and_an_atomic() {
 fn tiled_products() {
     let (m, n, k) = (20, 37, 45);
     let (a, b) = (numbers(m * k, 5), numbers(k * n, 6));
-    let want: Vec<f64> = (0..m * n)
-        .map(|i| (0..k).map(|q| f64::from(a[i / n * k + q]) * f64::from(b[q * n + i % n])).sum())
-        .collect();
+    let want: Vec<f64> =
+        (0..m * n).map(|i| (0..k).map(|q| f64::from(a[i / n * k + q]) * f64::from(b[q * n + i % n])).sum()).collect();
     let sizes: [&[u8]; 3] = [&int(m as i32), &int(n as i32), &int(k as i32)];
     let mut bench = Bench::new();
     let (da, db, c) = (bench.floats(&a), bench.floats(&b), bench.empty(4 * m * n));
@@ -113,7 +121,8 @@ fn tiled_products() {
     let (da, db, c) = (bench.bytes(&wide(&a)), bench.bytes(&wide(&b)), bench.empty(8 * m * n));
     let parameters: [&[u8]; 6] = [&long(da), &long(db), &long(c), sizes[0], sizes[1], sizes[2]];
     compiled(&bench, ORDINARY, "matmul_f64", [3, 2, 1], [16, 16, 1], &parameters).unwrap();
-    let got: Vec<f64> = bench.read(c, 8 * m * n).chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect();
+    let got: Vec<f64> =
+        bench.read(c, 8 * m * n).chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect();
     for (g, w) in got.iter().zip(&want) {
         assert!((g - w).abs() < 1e-12, "{g}, not {w}");
     }
@@ -142,7 +151,8 @@ fn gates_of_an_lstm_and_a_step_of_adam() {
     close(&bench.read_floats(h, batch * hidden), &out, 1e-6);
 
     let (w, gradient) = (numbers(50, 9), numbers(50, 10));
-    let (dw, dm, dv, dg) = (bench.floats(&w), bench.floats(&[0.0; 50]), bench.floats(&[0.0; 50]), bench.floats(&gradient));
+    let (dw, dm, dv, dg) =
+        (bench.floats(&w), bench.floats(&[0.0; 50]), bench.floats(&[0.0; 50]), bench.floats(&gradient));
     let f = |x: f32| x.to_le_bytes();
     bench.variables(ORDINARY);
     let parameters: [&[u8]; 10] =
@@ -159,17 +169,28 @@ fn rows_by_index_and_back() {
     let raw: Vec<u8> = index.iter().flat_map(|i| i.to_le_bytes()).collect();
     let mut bench = Bench::new();
     let (dt, di, out) = (bench.floats(&table), bench.bytes(&raw), bench.empty(4 * 200));
-    compiled(&bench, ORDINARY, "gather", [5, 1, 1], [32, 1, 1], &[&long(out), &long(dt), &long(di), &int(40), &int(9)]).unwrap();
-    let rows: Vec<f64> = index.iter().flat_map(|i| table[*i as usize * 40..][..40].iter().map(|v| f64::from(*v))).collect();
+    compiled(&bench, ORDINARY, "gather", [5, 1, 1], [32, 1, 1], &[&long(out), &long(dt), &long(di), &int(40), &int(9)])
+        .unwrap();
+    let rows: Vec<f64> =
+        index.iter().flat_map(|i| table[*i as usize * 40..][..40].iter().map(|v| f64::from(*v))).collect();
     close(&bench.read_floats(out, 200), &rows, 0.0);
     let sums = bench.floats(&[0.0; 360]);
-    compiled(&bench, ORDINARY, "scatter_add", [5, 1, 1], [32, 1, 1], &[&long(sums), &long(out), &long(di), &int(40)]).unwrap();
+    compiled(&bench, ORDINARY, "scatter_add", [5, 1, 1], [32, 1, 1], &[&long(sums), &long(out), &long(di), &int(40)])
+        .unwrap();
     let got = bench.read_floats(sums, 360);
     for j in 0..40 {
         assert!((got[3 * 40 + j] - 3.0 * table[3 * 40 + j]).abs() < 1e-5 && got[40 + j] == 0.0);
     }
     let wrong = bench.bytes(&9i64.to_le_bytes());
-    let fault = compiled(&bench, ORDINARY, "gather", [1, 1, 1], [32, 1, 1], &[&long(out), &long(dt), &long(wrong), &int(40), &int(9)]).unwrap_err();
+    let fault = compiled(
+        &bench,
+        ORDINARY,
+        "gather",
+        [1, 1, 1],
+        [32, 1, 1],
+        &[&long(out), &long(dt), &long(wrong), &int(40), &int(9)],
+    )
+    .unwrap_err();
     assert!(fault.code == 719 && fault.message == "trap", "{fault}");
 }
 
@@ -190,28 +211,52 @@ fn library_functions() {
     let mut bench = Bench::new();
     bench.variables(ORDINARY);
     let (input, out) = (bench.floats(&x), bench.empty(4 * 12 * x.len()));
-    compiled(&bench, ORDINARY, "functions", [1, 1, 1], [96, 1, 1], &[&long(out), &long(input), &int(x.len() as i32)]).unwrap();
+    compiled(&bench, ORDINARY, "functions", [1, 1, 1], [96, 1, 1], &[&long(out), &long(input), &int(x.len() as i32)])
+        .unwrap();
     let got = bench.read_floats(out, 12 * x.len());
     for (i, v) in x.iter().map(|v| f64::from(*v)).enumerate() {
         let a = v.abs();
         let want = [
-            v.exp(), a.ln(), v.sin(), v.cos(), v.tanh(), f64::NAN, a.powf(f64::from(1.7f32)), 1.0 / a.sqrt(), a.ln_1p(), v.exp_m1(),
-            v.round_ties_even(), v % f64::from(0.7f32),
+            v.exp(),
+            a.ln(),
+            v.sin(),
+            v.cos(),
+            v.tanh(),
+            f64::NAN,
+            a.powf(f64::from(1.7f32)),
+            1.0 / a.sqrt(),
+            a.ln_1p(),
+            v.exp_m1(),
+            v.round_ties_even(),
+            v % f64::from(0.7f32),
         ];
         for (j, want) in want.into_iter().enumerate().filter(|w| !w.1.is_nan()) {
             let got = f64::from(got[12 * i + j]);
-            let right = got == want as f32 as f64 || (got - want).abs() <= 1e-6 * (want.abs() + if j == 6 { want.abs() } else { 0.3 });
+            let right = got == want as f32 as f64
+                || (got - want).abs() <= 1e-6 * (want.abs() + if j == 6 { want.abs() } else { 0.3 });
             assert!(right, "function {j} of {v}: {got}, not {want}");
         }
     }
     let wide: Vec<u8> = x.iter().flat_map(|v| f64::from(*v).to_le_bytes()).collect();
     let (input, out) = (bench.bytes(&wide), bench.empty(8 * 6 * x.len()));
-    compiled(&bench, ORDINARY, "functions_f64", [1, 1, 1], [96, 1, 1], &[&long(out), &long(input), &int(x.len() as i32)]).unwrap();
-    let got: Vec<f64> = bench.read(out, 48 * x.len()).chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect();
+    compiled(
+        &bench,
+        ORDINARY,
+        "functions_f64",
+        [1, 1, 1],
+        [96, 1, 1],
+        &[&long(out), &long(input), &int(x.len() as i32)],
+    )
+    .unwrap();
+    let got: Vec<f64> =
+        bench.read(out, 48 * x.len()).chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect();
     for (i, v) in x.iter().map(|v| f64::from(*v)).enumerate() {
         for (j, want) in [v.exp(), v.abs().ln(), v.tanh(), v.abs().sqrt(), 1.0 / v, v.sin()].into_iter().enumerate() {
             let got = got[6 * i + j];
-            assert!(got == want || (got - want).abs() <= 1e-14 * (want.abs() + 0.3), "f64 function {j} of {v}: {got}, not {want}");
+            assert!(
+                got == want || (got - want).abs() <= 1e-14 * (want.abs() + 0.3),
+                "f64 function {j} of {v}: {got}, not {want}"
+            );
         }
     }
 }
@@ -229,10 +274,13 @@ fn halves_as_the_headers_use_them() {
     let ha = bench.read(out, 200);
     assert!((0..100).all(|i| word(&ha, i) == f16::from_f32(a[i]).to_bits()));
     let encode = |v: &[f32], half: bool| -> Vec<u8> {
-        v.iter().flat_map(|x| if half { f16::from_f32(*x).to_le_bytes() } else { bf16::from_f32(*x).to_le_bytes() }).collect()
+        v.iter()
+            .flat_map(|x| if half { f16::from_f32(*x).to_le_bytes() } else { bf16::from_f32(*x).to_le_bytes() })
+            .collect()
     };
     let (da, db, out) = (bench.bytes(&ba), bench.bytes(&encode(&b, false)), bench.empty(400));
-    compiled(&bench, HALVES, "fused_bf16", [1, 1, 1], [128, 1, 1], &[&long(out), &long(da), &long(db), &int(100)]).unwrap();
+    compiled(&bench, HALVES, "fused_bf16", [1, 1, 1], [128, 1, 1], &[&long(out), &long(da), &long(db), &int(100)])
+        .unwrap();
     let got = bench.read(out, 400);
     for i in 0..100 {
         let (x, y) = (bf16::from_f32(a[i]).to_f64(), bf16::from_f32(b[i]).to_f64());
@@ -240,7 +288,8 @@ fn halves_as_the_headers_use_them() {
         assert_eq!(word(&got, 2 * i + 1), bf16::from_f32((x * y + x) as f32).to_bits());
     }
     let (da, db, out) = (bench.bytes(&ha), bench.bytes(&encode(&b, true)), bench.empty(200));
-    compiled(&bench, HALVES, "fused_f16x2", [1, 1, 1], [64, 1, 1], &[&long(out), &long(da), &long(db), &int(50)]).unwrap();
+    compiled(&bench, HALVES, "fused_f16x2", [1, 1, 1], [64, 1, 1], &[&long(out), &long(da), &long(db), &int(50)])
+        .unwrap();
     let got = bench.read(out, 200);
     for i in 0..100 {
         let (x, y) = (f16::from_f32(a[i]).to_f64(), f16::from_f32(b[i]).to_f64());

@@ -5,7 +5,8 @@ use crate::small::{bf16, f16};
 
 /// 16-bit floats of every kind.
 fn values() -> Vec<u64> {
-    let mut out: Vec<u64> = vec![0, 1, 2, 0x3ff, 0x400, 0x3c00, 0x3c01, 0x7bff, 0x7c00, 0x7e00, 0x3f80, 0x7f7f, 0x7f80, 0x0080];
+    let mut out: Vec<u64> =
+        vec![0, 1, 2, 0x3ff, 0x400, 0x3c00, 0x3c01, 0x7bff, 0x7c00, 0x7e00, 0x3f80, 0x7f7f, 0x7f80, 0x0080];
     out.extend((0..50u64).map(|i| i * 655 + 17));
     out.iter().flat_map(|v| [*v, *v | 0x8000]).collect()
 }
@@ -39,13 +40,17 @@ fn sums_and_products_of_halves() {
 fn fused_products_round_once() {
     // 1.0009765625² − 1.001953125 = 2⁻²⁰: a product rounded before the sum would give 0.
     let one = |bits: u64| vec![bits; 1];
-    let got = map("fma.rn.f16 %o, %a, %b, %c;", 2, &[Input(2, &one(0x3c01)), Input(2, &one(0x3c01)), Input(2, &one(0xbc02))]);
+    let got =
+        map("fma.rn.f16 %o, %a, %b, %c;", 2, &[Input(2, &one(0x3c01)), Input(2, &one(0x3c01)), Input(2, &one(0xbc02))]);
     assert_eq!(f16::from_bits(got[0] as u16).to_f32(), 2f32.powi(-20));
     // Exact integers: every f16 fma against integer arithmetic.
-    let v: Vec<u64> = [1i32, 3, 7, 1023, 2047, -5, -2047].iter().map(|i| u64::from(f16::from_f32(*i as f32).to_bits())).collect();
+    let v: Vec<u64> =
+        [1i32, 3, 7, 1023, 2047, -5, -2047].iter().map(|i| u64::from(f16::from_f32(*i as f32).to_bits())).collect();
     let (a, b) = pairs(&v, &v);
     let c: Vec<u64> = b.iter().rev().copied().collect();
-    for (i, got) in map("fma.rn.f16 %o, %a, %b, %c;", 2, &[Input(2, &a), Input(2, &b), Input(2, &c)]).into_iter().enumerate() {
+    for (i, got) in
+        map("fma.rn.f16 %o, %a, %b, %c;", 2, &[Input(2, &a), Input(2, &b), Input(2, &c)]).into_iter().enumerate()
+    {
         let int = |x: u64| f16::from_bits(x as u16).to_f64();
         assert_eq!(got as u16, f16::from_f64(int(a[i]) * int(b[i]) + int(c[i])).to_bits());
     }
@@ -67,7 +72,8 @@ fn pairs_are_two_values() {
     for ty in ["f16", "bf16"] {
         for op in ["add", "mul", "min", "max"] {
             let one = map(&format!("{op}.{ty} %o, %a, %b;"), 2, &[Input(2, &a), Input(2, &b)]);
-            let (na, nb): (Vec<u64>, Vec<u64>) = (a.iter().map(|v| v ^ 0x8000).collect(), b.iter().map(|v| v ^ 0x8000).collect());
+            let (na, nb): (Vec<u64>, Vec<u64>) =
+                (a.iter().map(|v| v ^ 0x8000).collect(), b.iter().map(|v| v ^ 0x8000).collect());
             let other = map(&format!("{op}.{ty} %o, %a, %b;"), 2, &[Input(2, &na), Input(2, &nb)]);
             let two = map(&format!("{op}.{ty}x2 %o, %a, %b;"), 4, &[Input(4, &aa), Input(4, &bb)]);
             for i in 0..a.len() {

@@ -68,11 +68,20 @@ fn three_operands() {
     let inputs = [Input(4, &a), Input(4, &b), Input(4, &c)];
     let check = |body: &str, want: &dyn Fn(u32, u32, u32) -> u32| {
         for (i, got) in map(body, 4, &inputs).into_iter().enumerate() {
-            assert_eq!(got, u64::from(want(a[i] as u32, b[i] as u32, c[i] as u32)), "{body} {:x} {:x} {:x}", a[i], b[i], c[i]);
+            assert_eq!(
+                got,
+                u64::from(want(a[i] as u32, b[i] as u32, c[i] as u32)),
+                "{body} {:x} {:x} {:x}",
+                a[i],
+                b[i],
+                c[i]
+            );
         }
     };
     check("mad.lo.s32 %o, %a, %b, %c;", &|a, b, c| a.wrapping_mul(b).wrapping_add(c));
-    check("mad.hi.u32 %o, %a, %b, %c;", &|a, b, c| ((u64::from(a) * u64::from(b)) >> 32).wrapping_add(u64::from(c)) as u32);
+    check("mad.hi.u32 %o, %a, %b, %c;", &|a, b, c| {
+        ((u64::from(a) * u64::from(b)) >> 32).wrapping_add(u64::from(c)) as u32
+    });
     check("sad.u32 %o, %a, %b, %c;", &|a, b, c| a.abs_diff(b).wrapping_add(c));
     check("lop3.b32 %o, %a, %b, %c, 0x96;", &|a, b, c| a ^ b ^ c);
     check("lop3.b32 %o, %a, %b, %c, 0xCA;", &|a, b, c| (a & b) | (!a & c));

@@ -4,7 +4,9 @@ use crate::bench::module;
 use virtual_cuda::ptx::parse;
 
 fn error(body: &str) -> String {
-    let text = module(&format!(".visible .entry k(.param .u64 p0) {{\n.reg .b32 %r<4>; .reg .b64 %rd<4>; .reg .pred %p;\n{body}\nret;\n}}"));
+    let text = module(&format!(
+        ".visible .entry k(.param .u64 p0) {{\n.reg .b32 %r<4>; .reg .b64 %rd<4>; .reg .pred %p;\n{body}\nret;\n}}"
+    ));
     parse(&text, 0).expect_err(body).to_string()
 }
 

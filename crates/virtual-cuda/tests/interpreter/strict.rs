@@ -32,8 +32,20 @@ fn bounds_and_alignment() {
     twin("ld.global.u32 %r2, [%rd2+4];", "ld.global.u32 %r2, [%rd2+0];", 64, 700, "past the end");
     twin("ld.global.u32 %r2, [%rd2+2];", "ld.global.u32 %r2, [%rd2+4];", 32, 716, "no multiple of 4");
     twin("mov.u64 %rd4, 8; ld.global.u32 %r2, [%rd4];", "ld.global.u32 %r2, [%rd2];", 32, 700, "null pointer");
-    twin("st.shared.u32 [%r6+192], %r1; mov.u32 %r2, 0;", "st.shared.u32 [%r6+128], %r1; mov.u32 %r2, 0;", 32, 700, "out of bounds");
-    twin("st.local.u32 [depot+16], %r1; mov.u32 %r2, 0;", "st.local.u32 [depot+12], %r1; mov.u32 %r2, 0;", 32, 700, "local memory");
+    twin(
+        "st.shared.u32 [%r6+192], %r1; mov.u32 %r2, 0;",
+        "st.shared.u32 [%r6+128], %r1; mov.u32 %r2, 0;",
+        32,
+        700,
+        "out of bounds",
+    );
+    twin(
+        "st.local.u32 [depot+16], %r1; mov.u32 %r2, 0;",
+        "st.local.u32 [depot+12], %r1; mov.u32 %r2, 0;",
+        32,
+        700,
+        "local memory",
+    );
     twin("ld.param.u32 %r2, [p0+16];", "ld.param.u32 %r2, [p0+4];", 32, 700, "inside of none");
 }
 
@@ -47,18 +59,24 @@ fn uninitialised_reads() {
 #[test]
 fn shared_memory_races() {
     let exchange = |between: &str| {
-        format!("st.shared.u32 [%r6], %r1; {between} xor.b32 %r3, %r1, 32; shl.b32 %r3, %r3, 2; add.u32 %r3, %r3, %r7; ld.shared.u32 %r2, [%r3];")
+        format!(
+            "st.shared.u32 [%r6], %r1; {between} xor.b32 %r3, %r1, 32; shl.b32 %r3, %r3, 2; add.u32 %r3, %r3, %r7; ld.shared.u32 %r2, [%r3];"
+        )
     };
     // The second warp reads what the first wrote, and the first what nobody wrote yet.
     twin(&exchange(""), &exchange("bar.sync 0;"), 64, 719, "");
     // Within a warp lock step is no promise.
     let within = |between: &str| {
-        format!("st.shared.u32 [%r6], %r1; {between} xor.b32 %r3, %r1, 1; shl.b32 %r3, %r3, 2; add.u32 %r3, %r3, %r7; ld.shared.u32 %r2, [%r3];")
+        format!(
+            "st.shared.u32 [%r6], %r1; {between} xor.b32 %r3, %r1, 1; shl.b32 %r3, %r3, 2; add.u32 %r3, %r3, %r7; ld.shared.u32 %r2, [%r3];"
+        )
     };
     twin(&within(""), &within("bar.warp.sync -1;"), 32, 719, "race in shared memory: this read");
     // A write after a read.
     let after = |between: &str| {
-        format!("st.shared.u32 [%r6], %r1; bar.sync 0; ld.shared.u32 %r2, [s]; {between} setp.eq.u32 %q, %r1, 63; @%q st.shared.u32 [s], 77;")
+        format!(
+            "st.shared.u32 [%r6], %r1; bar.sync 0; ld.shared.u32 %r2, [s]; {between} setp.eq.u32 %q, %r1, 63; @%q st.shared.u32 [s], 77;"
+        )
     };
     twin(&after(""), &after("bar.sync 0;"), 64, 719, "race in shared memory: this write");
     // Two writes of different values; of the same value there is none.

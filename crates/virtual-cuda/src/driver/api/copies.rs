@@ -45,34 +45,34 @@ exported! {
     fn cuMemcpyHtoD_v2(to: u64, from: In<u8>, len: usize) |driver| {
         let bytes = from.all(len)?.into();
         now(driver, "cuMemcpyHtoD", Work::Upload { to, bytes })
-    }
+    };
     fn cuMemcpyDtoH_v2(to: *mut c_void, from: u64, len: usize) |driver| {
         now(driver, "cuMemcpyDtoH", Work::Download { to: to as usize, from, len })
-    }
-    fn cuMemcpyDtoD_v2(to: u64, from: u64, len: usize) |driver| now(driver, "cuMemcpyDtoD", Work::Copy { to, from, len })
+    };
+    fn cuMemcpyDtoD_v2(to: u64, from: u64, len: usize) |driver| now(driver, "cuMemcpyDtoD", Work::Copy { to, from, len });
     fn cuMemcpyPeer(to: u64, to_context: Handle, from: u64, from_context: Handle, len: usize) |driver| {
         now(driver, "cuMemcpyPeer", Work::Copy { to, from, len })
-    }
-    fn cuMemcpyHtoDAsync_v2(to: u64, from: In<u8>, len: usize, stream: Handle) |driver| upload(driver, to, from, len, stream)
+    };
+    fn cuMemcpyHtoDAsync_v2(to: u64, from: In<u8>, len: usize, stream: Handle) |driver| upload(driver, to, from, len, stream);
     fn cuMemcpyDtoHAsync_v2(to: *mut c_void, from: u64, len: usize, stream: Handle) |driver| {
         download(driver, to as usize, from, len, stream)
-    }
+    };
     fn cuMemcpyDtoDAsync_v2(to: u64, from: u64, len: usize, stream: Handle) |driver| {
         later(driver, stream, Work::Copy { to, from, len })
-    }
+    };
     fn cuMemcpyPeerAsync(to: u64, to_context: Handle, from: u64, from_context: Handle, len: usize, stream: Handle) |driver| {
         later(driver, stream, Work::Copy { to, from, len })
-    }
-    fn cuMemsetD8_v2(to: u64, value: u8, count: usize) |driver| later(driver, 0, fill(to, value.into(), 1, count))
-    fn cuMemsetD16_v2(to: u64, value: u16, count: usize) |driver| later(driver, 0, fill(to, value.into(), 2, count))
-    fn cuMemsetD32_v2(to: u64, value: u32, count: usize) |driver| later(driver, 0, fill(to, value, 4, count))
+    };
+    fn cuMemsetD8_v2(to: u64, value: u8, count: usize) |driver| later(driver, 0, fill(to, value.into(), 1, count));
+    fn cuMemsetD16_v2(to: u64, value: u16, count: usize) |driver| later(driver, 0, fill(to, value.into(), 2, count));
+    fn cuMemsetD32_v2(to: u64, value: u32, count: usize) |driver| later(driver, 0, fill(to, value, 4, count));
     fn cuMemsetD8Async(to: u64, value: u8, count: usize, stream: Handle) |driver| {
         later(driver, stream, fill(to, value.into(), 1, count))
-    }
+    };
     fn cuMemsetD16Async(to: u64, value: u16, count: usize, stream: Handle) |driver| {
         later(driver, stream, fill(to, value.into(), 2, count))
-    }
+    };
     fn cuMemsetD32Async(to: u64, value: u32, count: usize, stream: Handle) |driver| {
         later(driver, stream, fill(to, value, 4, count))
-    }
+    };
 }

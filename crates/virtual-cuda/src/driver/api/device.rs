@@ -50,39 +50,39 @@ fn copy_text(to: *mut c_char, length: c_int, text: &str) -> Result<()> {
 }
 
 exported! {
-    fn cuInit(flags: u32) |driver| driver.init()
-    fn cuDeviceGetCount(count: Out<c_int>) |driver| count.set(driver.config.devices as c_int)
-    fn cuDeviceGet(to: Out<c_int>, ordinal: c_int) |driver| to.set(device(driver, ordinal)? as c_int)
+    fn cuInit(flags: u32) |driver| driver.init();
+    fn cuDeviceGetCount(count: Out<c_int>) |driver| count.set(driver.config.devices as c_int);
+    fn cuDeviceGet(to: Out<c_int>, ordinal: c_int) |driver| to.set(device(driver, ordinal)? as c_int);
     fn cuDeviceGetName(to: *mut c_char, length: c_int, ordinal: c_int) |driver| {
         let d = device(driver, ordinal)?;
         copy_text(to, length, &format!("Virtual GPU {d} (sm_{}, interpreted on the host)", driver.config.capability))
-    }
+    };
     fn cuDeviceTotalMem_v2(bytes: Out<usize>, ordinal: c_int) |driver| {
         device(driver, ordinal)?;
         bytes.set(driver.config.memory)
-    }
+    };
     fn cuDeviceGetAttribute(to: Out<c_int>, number: u32, ordinal: c_int) |driver| {
         device(driver, ordinal)?;
         to.set(attribute(driver, number))
-    }
+    };
     fn cuDeviceGetUuid_v2(to: Out<[u8; 16]>, ordinal: c_int) |driver| {
         let d = device(driver, ordinal)?;
         let mut uuid = *b"virtual-gpu-0000";
         uuid[15] = d as u8;
         to.set(uuid)
-    }
+    };
     fn cuDeviceGetUuid(to: Out<[u8; 16]>, ordinal: c_int) |driver| {
         let mut uuid = *b"virtual-gpu-0000";
         uuid[15] = device(driver, ordinal)? as u8;
         to.set(uuid)
-    }
+    };
     fn cuDeviceCanAccessPeer(to: Out<c_int>, a: c_int, b: c_int) |driver| {
         to.set(c_int::from(device(driver, a)? != device(driver, b)?))
-    }
+    };
     fn cuDeviceGetPCIBusId(to: *mut c_char, length: c_int, ordinal: c_int) |driver| {
         let d = device(driver, ordinal)?;
         copy_text(to, length, &format!("0000:{d:02x}:00.0"))
-    }
+    };
 }
 
 /// `cuDriverGetVersion` of the driver: the one function that works before `cuInit`.

@@ -13,16 +13,16 @@ exported! {
         let device = current()?;
         // CU_EVENT_DISABLE_TIMING
         to.set(driver.create_event(device, flags & 2 == 0))
-    }
-    fn cuEventDestroy_v2(event: Handle) |driver| driver.destroy_event(event)
-    fn cuEventRecord(event: Handle, stream: Handle) |driver| record(driver, event, stream)
-    fn cuEventRecordWithFlags(event: Handle, stream: Handle, flags: u32) |driver| record(driver, event, stream)
-    fn cuEventQuery(event: Handle) |driver| driver.query_event(event)
-    fn cuEventSynchronize(event: Handle) |driver| driver.synchronize_event(event)
+    };
+    fn cuEventDestroy_v2(event: Handle) |driver| driver.destroy_event(event);
+    fn cuEventRecord(event: Handle, stream: Handle) |driver| record(driver, event, stream);
+    fn cuEventRecordWithFlags(event: Handle, stream: Handle, flags: u32) |driver| record(driver, event, stream);
+    fn cuEventQuery(event: Handle) |driver| driver.query_event(event);
+    fn cuEventSynchronize(event: Handle) |driver| driver.synchronize_event(event);
     fn cuEventElapsedTime(milliseconds: Out<f32>, start: Handle, end: Handle) |driver| {
         milliseconds.set(driver.elapsed(start, end)?)
-    }
+    };
     fn cuEventElapsedTime_v2(milliseconds: Out<f32>, start: Handle, end: Handle) |driver| {
         milliseconds.set(driver.elapsed(start, end)?)
-    }
+    };
 }

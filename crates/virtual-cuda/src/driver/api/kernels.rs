@@ -69,42 +69,42 @@ fn occupancy(driver: &Driver, blocks: &Out<c_int>, function: Handle, threads: c_
 }
 
 exported! {
-    fn cuModuleLoadData(module: Out<Handle>, image: Text) |driver| load(driver, &module, &image, &mut String::new())
+    fn cuModuleLoadData(module: Out<Handle>, image: Text) |driver| load(driver, &module, &image, &mut String::new());
     fn cuModuleLoadDataEx(module: Out<Handle>, image: Text, count: u32, options: In<u32>, values: In<usize>) |driver| {
         let mut log = String::new();
         let result = load(driver, &module, &image, &mut log);
         write_log(count, &options, &values, &log)?;
         result
-    }
-    fn cuModuleUnload(module: Handle) |driver| driver.unload_module(module)
+    };
+    fn cuModuleUnload(module: Handle) |driver| driver.unload_module(module);
     fn cuModuleGetFunction(function: Out<Handle>, module: Handle, name: Text) |driver| {
         function.set(driver.function(module, name.text()?)?)
-    }
+    };
     fn cuModuleGetGlobal_v2(address: Out<u64>, bytes: Out<usize>, module: Handle, name: Text) |driver| {
         let (base, len) = driver.global(module, name.text()?)?;
         address.offer(base);
         bytes.offer(len);
         Ok(())
-    }
+    };
     fn cuFuncGetAttribute(value: Out<c_int>, attribute: u32, function: Handle) |driver| {
         value.set(driver.function_attribute(function, attribute)?)
-    }
+    };
     fn cuFuncSetAttribute(function: Handle, attribute: u32, value: c_int) |driver| {
         driver.set_function_attribute(function, attribute, value)
-    }
-    fn cuFuncSetCacheConfig(function: Handle, config: u32) |driver| driver.parameters(function).map(|_| ())
+    };
+    fn cuFuncSetCacheConfig(function: Handle, config: u32) |driver| driver.parameters(function).map(|_| ());
     fn cuLaunchKernel(
         function: Handle, gx: u32, gy: u32, gz: u32, bx: u32, by: u32, bz: u32, shared: u32, stream: Handle,
         parameters: In<*const u8>, extra: *const c_void
-    ) |driver| launch(driver, function, [gx, gy, gz], [bx, by, bz], shared, stream, &parameters, extra)
+    ) |driver| launch(driver, function, [gx, gy, gz], [bx, by, bz], shared, stream, &parameters, extra);
     fn cuLaunchKernelEx(config: In<LaunchConfig>, function: Handle, parameters: In<*const u8>, extra: *const c_void) |driver| {
         let c = config.get(0)?;
         launch(driver, function, c.grid, c.block, c.shared, c.stream, &parameters, extra)
-    }
+    };
     fn cuOccupancyMaxActiveBlocksPerMultiprocessor(blocks: Out<c_int>, function: Handle, threads: c_int, shared: usize) |driver| {
         occupancy(driver, &blocks, function, threads, shared)
-    }
+    };
     fn cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(
         blocks: Out<c_int>, function: Handle, threads: c_int, shared: usize, flags: u32
-    ) |driver| occupancy(driver, &blocks, function, threads, shared)
+    ) |driver| occupancy(driver, &blocks, function, threads, shared);
 }

@@ -38,7 +38,7 @@ exported! {
     fn cuMemAlloc_v2(to: Out<u64>, bytes: usize) |driver| {
         driver.unsafe_call("cuMemAlloc")?;
         allocate(driver, &to, current()?, bytes)
-    }
+    };
     fn cuMemAllocAsync(to: Out<u64>, bytes: usize, stream: Handle) |driver| {
         if !driver.config.pools {
             return Err(Code::NOT_SUPPORTED);
@@ -47,12 +47,12 @@ exported! {
         driver.no_memory_in_capture(stream)?;
         let device = driver.stream_device(stream);
         allocate(driver, &to, device, bytes)
-    }
+    };
     fn cuMemAllocFromPoolAsync(to: Out<u64>, bytes: usize, pool: Handle, stream: Handle) |driver| {
         let stream = driver.stream(stream, current()?)?;
         driver.no_memory_in_capture(stream)?;
         allocate(driver, &to, pool.wrapping_sub(0xa000) / 16, bytes)
-    }
+    };
     fn cuMemFree_v2(address: u64) |driver| {
         let device = current()?;
         if address == 0 {
@@ -66,33 +66,33 @@ exported! {
             Ok(()) => waited,
             Err(why) => driver.refuse(Code::INVALID_VALUE, format!("free: {why}")),
         }
-    }
+    };
     fn cuMemFreeAsync(address: u64, stream: Handle) |driver| {
         let stream = driver.stream(stream, current()?)?;
         if address == 0 {
             return Ok(());
         }
         driver.submit(stream, Work::Free { address })
-    }
+    };
     fn cuMemGetInfo_v2(free: Out<usize>, total: Out<usize>) |driver| {
         let device = current()?;
         free.set(driver.config.memory - driver.heap.used(device))?;
         total.set(driver.config.memory)
-    }
+    };
     fn cuMemGetAddressRange_v2(base: Out<u64>, bytes: Out<usize>, address: u64) |driver| {
         let allocation = driver.heap.containing(address).ok_or(Code::INVALID_VALUE)?;
         base.offer(allocation.base);
         bytes.offer(allocation.len);
         Ok(())
-    }
+    };
     fn cuDeviceGetDefaultMemPool(to: Out<Handle>, device: i32) |driver| {
         if !driver.config.pools {
             return Err(Code::NOT_SUPPORTED);
         }
         to.set(0xa000 + 16 * device as usize)
-    }
-    fn cuDeviceGetMemPool(to: Out<Handle>, device: i32) |driver| to.set(0xa000 + 16 * device as usize)
-    fn cuMemPoolSetAttribute(pool: Handle, attribute: u32, value: *const c_void) |driver| Ok(())
+    };
+    fn cuDeviceGetMemPool(to: Out<Handle>, device: i32) |driver| to.set(0xa000 + 16 * device as usize);
+    fn cuMemPoolSetAttribute(pool: Handle, attribute: u32, value: *const c_void) |driver| Ok(());
     fn cuMemPoolGetAttribute(pool: Handle, attribute: u32, value: Out<u64>) |driver| {
         let device = pool.wrapping_sub(0xa000) / 16;
         if device >= driver.config.devices {
@@ -100,8 +100,8 @@ exported! {
         }
         // Reserved and used, now and at most: nothing is kept back here, so both are what is in use.
         value.set(if attribute >= 5 { driver.heap.used(device) as u64 } else { 0 })
-    }
-    fn cuMemPoolTrimTo(pool: Handle, keep: usize) |driver| Ok(())
+    };
+    fn cuMemPoolTrimTo(pool: Handle, keep: usize) |driver| Ok(());
     fn cuMemHostAlloc(to: Out<*mut c_void>, bytes: usize, flags: u32) |driver| {
         current()?;
         // SAFETY: the layout has a size that is not zero.
@@ -111,14 +111,14 @@ exported! {
         }
         driver.pin(start as usize, bytes.max(1));
         to.set(start.cast())
-    }
+    };
     fn cuMemAllocHost_v2(to: Out<*mut c_void>, bytes: usize) |driver| {
         current()?;
         // SAFETY: the layout has a size that is not zero.
         let start = unsafe { alloc_zeroed(page_locked(bytes)) };
         driver.pin(start as usize, bytes.max(1));
         if start.is_null() { Err(Code::OUT_OF_MEMORY) } else { to.set(start.cast()) }
-    }
+    };
     fn cuMemFreeHost(start: *mut c_void) |driver| {
         // Copies that are queued may still use it; hardware waits too.
         for device in 0..driver.config.devices {
@@ -130,20 +130,20 @@ exported! {
         // SAFETY: `cuMemHostAlloc` allocated it with this layout, and nobody freed it since (it was still listed).
         unsafe { dealloc(start.cast(), page_locked(bytes)) };
         Ok(())
-    }
+    };
     fn cuMemHostRegister_v2(start: *mut c_void, bytes: usize, flags: u32) |driver| {
         if driver.pinned.contains_key(&(start as usize)) {
             return Err(Code::HOST_MEMORY_ALREADY_REGISTERED);
         }
         driver.pin(start as usize, bytes);
         Ok(())
-    }
+    };
     fn cuMemHostUnregister(start: *mut c_void) |driver| {
         driver.unpin(start as usize).map(|_| ()).ok_or(Code::HOST_MEMORY_NOT_REGISTERED)
-    }
+    };
     fn cuMemHostGetFlags(to: Out<u32>, start: *mut c_void) |driver| {
         if driver.is_pinned(start as usize) { to.set(0) } else { Err(Code::INVALID_VALUE) }
-    }
+    };
 }
 
 /// Not CUDA's: forget that bytes were written. A pool that hands memory out again calls it, so that what the last owner left counts

@@ -102,7 +102,17 @@ impl<T: Copy> In<T> {
     /// # Errors
     /// Where there are none but some are wanted.
     pub fn all(&self, count: usize) -> Result<Vec<T>> {
-        (0..count).map(|i| self.get(i)).collect()
+        if count > 0 && self.0.is_null() {
+            return Err(Code::INVALID_VALUE);
+        }
+        let mut out = Vec::<T>::with_capacity(count);
+        // SAFETY: the function's description says that the caller has `count` of them, not necessarily aligned: their bytes are
+        // copied into room for as many, and they are plain values (`Copy`).
+        unsafe {
+            std::ptr::copy_nonoverlapping(self.0.cast::<u8>(), out.as_mut_ptr().cast(), count * size_of::<T>());
+            out.set_len(count);
+        }
+        Ok(out)
     }
 }
 
@@ -132,9 +142,9 @@ impl Text {
     }
 }
 
-/// Exported functions: `fn cuName(arguments) |driver| body`. Each becomes an `extern "C"` function of that name.
+/// Exported functions: `fn cuName(arguments) |driver| body;`. Each becomes an `extern "C"` function of that name.
 macro_rules! exported {
-    ($($(#[$meta:meta])* fn $name:ident($($arg:ident: $ty:ty),*) |$driver:ident| $body:expr)*) => {$(
+    ($($(#[$meta:meta])* fn $name:ident($($arg:ident: $ty:ty),*) |$driver:ident| $body:expr;)*) => {$(
         $(#[$meta])*
         #[doc = concat!("`", stringify!($name), "` of the driver.")]
         #[allow(non_snake_case, unused_variables, reason = "the driver's own names; some arguments are hints")]
