@@ -56,11 +56,11 @@ pub trait Small: Copy {
     }
     /// The smaller; a NaN loses unless `nan` asks for it. −0 < +0.
     fn min(self, b: Self, nan: bool) -> Self {
-        pick(self, b, nan, |a, b| super::scalar::min(a, b))
+        pick(self, b, nan, super::scalar::min)
     }
     /// The larger; see [`Small::min`].
     fn max(self, b: Self, nan: bool) -> Self {
-        pick(self, b, nan, |a, b| super::scalar::max(a, b))
+        pick(self, b, nan, super::scalar::max)
     }
     /// Clamped to [0, 1], NaN to 0.
     fn saturate(self) -> Self {

@@ -1,7 +1,7 @@
 //! What an instruction computes: functions over the 32 lanes of a warp, made from scalar expressions.
 //!
-//! [`lanes!`] turns `|a: u32, b: u32| -> u32 { a.wrapping_add(b) }` into a [`Row`]: a function over whole registers and the widths
-//! of its operands; [`fused_lanes!`] makes a second copy for processors with fused multiply–add.
+//! `lanes!` turns `|a: u32, b: u32| -> u32 { a.wrapping_add(b) }` into a [`Row`]: a function over whole registers and the widths
+//! of its operands; `fused_lanes!` makes a second copy for processors with fused multiply–add.
 //! The tables (`arithmetic`, `floats`, `bits`, `convert`, `compare`) are matches from mnemonic and type to such rows.
 
 pub mod arithmetic;
@@ -154,7 +154,7 @@ macro_rules! lanes {
 }
 pub(crate) use lanes;
 
-/// As [`lanes!`], with a second copy for processors that have fused multiply–add: without it each `mul_add` is a library call.
+/// As `lanes!`, with a second copy for processors that have fused multiply–add: without it each `mul_add` is a library call.
 macro_rules! fused_lanes {
     ($m:ident, |$($a:ident: $t:ty),*| -> $r:ty $e:block) => {{
         $crate::lanes::over_lanes!($m, |$($a: $t),*| -> $r $e);
