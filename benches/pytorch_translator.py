@@ -1,14 +1,16 @@
 """The translator in PyTorch, as a fair and fast opponent: what one training step costs.
 
-usage: python benches/pytorch_translator.py --size s [--threads 2] [--steps N] [--loss plain|fused]
+usage: python benches/pytorch_translator.py --size s [--threads 2] [--steps N] [--warm-up N] [--loss plain|fused]
            [--embeddings sparse|dense] [--precision f32|bf16]
 
 Prints one JSON object: {"size", "threads", "step_s", "words_per_s", "tgt_words_per_s", "params", "peak_mb"}, the same
 keys as `unrolled bench train-step --json`, and after them what else was measured or chosen. A step is embedding ->
 LSTM -> LSTM -> softmax over the whole vocabulary, backward, the gradient divided by the sentences, clipped at 5, and
 SGD at 0.7 in place. Every sentence of a batch has full length, so nothing is packed and no padding is computed; ids are
-random, with a fixed seed. Words are positions of both languages. `step_s` is the median after a warm-up; peak_mb is the
-peak of the whole process, of which import_mb was there before the model (PyTorch's own libraries).
+random, with a fixed seed. As in unrolled each sentence ends with <EOS>, which the encoder reads and the decoder
+predicts: a sentence of 20 words has 21 positions. Words are those of both languages, without <EOS>. `step_s` is the
+median after a warm-up, cpu_step_s the processor time of all threads, on average; peak_mb is the peak of the whole
+process, of which import_mb was there before the model (PyTorch's own libraries).
 
 Fair means: PyTorch's fused nn.LSTM (oneDNN on the CPU); one bias a layer is trained, the second held at zero, so that
 the parameters are the paper's; clipping costs no pass of its own (it scales the learning rate of the update); gradients
@@ -30,10 +32,11 @@ from torch import nn
 from torch.nn import functional
 
 RATE, MAX_NORM = 0.7, 5.0
+EOS, SPECIAL = 1, 3  # the symbols before the words are padding, <EOS> and UNK
 
 
 class Size(NamedTuple):
-    """One size of the model and its batch; `time` counts the positions of a sentence in each language."""
+    """One size of the model and its batch; `time` counts the words of a sentence in each language, without <EOS>."""
 
     source_words: int
     target_words: int
@@ -108,28 +111,31 @@ def peak_mb():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
 
 
-def measure(name, threads, steps=None, sparse=True, fused=False, bf16=False):
+def measure(name, threads, steps=None, warm_up=None, sparse=True, fused=False, bf16=False):
     """Times training steps at one size; gives the object that is printed."""
     size, imported = SIZES[name], peak_mb()
-    steps = steps or size.steps
+    steps, warm_up = steps or size.steps, size.warm_up if warm_up is None else warm_up
     torch.set_num_threads(threads)
     torch.manual_seed(2014)
     model = Translator(size, sparse, fused)
     parameters = [p for p in model.parameters() if p.requires_grad]
 
     def ids(words):
-        return torch.randint(3, words, (size.time, size.batch))
+        return torch.randint(SPECIAL, words, (size.time, size.batch))
 
-    times, norm = [], 0.0
-    for step in range(size.warm_up + steps):
-        batch = ids(size.source_words), ids(size.target_words), ids(size.target_words)
-        start = time.perf_counter()
+    end = torch.full((1, size.batch), EOS)
+    times, norm, processor = [], 0.0, 0.0
+    for step in range(warm_up + steps):
+        source, target = ids(size.source_words), ids(size.target_words)
+        batch = torch.cat((source, end)), torch.cat((end, target)), torch.cat((target, end))
+        start, processor_start = time.perf_counter(), time.process_time()
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             loss = model.loss(*batch)
         loss.backward()
         norm = update(parameters)
-        if step >= size.warm_up:
+        if step >= warm_up:
             times.append(time.perf_counter() - start)
+            processor += time.process_time() - processor_start
     if not (norm > 0 and torch.isfinite(loss)):
         raise RuntimeError(f"the model did not train: loss {loss.item()}, gradient norm {norm}")
     step_s, words = statistics.median(times), size.batch * size.time
@@ -142,6 +148,7 @@ def measure(name, threads, steps=None, sparse=True, fused=False, bf16=False):
         "params": sum(p.numel() for p in parameters),
         "peak_mb": round(peak_mb(), 1),
         "import_mb": round(imported, 1),
+        "cpu_step_s": round(processor / steps, 5),
         "step_s_range": [round(min(times), 5), round(max(times), 5)],
         "steps": steps,
         "embeddings": "sparse" if sparse else "dense",
@@ -156,12 +163,13 @@ def main():
     parser.add_argument("--size", choices=SIZES, required=True)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, help="timed steps, after the warm-up (s 15, m 5, l 1)")
+    parser.add_argument("--warm-up", type=int, help="steps before them (s 3, m 1, l 1)")
     parser.add_argument("--loss", choices=("plain", "fused"), default="plain", help="fused: linear_cross_entropy")
     parser.add_argument("--embeddings", choices=("sparse", "dense"), default="sparse", help="their gradients")
     parser.add_argument("--precision", choices=("f32", "bf16"), default="f32", help="bf16: autocast")
     a = parser.parse_args()
     sparse, fused, bf16 = a.embeddings == "sparse", a.loss == "fused", a.precision == "bf16"
-    print(json.dumps(measure(a.size, a.threads, a.steps, sparse, fused, bf16)))
+    print(json.dumps(measure(a.size, a.threads, a.steps, a.warm_up, sparse, fused, bf16)))
 
 
 if __name__ == "__main__":

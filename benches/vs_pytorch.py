@@ -1,8 +1,10 @@
 """Runs the same training step in unrolled and in PyTorch, alternately, and prints the ratio with its spread.
 
-usage: python benches/vs_pytorch.py [--size s|m|l] [--threads 2] [--rounds 5] [--json]
-           [--binary PATH] [--python PATH] [--no-install] [--loss plain|fused] [--embeddings sparse|dense]
-           [--precision f32|bf16]
+usage: python benches/vs_pytorch.py [--sizes s,m,l] [--threads 2] [--rounds 5] [--steps N] [--json | --table]
+           [--binary PATH] [--python PATH] [--no-install] [--loss fastest|plain|fused]
+           [--embeddings fastest|sparse|dense] [--precision f32|bf16] [--matmul-precision f32|bf16]
+       python benches/vs_pytorch.py --translate [--sizes s,m,l] [--beam 12] [--batch-size 64] [--sentences N] [--threads 2]
+           [--matmul-precision f32|bf16] [--precision f32|bf16] [--rounds 5] [--json] [--binary PATH] [--python PATH]
        python benches/vs_pytorch.py --graph [--rounds 5] [--json] [--binary PATH] [--python PATH] [--no-install]
 
 Needs a built command (`cargo build --release`). PyTorch is taken from --python, else from the Python that runs this
@@ -10,10 +12,14 @@ file, else from a virtual environment under the target folder, which is made on 
 no). Each round starts one process of each side; who goes first changes every round, so that a machine that slows
 down or speeds up favours nobody. The ratio of a round is unrolled's words/s over PyTorch's: 2 means twice as fast;
 shown are the median over rounds and the range. Memory is the peak of the process, for PyTorch also without its
-libraries.
+libraries. Where another program takes the processor, the processor time of both sides says more than the clock: its
+ratio is shown too. --table prints Markdown.
+--translate measures greedy (--beam 1) or beam search, see pytorch_translate.py; --matmul-precision is unrolled's,
+--precision PyTorch's.
 --graph measures the graph alone: additions and products of 10,000 one-element tensors, forward and backward; it needs
 `cargo build --release -p unrolled-autograd --example overhead`, and the ratio is PyTorch's seconds over unrolled's.
---loss, --embeddings and --precision choose PyTorch's variant (see pytorch_translator.py).
+--loss, --embeddings and --precision choose PyTorch's variant (see pytorch_translator.py); "fastest" tries them once
+before the rounds and takes the quickest.
 Exit status: 0 measured, 1 a side failed, 2 something needed is missing.
 """
 
@@ -28,6 +34,7 @@ import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target"))
+TRANSLATE_KEYS = {"size", "threads", "beam", "batch_size", "sentences", "seconds", "words_per_s", "tgt_words_per_s", "peak_mb"}
 GRAPH_KEYS = {"nodes", "seconds", "gradients"}
 KEYS = {"size", "threads", "step_s", "words_per_s", "tgt_words_per_s", "params", "peak_mb"}
 
@@ -44,15 +51,15 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def find_binary(given):
-    """The `unrolled` command, checked to have `bench train-step`."""
+def find_binary(given, bench="train-step"):
+    """The `unrolled` command, checked to have this `bench`."""
     suffix = ".exe" if os.name == "nt" else ""
     binary = pathlib.Path(given) if given else TARGET / "release" / f"unrolled{suffix}"
     if not binary.is_file():
         raise Missing(f"no command at {binary}: run `cargo build --release` first, or name it with --binary")
-    probe = subprocess.run([binary, "bench", "train-step", "--help"], capture_output=True, text=True)
+    probe = subprocess.run([binary, "bench", bench, "--help"], capture_output=True, text=True)
     if probe.returncode != 0:
-        raise Missing(f"{binary} has no `bench train-step`: build a version that has it, or name one with --binary")
+        raise Missing(f"{binary} has no `bench {bench}`: build a version that has it, or name one with --binary")
     return binary
 
 
@@ -118,6 +125,23 @@ def spread(values):
     return {"median": round(statistics.median(values), 4), "min": round(min(values), 4), "max": round(max(values), 4)}
 
 
+def fastest_variant(command, loss, embeddings):
+    """PyTorch's options for a step: those given, the others tried once each, the quickest of all."""
+    losses = ("plain", "fused") if loss == "fastest" else (loss,)
+    kinds = ("sparse", "dense") if embeddings == "fastest" else (embeddings,)
+    variants = [["--loss", one, "--embeddings", kind] for one in losses for kind in kinds]
+    if len(variants) == 1:
+        return variants[0]
+    seconds = []
+    for variant in variants:
+        answer = ask("PyTorch", [*command, *variant])
+        # The processor's time is more to be trusted than the clock where others work too.
+        seconds.append(answer.get("cpu_step_s") or answer["step_s"])
+        say(f"PyTorch with {' '.join(variant)}: {answer['step_s']:.3f} s a step, {seconds[-1]:.3f} s of the processors, "
+            f"{answer['peak_mb']:.0f} MiB")
+    return variants[seconds.index(min(seconds))]
+
+
 def compare(commands, rounds):
     """Runs both sides alternately; gives every answer and the ratios."""
     answers = {side: [] for side in commands}
@@ -125,26 +149,89 @@ def compare(commands, rounds):
         order = list(commands) if number % 2 == 0 else list(commands)[::-1]
         for side in order:
             answers[side].append(ask(side, commands[side]))
-            say(f"round {number + 1}/{rounds}: {side} {answers[side][-1]['words_per_s']:.0f} words/s")
+            say(f"round {number + 1}/{rounds}: {side} {answers[side][-1]['words_per_s']:.0f} words/s, "
+                f"{answers[side][-1]['peak_mb']:.0f} MiB")
         same_work(answers["unrolled"][-1], answers["PyTorch"][-1])
     pairs = list(zip(answers["unrolled"], answers["PyTorch"]))
     libraries = [theirs.get("import_mb", 0.0) for theirs in answers["PyTorch"]]
-    return answers, {
+    ratios = {
         "speed": spread([ours["words_per_s"] / theirs["words_per_s"] for ours, theirs in pairs]),
         "memory": spread([ours["peak_mb"] / theirs["peak_mb"] for ours, theirs in pairs]),
         "memory_without_libraries": spread(
             [ours["peak_mb"] / (theirs["peak_mb"] - mb) for (ours, theirs), mb in zip(pairs, libraries)]),
     }
+    if all(answer.get("cpu_step_s") for pair in pairs for answer in pair):
+        ratios["speed_by_processor_time"] = spread([theirs["cpu_step_s"] / ours["cpu_step_s"] for ours, theirs in pairs])
+    return answers, ratios
+
+
+def middle(given, key):
+    return statistics.median(answer[key] for answer in given)
 
 
 def show(answers, ratios):
     first, torch = answers["unrolled"][0], answers["PyTorch"][0]
-    rounds = len(answers["unrolled"])
-    print(f"size {first['size']}, {first['threads']} threads, {first['params']:,} parameters, {rounds} rounds; "
-          f"PyTorch {torch['torch']}: {torch['precision']}, {torch['loss']} loss, {torch['embeddings']} embeddings")
+    print(f"size {first['size']}, {first['threads']} threads, {first['params']:,} parameters, {len(answers['unrolled'])} "
+          f"rounds; {first.get('precision', 'f32')} against PyTorch {torch['torch']}: {torch['precision']}, "
+          f"{torch['loss']} loss, {torch['embeddings']} embeddings")
     for side, given in answers.items():
-        step, words, peak = (statistics.median(a[key] for a in given) for key in ("step_s", "words_per_s", "peak_mb"))
+        step, words, peak = (middle(given, key) for key in ("step_s", "words_per_s", "peak_mb"))
         print(f"{side:9} {step:8.4f} s/step  {words:10,.0f} words/s  {peak:8,.0f} MiB peak")
+    for name, ratio in ratios.items():
+        title = name.replace("_", " ")
+        print(f"{title}: {ratio['median']:.2f}x of PyTorch's (from {ratio['min']:.2f} to {ratio['max']:.2f})")
+
+
+def show_table(results):
+    """All sizes as a table in Markdown."""
+    torch = next(iter(results.values()))["answers"]["PyTorch"][0]
+    print(f"PyTorch {torch['torch']}, {torch['threads']} threads; the median over rounds, and the range\n")
+    print("| size | precision | PyTorch's | words/s | PyTorch's | ratio | by processor time | MiB | PyTorch's | ratio |")
+    print("|---|---|---|--:|--:|--:|--:|--:|--:|--:|")
+    for size, result in results.items():
+        ours, theirs = result["answers"]["unrolled"], result["answers"]["PyTorch"]
+        speed, memory, processor = (result["ratios"].get(key) for key in ("speed", "memory", "speed_by_processor_time"))
+        ratio = lambda spread: f"{spread['median']:.2f} ({spread['min']:.2f}–{spread['max']:.2f})" if spread else ""
+        variant = f"{theirs[0]['precision']}, {theirs[0]['loss']} loss, {theirs[0]['embeddings']}"
+        print(f"| {size} | {ours[0].get('precision', 'f32')} | {variant} | {middle(ours, 'words_per_s'):,.0f} | "
+              f"{middle(theirs, 'words_per_s'):,.0f} | {ratio(speed)} | {ratio(processor)} | {middle(ours, 'peak_mb'):,.0f} | "
+              f"{middle(theirs, 'peak_mb'):,.0f} | {memory['median']:.2f} |")
+
+
+def compare_translations(commands, rounds):
+    """Both sides alternately on the same search; gives every answer and the ratios."""
+    answers = {side: [] for side in commands}
+    for number in range(rounds):
+        order = list(commands) if number % 2 == 0 else list(commands)[::-1]
+        for side in order:
+            answers[side].append(ask(side, commands[side], TRANSLATE_KEYS))
+            say(f"round {number + 1}/{rounds}: {side} {answers[side][-1]['words_per_s']:.0f} words/s")
+        ours, theirs = (answers[side][-1] for side in ("unrolled", "PyTorch"))
+        for key in ("size", "threads", "beam", "batch_size", "sentences"):
+            if ours[key] != theirs[key]:
+                raise Failed(f"not the same work: {key} is {ours[key]} in unrolled and {theirs[key]} in PyTorch")
+        words = [answer["words_per_s"] * answer["seconds"] for answer in (ours, theirs)]
+        if abs(words[0] - words[1]) > 0.02 * words[1]:
+            raise Failed(f"not the same work: {words[0]:.0f} words in unrolled and {words[1]:.0f} in PyTorch")
+    pairs = list(zip(answers["unrolled"], answers["PyTorch"]))
+    ratios = {
+        "speed": spread([ours["words_per_s"] / theirs["words_per_s"] for ours, theirs in pairs]),
+        "memory": spread([ours["peak_mb"] / theirs["peak_mb"] for ours, theirs in pairs]),
+    }
+    # Where another program takes the processor, the time that both sides had of it says more than the clock.
+    if all(answer.get("cpu_seconds") for pair in pairs for answer in pair):
+        ratios["speed_by_processor_time"] = spread([theirs["cpu_seconds"] / ours["cpu_seconds"] for ours, theirs in pairs])
+    return answers, ratios
+
+
+def show_translations(answers, ratios):
+    first, torch = answers["unrolled"][0], answers["PyTorch"][0]
+    print(f"size {first['size']}, {first['threads']} threads, beam {first['beam']}, batches of {first['batch_size']}, "
+          f"{first['sentences']} sentences, {len(answers['unrolled'])} rounds; {first.get('precision', 'f32')} against "
+          f"PyTorch {torch['torch']} in {torch['precision']}")
+    for side, given in answers.items():
+        seconds, words, peak = (statistics.median(a[key] for a in given) for key in ("seconds", "words_per_s", "peak_mb"))
+        print(f"{side:9} {seconds:8.3f} s  {words:10,.0f} words/s  {peak:8,.0f} MiB peak")
     for name, ratio in ratios.items():
         title = name.replace("_", " ")
         print(f"{title}: {ratio['median']:.2f}x of PyTorch's (from {ratio['min']:.2f} to {ratio['max']:.2f})")
@@ -175,36 +262,73 @@ def show_graphs(answers, ratios):
     print(f"graph: {ratio['median']:.2f}x as fast as PyTorch (from {ratio['min']:.2f} to {ratio['max']:.2f})")
 
 
-def main():
+def of_train_step(a, python, size):
+    """Training steps of one size."""
+    work = ["--size", size, "--threads", str(a.threads), *(["--steps", str(a.steps)] if a.steps else [])]
+    torch = [python, HERE / "pytorch_translator.py", *work, "--precision", a.precision]
+    commands = {
+        "unrolled": [find_binary(a.binary), "bench", "train-step", *work, "--matmul-precision", a.matmul_precision, "--json"],
+        "PyTorch": [*torch, *fastest_variant(torch, a.loss, a.embeddings)],
+    }
+    return compare(commands, a.rounds)
+
+
+def of_translation(a, python, size):
+    """Greedy or beam search with a model of one size."""
+    search = ["--size", size, "--threads", str(a.threads), "--beam", str(a.beam), "--batch-size", str(a.batch_size)]
+    search += ["--sentences", str(a.sentences)] if a.sentences else []
+    binary = find_binary(a.binary, "translate")
+    commands = {
+        "unrolled": [binary, "bench", "translate", *search, "--matmul-precision", a.matmul_precision, "--json"],
+        "PyTorch": [python, HERE / "pytorch_translate.py", *search, "--precision", a.precision],
+    }
+    return compare_translations(commands, a.rounds)
+
+
+def of_graph(a, python, _):
+    """The graph alone."""
+    commands = {"unrolled": [find_example(a.binary), "--json"], "PyTorch": [python, HERE / "pytorch_graph.py"]}
+    return compare_graphs(commands, a.rounds)
+
+
+def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", choices=("s", "m", "l"), default="s")
+    parser.add_argument("--sizes", "--size", default="s", help="s, m, l, or several: s,m,l")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, help="timed steps of each process (s 15, m 5, l 1)")
     parser.add_argument("--json", action="store_true", help="print every answer and the ratios as one JSON object")
+    parser.add_argument("--table", action="store_true", help="print a table in Markdown, of training steps")
     parser.add_argument("--binary", help="the `unrolled` command; else target/release/unrolled")
     parser.add_argument("--python", help="a Python that has PyTorch")
     parser.add_argument("--no-install", action="store_true", help="do not install PyTorch where it is missing")
-    parser.add_argument("--loss", choices=("plain", "fused"), default="plain")
-    parser.add_argument("--embeddings", choices=("sparse", "dense"), default="sparse")
-    parser.add_argument("--precision", choices=("f32", "bf16"), default="f32")
+    parser.add_argument("--loss", choices=("fastest", "plain", "fused"), default="fastest")
+    parser.add_argument("--embeddings", choices=("fastest", "sparse", "dense"), default="fastest")
+    parser.add_argument("--precision", choices=("f32", "bf16"), default="f32", help="PyTorch's; bf16 is autocast")
+    parser.add_argument("--matmul-precision", choices=("f32", "bf16"), default="f32", help="unrolled's")
+    parser.add_argument("--translate", action="store_true", help="greedy or beam search instead of a training step")
+    parser.add_argument("--beam", type=int, default=12, help="of --translate")
+    parser.add_argument("--batch-size", type=int, default=64, help="of --translate")
+    parser.add_argument("--sentences", type=int, help="of --translate; by default a batch or more")
     parser.add_argument("--graph", action="store_true", help="the graph alone: 10,000 one-element nodes")
     a = parser.parse_args()
-    if a.rounds < 1 or a.threads < 1:
-        parser.error("--rounds and --threads must be at least 1")
-    work = ["--size", a.size, "--threads", str(a.threads)]
-    variant = ["--loss", a.loss, "--embeddings", a.embeddings, "--precision", a.precision]
+    a.sizes = ["graph"] if a.graph else a.sizes.split(",")
+    if unknown := set(a.sizes) - {"s", "m", "l", "graph"}:
+        parser.error(f"--sizes: {', '.join(sorted(unknown))} is not one of s, m, l")
+    if min(a.rounds, a.threads, a.steps or 1) < 1:
+        parser.error("--rounds, --threads and --steps must be at least 1")
+    return a
+
+
+def main():
+    a = arguments()
+    measure, shown = (of_graph, show_graphs) if a.graph else (of_translation, show_translations) if a.translate else (of_train_step, show)
+    results = {}
     try:
-        binary = find_example(a.binary) if a.graph else find_binary(a.binary)
         python = find_python(a.python, not a.no_install)
-        if a.graph:
-            commands = {"unrolled": [binary, "--json"], "PyTorch": [python, HERE / "pytorch_graph.py"]}
-            answers, ratios = compare_graphs(commands, a.rounds)
-        else:
-            commands = {
-                "unrolled": [binary, "bench", "train-step", *work, "--json"],
-                "PyTorch": [python, HERE / "pytorch_translator.py", *work, *variant],
-            }
-            answers, ratios = compare(commands, a.rounds)
+        for size in a.sizes:
+            answers, ratios = measure(a, python, size)
+            results[size] = {"ratios": ratios, "answers": answers}
     except Missing as missing:
         say(f"vs_pytorch: {missing}")
         return 2
@@ -212,9 +336,12 @@ def main():
         say(f"vs_pytorch: {failed}")
         return 1
     if a.json:
-        print(json.dumps({"ratios": ratios, "answers": answers}))
+        print(json.dumps(results[a.sizes[0]] if len(results) == 1 else results))
+    elif a.table and measure is of_train_step:
+        show_table(results)
     else:
-        (show_graphs if a.graph else show)(answers, ratios)
+        for result in results.values():
+            shown(result["answers"], result["ratios"])
     return 0
 
 

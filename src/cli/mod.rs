@@ -1,11 +1,13 @@
 //! The command line: one module a subcommand, each a thin call into the translator's library.
 
+mod bench;
 mod bleu;
 mod completions;
 mod config_flags;
-
 mod input;
+mod matmul_precision;
 mod n_best;
+mod schedule;
 mod score;
 mod signals;
 mod threads;
@@ -33,6 +35,8 @@ enum Command {
     Translate(translate::Translate),
     Score(score::Score),
     Bleu(bleu::Bleu),
+    Bench(bench::Bench),
+    Schedule(schedule::Schedule),
     Completions(completions::Completions),
 }
 
@@ -44,6 +48,8 @@ impl Command {
             Self::Translate(command) => command.run(),
             Self::Score(command) => command.run(),
             Self::Bleu(command) => command.run(),
+            Self::Bench(command) => command.run(),
+            Self::Schedule(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

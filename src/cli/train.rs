@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
@@ -10,9 +11,10 @@ use unrolled::display::Display;
 use unrolled_seq2seq::config::{Config, Layers, PRESETS, Resolved};
 use unrolled_seq2seq::progress::{Observer, Silent};
 use unrolled_seq2seq::run::{self, RunOptions};
+use unrolled_tensor::Device;
+use unrolled_tensor::profile::Profile;
 
 use super::config_flags::ConfigFlags;
-
 use super::signals::stop_flag;
 use super::threads::use_threads;
 
@@ -42,8 +44,19 @@ pub(super) struct Train {
     /// Show nothing but errors; the run's log has it all.
     #[arg(long, short)]
     quiet: bool,
+    /// In the end tell on standard error where the time of an update goes, operation by operation; validation and checkpoints are not in it.
+    #[arg(long)]
+    profile: bool,
     #[command(flatten)]
     flags: ConfigFlags,
+}
+
+/// The device with a clock, which knows already how fast products can be.
+fn with_profile(device: &Device, config: &Config) -> (Device, Option<Arc<Profile>>) {
+    let (profiled, profile) = device.profiled();
+    device.set_matmul_precision(config.matmul_precision.into());
+    profile.measure_peak();
+    (profiled, Some(profile))
 }
 
 fn presets() -> PossibleValuesParser {
@@ -62,9 +75,15 @@ impl Train {
         let stop = stop_flag().context("cannot listen for signals")?;
         use_threads(config.threads)?;
         let device = unrolled::device(&config.device)?;
+        let (device, profile) = if self.profile { with_profile(&device, config) } else { (device, None) };
         let options = RunOptions { resume: self.resume, overwrite: self.overwrite };
         let mut display: Box<dyn Observer> = if self.quiet { Box::new(Silent) } else { Box::new(Display::on_stderr()) };
-        run::train(config, &device, &options, display.as_mut(), &stop)?;
+        let outcome = run::train(config, &device, &options, display.as_mut(), &stop);
+        // Of a run that failed, too: it may be why.
+        if let Some(profile) = profile {
+            eprint!("{}", profile.report());
+        }
+        outcome?;
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use unrolled_seq2seq::corpus::Lines;
 use unrolled_seq2seq::run::{self, Translator};
 
 use super::input::open;
+use super::matmul_precision::Precision;
 use super::n_best::{Candidate, Format};
 use super::threads::use_threads;
 
@@ -48,6 +49,8 @@ pub(super) struct Translate {
     /// Threads of the CPU. 0: all cores. The translations do not depend on it.
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
+    #[command(flatten)]
+    precision: Precision,
 }
 
 /// Batches in a block: long enough to sort sentences by length, short enough to see results soon.
@@ -69,7 +72,9 @@ impl Translate {
         }
         use_threads(self.threads)?;
         let lines = open(&self.input)?;
-        let translator = run::load(&self.model, &unrolled::device(&self.device)?)?;
+        let device = unrolled::device(&self.device)?;
+        self.precision.set(&device)?;
+        let translator = run::load(&self.model, &device)?;
         let output: Box<dyn Write> = match &self.output {
             Some(path) => Box::new(File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?),
             None => Box::new(io::stdout().lock()),

@@ -1,9 +1,11 @@
 //! The `unrolled` command as a user meets it: what it prints where, and how it exits.
 
 mod bad_input;
+mod bench;
 mod bleu;
 mod command;
 mod killed;
+mod schedule;
 mod toy;
 mod train;
 mod vocab;
@@ -26,7 +28,7 @@ fn version_and_help_are_there() {
     let folder = folder();
     assert_eq!(succeeds(folder.path(), &["--version"]), format!("unrolled {}\n", env!("CARGO_PKG_VERSION")));
     let help = succeeds(folder.path(), &["--help"]);
-    for command in ["vocab", "train", "translate", "score", "bleu", "completions"] {
+    for command in ["vocab", "train", "translate", "score", "bleu", "bench", "schedule", "completions"] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
     }
 }

@@ -37,7 +37,8 @@ impl Var {
         if self.tensor().elements() != 1 {
             panic!("backward: shape {:?} has not one element; give the gradient with `backward_from`", self.shape());
         }
-        self.backward_from(&Var::constant(self.tensor().ones_like()), options)
+        self.check_tracked();
+        pass(&[(self, &Var::constant(self.tensor().ones_like()))], None, options, true)
     }
 
     /// The gradients of ⟨self, `gradient`⟩ with respect to every leaf that this variable depends on.
@@ -46,10 +47,15 @@ impl Var {
     /// Where shape or dtype of the gradient are not those of this variable, nothing was tracked, or an earlier pass has freed the graph.
     #[track_caller]
     pub fn backward_from(&self, gradient: &Var, options: Backward) -> Gradients {
+        self.check_tracked();
+        pass(&[(self, gradient)], None, options, false)
+    }
+
+    #[track_caller]
+    fn check_tracked(&self) {
         if !self.is_tracked() {
             panic!("backward: this variable was not tracked (made without a leaf, under no_grad, or detached)");
         }
-        pass(&[(self, gradient)], None, options)
     }
 }
 
@@ -74,7 +80,7 @@ impl Var {
 /// ```
 #[track_caller]
 pub fn grad(outputs: &[(&Var, &Var)], inputs: &[&Var], options: Backward) -> Vec<Option<Var>> {
-    let mut gradients = pass(outputs, Some(inputs), options);
+    let mut gradients = pass(outputs, Some(inputs), options, false);
     let mut answers: Vec<Option<Var>> = Vec::with_capacity(inputs.len());
     for (i, input) in inputs.iter().enumerate() {
         // The same variable may be asked for twice.
@@ -171,6 +177,8 @@ struct Arrived {
     keep: bool,
     /// Whether the gradients are looked at.
     watched: bool,
+    /// The node where the pass begins with a gradient of 1; nothing else arrives there.
+    unit: Option<u64>,
 }
 
 impl Arrived {
@@ -189,9 +197,9 @@ impl Arrived {
 }
 
 /// Visits nodes in descending order of their ids: when a node is reached, all its gradients have arrived. Answers with the gradients of
-/// `wanted`, or of all leaves.
+/// `wanted`, or of all leaves. `unit` says that there is one output, of one element, and that its gradient is 1.
 #[track_caller]
-fn pass(outputs: &[(&Var, &Var)], wanted: Option<&[&Var]>, options: Backward) -> Gradients {
+fn pass(outputs: &[(&Var, &Var)], wanted: Option<&[&Var]>, options: Backward, unit: bool) -> Gradients {
     let tracked = options.create_graph;
     let keep = options.keep_graph || tracked;
     let _guard = (!tracked).then(NoGrad::new);
@@ -200,7 +208,8 @@ fn pass(outputs: &[(&Var, &Var)], wanted: Option<&[&Var]>, options: Backward) ->
     let wanted: Option<HashSet<_>> = wanted.map(|wanted| wanted.iter().filter_map(|var| var.key()).collect());
     let ends = outputs.iter().map(|(output, _)| *output);
     let needed = wanted.as_ref().map_or(Needed::Everything, |wanted| Needed::between(ends, wanted));
-    let mut arrived = Arrived { by_id: BTreeMap::new(), needed, tracked, keep, watched: watch.before };
+    let unit = if unit { outputs[0].0.edge().map(|edge| edge.node.id) } else { None };
+    let mut arrived = Arrived { by_id: BTreeMap::new(), needed, tracked, keep, watched: watch.before, unit };
     for (output, gradient) in outputs {
         if output.shape() != gradient.shape() || output.dtype() != gradient.dtype() {
             let (a, b) = (output.shape(), gradient.shape());
@@ -253,7 +262,8 @@ fn visit(node: Arc<Node>, gradients: Slots, arrived: &mut Arrived) {
     let _at = arrived.tracked.then(|| At::new(node.site));
     let gradients: SmallVec<[Option<Var>; 1]> =
         gradients.into_iter().map(|gradient| gradient.map(Gradient::into_var)).collect();
-    let context = Context { node: &node, saved: &saved, tracked: arrived.tracked, needed: &arrived.needed };
+    let unit = arrived.unit == Some(node.id);
+    let context = Context { node: &node, saved: &saved, tracked: arrived.tracked, needed: &arrived.needed, unit };
     let answers = node.op.vjp(&context, &gradients);
     debug_assert_eq!(answers.len(), saved.inputs.len(), "{}: one gradient for each input", node.op.name());
     // What the rule worked with goes before the sums need room.

@@ -40,7 +40,8 @@ pub(crate) struct Saved {
 #[derive(Clone)]
 pub(crate) enum Extra {
     None,
-    Lstm(Arc<LstmOutput>),
+    /// What a pass that frees the graph takes for itself.
+    Lstm(Arc<Mutex<Option<LstmOutput>>>),
     CrossEntropy(Arc<CrossEntropyGradients>),
     /// What a checkpoint runs again.
     Segment(Segment),

@@ -3,12 +3,12 @@
 use unrolled_autograd::{Var, no_grad};
 use unrolled_nn::loss::row_weights;
 use unrolled_nn::{Dropout, Embedding, Linear, Lstm, LstmState, module};
-use unrolled_tensor::fused::CrossEntropyArgs;
+use unrolled_tensor::fused::{CrossEntropyArgs, LinearTopK, LinearTopKArgs};
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{DType, Device, Tensor};
 
 use crate::batch::{Batch, Sources};
-use crate::vocabulary::PAD;
+use crate::vocabulary::{EOS, PAD};
 
 /// The sizes of a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,6 +106,8 @@ pub struct DeviceBatch {
     pub source_lengths: Tensor,
     /// u32 `[Tt, B]`
     pub target_input: Tensor,
+    /// u32 `[B]`, with `<EOS>`
+    pub target_lengths: Tensor,
     /// u32 `[Tt · B]`
     pub target_output: Tensor,
     /// f32 `[Tt · B]`, 0 at padding; the loss casts it to the dtype of its parameters
@@ -122,6 +124,7 @@ impl DeviceBatch {
             source,
             source_lengths,
             target_input: Tensor::from_slice(&batch.target_input, [batch.target_steps, b], device),
+            target_lengths: Tensor::from_slice(&batch.target_lengths, [b], device),
             row_weights: row_weights(&target_output, Some(PAD), DType::F32),
             target_output,
         }
@@ -155,6 +158,19 @@ impl Model {
         self.projection.weight.tensor().device()
     }
 
+    /// Prepares the weights of encoder, decoder and projection for many translations; see [`Tensor::keep_packed`]. Until they change they take
+    /// twice their memory; the embeddings do not.
+    ///
+    /// # Panics
+    /// With a [`DeviceError`](unrolled_tensor::DeviceError) where the device has no room.
+    pub fn keep_packed(&self) {
+        for layer in self.encoder.lstm.layers.iter().chain(&self.decoder.lstm.layers) {
+            layer.weight_ih.tensor().keep_packed(1);
+            layer.weight_hh.tensor().keep_packed(4);
+        }
+        self.projection.weight.tensor().keep_packed(1);
+    }
+
     fn initial_state(&self, sentences: usize) -> LstmState {
         let weight = self.encoder.lstm.layers[0].weight_hh.tensor();
         LstmState::zeros(self.encoder.lstm.layers.len(), sentences, weight.dim(1), weight.dtype(), weight.device())
@@ -174,26 +190,47 @@ impl Model {
         no_grad(|| self.encode(&ids, &lengths, None))
     }
 
-    /// h of the decoder's last layer after each word of `input` (u32 `[Tt, B]`), `[Tt, B, H]`, and its state after the last.
-    pub fn decode(&self, input: &Tensor, state: &LstmState, dropout: Option<Key>) -> (Var, LstmState) {
+    /// h of the decoder's last layer after each word of `input` (u32 `[Tt, B]`), `[Tt, B, H]`, and its state after the last. From `lengths` (u32
+    /// `[B]`) on a row keeps its state, which costs nothing.
+    pub fn decode(
+        &self,
+        input: &Tensor,
+        lengths: Option<&Tensor>,
+        state: &LstmState,
+        dropout: Option<Key>,
+    ) -> (Var, LstmState) {
         let words = self.target_embedding.forward(input);
         let words = self.dropout.forward(&words, dropout.map(|key| key.purpose("target")));
-        let (hidden, state) = self.decoder.lstm.forward(&words, state, None, dropout.map(|key| key.purpose("decoder")));
+        let (hidden, state) =
+            self.decoder.lstm.forward(&words, state, lengths, dropout.map(|key| key.purpose("decoder")));
         (self.dropout.forward(&hidden, dropout.map(|key| key.purpose("projection"))), state)
     }
 
     /// One step of translating: the log-probabilities of the next word `[n, V]` after the words `last` (u32 `[n]`), and the state.
     pub fn next_word(&self, last: &Tensor, state: &LstmState) -> (Tensor, LstmState) {
         no_grad(|| {
-            let (hidden, state) = self.decode(&last.unsqueeze(0), state, None);
+            let (hidden, state) = self.decode(&last.unsqueeze(0), None, state, None);
             let logits = self.projection.forward(&hidden.squeeze(0));
             (logits.tensor().log_softmax(-1), state)
         })
     }
 
+    /// As [`next_word`](Model::next_word), but only the `k` most probable next words, or all where there are fewer, and the log-probability of
+    /// `<EOS>` as the watched word.
+    pub fn best_next_words(&self, last: &Tensor, state: &LstmState, k: usize) -> (LinearTopK, LstmState) {
+        let (weight, bias) = (self.projection.weight.tensor(), self.projection.bias.tensor());
+        no_grad(|| {
+            let (hidden, state) = self.decode(&last.unsqueeze(0), None, state, None);
+            let hidden = hidden.tensor().squeeze(0);
+            let k = k.min(weight.dim(0));
+            let best = LinearTopKArgs { hidden: &hidden, weight, bias, k, watched: EOS as usize };
+            (Tensor::linear_top_k(&best), state)
+        })
+    }
+
     fn hidden_rows(&self, batch: &DeviceBatch, dropout: Option<Key>) -> Var {
         let state = self.encode(&batch.source, &batch.source_lengths, dropout);
-        let (hidden, _) = self.decode(&batch.target_input, &state, dropout);
+        let (hidden, _) = self.decode(&batch.target_input, Some(&batch.target_lengths), &state, dropout);
         let width = hidden.dim(2);
         hidden.reshape([batch.target_output.elements(), width])
     }

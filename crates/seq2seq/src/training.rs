@@ -4,6 +4,7 @@ use unrolled_autograd::Var;
 use unrolled_nn::{LossScaler, Module, Optimiser, StepOutcome, clip_factor, global_norm};
 use unrolled_tensor::DType;
 use unrolled_tensor::ops::Update as Rule;
+use unrolled_tensor::profile::Profile;
 use unrolled_tensor::random::Key;
 
 use crate::batch::Batch;
@@ -98,7 +99,9 @@ impl Trainer {
     /// # Panics
     /// With a [`DeviceError`](unrolled_tensor::DeviceError) where the device fails.
     pub fn step(&mut self, batch: &Batch, update: u64, rate: f64) -> StepReport {
-        let on_device = DeviceBatch::new(batch, self.model.device());
+        let device = self.model.device().clone();
+        let _step = device.profile().map(Profile::step);
+        let on_device = DeviceBatch::new(batch, &device);
         let predictions = batch.target_words + batch.sentences() as u64;
         let divisor = match self.recipe.normalise {
             Normalise::Sentences => batch.sentences() as f64,

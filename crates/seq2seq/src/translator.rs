@@ -74,6 +74,7 @@ impl Translator {
                 ids
             })
             .collect();
+        self.model.keep_packed();
         let mut order: Vec<usize> = (0..sentences.len()).collect();
         order.sort_by_key(|&i| sentences[i].len());
         let mut answers = vec![Vec::new(); sentences.len()];

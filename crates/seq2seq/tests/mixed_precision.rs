@@ -7,7 +7,7 @@ use unrolled_seq2seq::model::{DeviceBatch, Model, Sizes};
 use unrolled_seq2seq::numbered::NumberedCorpus;
 use unrolled_seq2seq::training::{Recipe, StepReport, Trainer};
 use unrolled_tensor::random::Key;
-use unrolled_tensor::{DType, Device};
+use unrolled_tensor::{DType, Device, MatmulPrecision};
 
 const SIZES: Sizes = Sizes { source_words: 9, target_words: 9, embedding: 8, hidden: 24, layers: 1, softmax_slices: 2 };
 const PAIRS: u32 = 48;
@@ -25,7 +25,11 @@ fn corpus() -> NumberedCorpus {
 }
 
 fn trainer(precision: Precision) -> Trainer {
-    let model = Model::new(&SIZES, 0.1, 0.3.into(), Key::new(1), &Device::cpu());
+    trainer_on(&Device::cpu(), precision)
+}
+
+fn trainer_on(device: &Device, precision: Precision) -> Trainer {
+    let model = Model::new(&SIZES, 0.1, 0.3.into(), Key::new(1), device);
     let key = Key::new(4);
     let recipe = Recipe { normalise: Normalise::Sentences, clip_norm: 5.0, dropout: true, key, precision };
     Trainer::new(model, Optimiser::adam(), recipe)
@@ -41,7 +45,7 @@ fn train(trainer: &mut Trainer) -> (Vec<StepReport>, f64) {
     };
     let reports: Vec<StepReport> = (0..UPDATES).map(step).collect();
     let all = Batch::of(&corpus, &(0..PAIRS).collect::<Vec<_>>(), true);
-    let loss = trainer.model.loss(&DeviceBatch::new(&all, &Device::cpu()), None).tensor().to_f64_vec()[0];
+    let loss = trainer.model.loss(&DeviceBatch::new(&all, trainer.model.device()), None).tensor().to_f64_vec()[0];
     (reports, loss / (all.target_words + all.sentences() as u64) as f64)
 }
 
@@ -69,6 +73,30 @@ fn all_precisions_converge_to_the_same_loss() {
     assert_eq!(*none, 0, "bf16 has the range of f32");
     assert_eq!(trainer.scaler.as_ref().unwrap().skipped(), *skipped as u64);
     assert_eq!(trainer.optimiser.steps(), UPDATES - *skipped as u64);
+}
+
+/// Tensors stay f32, and only the operands of products are rounded: closer to f32 than tensors of bf16 are.
+#[test]
+fn products_in_bf16_converge_with_those_in_f32() {
+    let losses = [MatmulPrecision::F32, MatmulPrecision::Bf16].map(|precision| {
+        let device = Device::cpu_with(0, 1, usize::MAX);
+        device.set_matmul_precision(precision);
+        let mut trainer = trainer_on(&device, Precision::F32);
+        let (reports, loss) = train(&mut trainer);
+        let curve: Vec<f64> = reports.iter().map(|report| report.loss / report.predictions as f64).collect();
+        println!("{precision:?}: {:.4} to {loss:.4} nats a word", curve[0]);
+        (curve, loss)
+    });
+    let [(exact_curve, exact), (curve, loss)] = losses;
+    assert!(exact < 0.3, "f32 does not learn: {exact}");
+    assert_ne!(curve[0], exact_curve[0], "bf16 is not f32");
+    assert!(
+        (curve[0] / exact_curve[0] - 1.0).abs() < 1e-3,
+        "the first loss: {} for f32's {}",
+        curve[0],
+        exact_curve[0]
+    );
+    assert!((loss - exact).abs() < 0.05, "{loss} for f32's {exact}");
 }
 
 /// A scale far too large: steps are skipped, to the bit, until it has fallen to where f16 has room; then training goes on.

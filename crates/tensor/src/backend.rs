@@ -5,10 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::fused::{
-    self, CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, LstmArgs, LstmGradients,
-    LstmOutput, LstmOutputGradients,
+    self, CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, LinearTopK, LinearTopKArgs,
+    LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients,
 };
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
+use crate::profile::Profile;
 use crate::random::Key;
 use crate::{DType, DeviceError, Tensor};
 
@@ -30,6 +31,16 @@ pub struct Memory {
     pub peak: usize,
     /// The most that they may hold; `usize::MAX` where nothing limits it.
     pub budget: usize,
+}
+
+/// What products of f32 matrices run in; see [`Device::set_matmul_precision`](crate::Device::set_matmul_precision).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MatmulPrecision {
+    /// f32 throughout.
+    #[default]
+    F32,
+    /// Operands rounded to bf16 (8 bits of mantissa, to nearest even), products exact, sums in f32.
+    Bf16,
 }
 
 /// The seam: what a device must be able to do, in some thirty verbs over [`Tensor`]s.
@@ -61,6 +72,10 @@ pub trait Backend: Send + Sync + fmt::Debug {
     fn wait(&self, event: &Event) -> Result<()>;
     /// Returns when all enqueued work is done.
     fn synchronize(&self) -> Result<()>;
+    /// The clock of a device that times its verbs; see [`Device::profiled`](crate::Device::profiled).
+    fn profile(&self) -> Option<&Profile> {
+        None
+    }
     /// Runs `work` as on this device: with its own threads where it has some.
     fn run(&self, work: &mut (dyn FnMut() + Send)) {
         work();
@@ -99,6 +114,21 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// where given, whose storage is reused if nobody else holds it. Sums of f16 and bf16 run in f32; the result is of dtype `out`.
     /// The order of a sum depends on `k` alone.
     fn matmul(&self, a: &Tensor, b: &Tensor, onto: Option<Tensor>, out: DType) -> Result<Storage>;
+
+    /// Allows products of f32 this precision, in `matmul` and the fused verbs. A backend without such products stays at f32: this is a
+    /// permission, and [`matmul_precision`](Backend::matmul_precision) tells what is in force.
+    fn set_matmul_precision(&self, _: MatmulPrecision) {}
+    /// The precision in force.
+    fn matmul_precision(&self) -> MatmulPrecision {
+        MatmulPrecision::F32
+    }
+
+    /// A hint: `weight` `[N, K]` will be used again and again, transposed, as the right operand of products with the precision now in force, in so
+    /// many equal blocks of rows (an LSTM's four gates). A backend may keep it in the order that its products like, until it changes or goes.
+    /// No answer changes.
+    fn keep_packed(&self, _weight: &Tensor, _blocks: usize) -> Result<()> {
+        Ok(())
+    }
 
     // ---- indexed ----
 
@@ -154,6 +184,15 @@ pub trait Backend: Send + Sync + fmt::Debug {
     ) -> Result<LstmGradients> {
         fused::lstm::backward_definition(args, output, gradients)
     }
+    /// [`lstm_sequence_backward`](Backend::lstm_sequence_backward) for the last time: the output's memory may be used.
+    fn lstm_sequence_backward_last(
+        &self,
+        args: &LstmArgs<'_>,
+        output: LstmOutput,
+        gradients: &LstmOutputGradients<'_>,
+    ) -> Result<LstmGradients> {
+        self.lstm_sequence_backward(args, &output, gradients)
+    }
     /// Loss and gradients of a linear layer under softmax and cross-entropy; see [`CrossEntropyArgs`].
     fn linear_cross_entropy(&self, args: &CrossEntropyArgs<'_>, gradients: bool) -> Result<CrossEntropy> {
         fused::cross_entropy::definition(args, gradients)
@@ -169,6 +208,10 @@ pub trait Backend: Send + Sync + fmt::Debug {
         log_sum: &Tensor,
     ) -> Result<CrossEntropyGradients> {
         fused::cross_entropy::gradients_definition(args, log_sum)
+    }
+    /// The most probable words of a linear layer under softmax; see [`LinearTopKArgs`].
+    fn linear_top_k(&self, args: &LinearTopKArgs<'_>) -> Result<LinearTopK> {
+        fused::top_k::definition(args)
     }
     /// Distinct rows of `index` `[n]` in ascending order, and for each the sum of its rows of `values` `[n, d]`, in order.
     fn coalesce(&self, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use unrolled_tensor::fused::{CrossEntropyArgs, LstmArgs, LstmOutputGradients};
+use unrolled_tensor::fused::{CrossEntropyArgs, LinearTopKArgs, LstmArgs, LstmOutputGradients};
 use unrolled_tensor::ops::{Distribution, Reduce, Unary, Update};
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{DType, Device, Ellipsis, INFER, IntoIndex, NewAxis, Tensor};
@@ -196,6 +196,18 @@ fn fused_operations_say_which_argument_does_not_fit() {
     says(CrossEntropyArgs { targets: &outside, ..args }, &["linear_cross_entropy", "target 6", "vocabulary of 6"]);
     let log_sum = message(|| drop(Tensor::linear_cross_entropy_gradients(&args, &words)));
     assert!(log_sum.contains("log_sum") && log_sum.contains("[6]") && log_sum.contains("[3]"), "{log_sum}");
+
+    let args = LinearTopKArgs { hidden: &hidden, weight: &weight, bias: &words, k: 6, watched: 5 };
+    let says = |args: LinearTopKArgs<'_>, parts: &[&str]| {
+        let message = message(|| drop(Tensor::linear_top_k(&args)));
+        parts.iter().for_each(|part| assert!(message.contains(part), "{part:?} is not in: {message}"));
+    };
+    says(LinearTopKArgs { weight: &wrong, ..args }, &["linear_top_k", "[3, 4]", "[7, 7]"]);
+    says(LinearTopKArgs { bias: &row_weights, ..args }, &["linear_top_k", "bias", "[3]", "[6]"]);
+    says(LinearTopKArgs { k: 7, ..args }, &["linear_top_k", "7 words", "vocabulary of 6"]);
+    says(LinearTopKArgs { watched: 6, ..args }, &["linear_top_k", "word 6", "vocabulary of 6"]);
+    let blocks = message(|| weight.keep_packed(4));
+    assert!(blocks.contains("keep_packed") && blocks.contains("[6, 4]") && blocks.contains("4 blocks"), "{blocks}");
 }
 
 #[test]

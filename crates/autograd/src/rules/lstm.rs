@@ -1,9 +1,9 @@
 //! One LSTM layer over a range of time steps, as one operation.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use unrolled_tensor::Tensor;
-use unrolled_tensor::fused::{LstmArgs, LstmOutputGradients};
+use unrolled_tensor::fused::{LstmArgs, LstmOutput, LstmOutputGradients};
 
 use super::{Answers, Context, dense};
 use crate::Var;
@@ -46,9 +46,17 @@ pub(crate) fn rule(
     let args = arguments([0, 1, 2, 3, 4, 5].map(|i| inputs[i].tensor()), lengths, start);
     let arrived = |slot: usize| gradients[slot].as_ref().map(Var::tensor);
     let arrived = LstmOutputGradients { sequence: arrived(0), hidden: arrived(1), cell: arrived(2) };
-    let made = Tensor::lstm_sequence_backward(&args, output, &arrived);
+    let made = Tensor::lstm_sequence_backward_last(&args, for_this_pass(output), &arrived);
     let made = [made.input, made.weight_ih, made.weight_hh, made.bias, made.hidden, made.cell].into_iter().enumerate();
     dense(made.map(|(i, gradient)| context.wants(i).then(|| Var::constant(gradient))))
+}
+
+/// The output itself where the graph has let go of it, so that its memory can be used; else another handle.
+fn for_this_pass(output: &Arc<Mutex<Option<LstmOutput>>>) -> LstmOutput {
+    let alone = Arc::strong_count(output) == 1;
+    let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = if alone { output.take() } else { output.clone() };
+    found.expect("only a pass that alone has the output takes it")
 }
 
 fn arguments<'a>(inputs: [&'a Tensor; 6], lengths: Option<&'a Tensor>, start: usize) -> LstmArgs<'a> {
@@ -87,7 +95,7 @@ impl Var {
         let output = Tensor::lstm_sequence(&arguments(inputs.map(Var::tensor), lengths, start));
         let values = vec![output.sequence.clone(), output.hidden.clone(), output.cell.clone()];
         let op = Op::Lstm { lengths: lengths.cloned().map(Arc::new), start };
-        let mut outputs = record(op, &inputs, values, Extra::Lstm(output.into())).into_iter();
+        let mut outputs = record(op, &inputs, values, Extra::Lstm(Arc::new(Mutex::new(Some(output))))).into_iter();
         let mut next = || outputs.next().expect("three outputs");
         LstmStates { sequence: next(), hidden: next(), cell: next() }
     }

@@ -33,6 +33,8 @@ pub(crate) struct Context<'a> {
     /// Whether the pass itself is recorded.
     pub tracked: bool,
     pub needed: &'a Needed,
+    /// Whether the gradient that arrived is known to be 1, without looking: a device would have to be waited for.
+    pub unit: bool,
 }
 
 impl Context<'_> {

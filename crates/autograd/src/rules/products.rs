@@ -13,7 +13,8 @@ pub(crate) fn matmul(context: &Context<'_>, g: &Var) -> [Option<Var>; 2] {
     [context.reduced(0, || g.matmul(&context.input(1).t())), context.reduced(1, || context.input(0).t().matmul(g))]
 }
 
-/// Gradients that the forward pass has made, times the gradient that arrived.
+/// Gradients that the forward pass has made, times the gradient that arrived. That of a loss itself is 1, and they are moved as they are: the weight's is
+/// the largest gradient of a step.
 pub(crate) fn linear_cross_entropy(context: &Context<'_>, g: &Var) -> [Option<Var>; 3] {
     if context.tracked {
         panic!(
@@ -22,7 +23,10 @@ pub(crate) fn linear_cross_entropy(context: &Context<'_>, g: &Var) -> [Option<Va
         );
     }
     let Extra::CrossEntropy(made) = &context.saved.extra else { unreachable!("recorded with its gradients") };
-    let times = |i: usize, made: &Tensor| context.wants(i).then(|| Var::constant(made.mul(g.tensor())));
+    let times = |i: usize, made: &Tensor| {
+        let gradient = || if context.unit { made.clone() } else { made.mul(g.tensor()) };
+        context.wants(i).then(|| Var::constant(gradient()))
+    };
     [times(0, &made.hidden), times(1, &made.weight), times(2, &made.bias)]
 }
 

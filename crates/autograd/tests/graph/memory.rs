@@ -110,3 +110,26 @@ fn gradients_have_one_owner() {
     let unrolled_autograd::Gradient::Dense(gradient) = gradients.take(&x).unwrap() else { panic!("dense") };
     assert!(gradient.tensor().is_unique());
 }
+
+/// The weight's gradient is the largest of a translator's step: a second copy of it would be the peak.
+#[test]
+fn gradients_that_a_loss_has_made_are_moved() {
+    let device = device();
+    let leaf = |shape: &[usize]| Var::leaf(Tensor::ones(shape, DType::F64, &device));
+    let (hidden, weight, bias) = (leaf(&[2, 100]), leaf(&[500, 100]), leaf(&[500]));
+    let targets = Tensor::from_slice(&[3u32, 4], [2], &device);
+    let counted = Tensor::ones([2], DType::F64, &device);
+    let loss = hidden.linear_cross_entropy(&weight, &bias, &targets, &counted);
+    device.reset_peak_memory();
+    let before = device.memory().in_use;
+    let moved = loss.backward();
+    assert!(device.memory().peak - before < weight.tensor().elements(), "the weight's alone is eight times as much");
+    // What arrives from elsewhere multiplies them.
+    let loss = hidden.linear_cross_entropy(&weight, &bias, &targets, &counted);
+    let three = Var::constant(loss.tensor().affine(0.0, 3.0));
+    let scaled = loss.backward_from(&three, Default::default());
+    for var in [&hidden, &weight, &bias] {
+        let (moved, scaled) = (moved.get(var).unwrap(), scaled.get(var).unwrap());
+        assert_eq!(moved.affine(3.0, 0.0).to_vec::<f64>(), scaled.to_vec::<f64>());
+    }
+}

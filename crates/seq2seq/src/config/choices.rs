@@ -64,6 +64,14 @@ choices! {
         Bf16 = "bf16",
     }
 
+    /// What products of f32 matrices run in.
+    pub enum MatmulPrecision {
+        /// f32 throughout.
+        F32 = "f32",
+        /// Operands rounded to bf16, sums in f32.
+        Bf16 = "bf16",
+    }
+
     /// Which BLEU is meant.
     pub enum BleuStyle {
         /// multi-bleu.perl: on words as the model knows them, as in the paper.
@@ -80,6 +88,15 @@ impl Precision {
             Precision::F32 => DType::F32,
             Precision::F16 => DType::F16,
             Precision::Bf16 => DType::BF16,
+        }
+    }
+}
+
+impl From<MatmulPrecision> for unrolled_tensor::MatmulPrecision {
+    fn from(precision: MatmulPrecision) -> Self {
+        match precision {
+            MatmulPrecision::F32 => Self::F32,
+            MatmulPrecision::Bf16 => Self::Bf16,
         }
     }
 }

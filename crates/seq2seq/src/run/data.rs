@@ -1,6 +1,7 @@
 //! What a run reads before it trains: vocabularies and numbered pairs.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Error;
 use crate::config::Config;
@@ -14,7 +15,8 @@ use crate::vocabulary::{Vocabulary, VocabularyBuilder};
 pub(super) struct Data {
     pub source: Vocabulary,
     pub target: Vocabulary,
-    pub training: NumberedCorpus,
+    /// Shared with the thread that prepares batches.
+    pub training: Arc<NumberedCorpus>,
     pub validation: NumberedCorpus,
     /// Source and reference of the first validation pairs, for translations.
     pub validation_text: Vec<(String, String)>,
@@ -94,7 +96,14 @@ pub(super) fn read(config: &Config, known: Option<[Vocabulary; 2]>) -> Result<Da
     }
     let wanted = config.valid_bleu_sentences.max(config.valid_samples);
     let validation_text = first_pairs(&validation, wanted)?;
-    Ok(Data { training: training_pairs, validation: validation_pairs, source, target, validation_text, warnings })
+    Ok(Data {
+        training: Arc::new(training_pairs),
+        validation: validation_pairs,
+        source,
+        target,
+        validation_text,
+        warnings,
+    })
 }
 
 fn first_pairs(corpus: &Corpus, n: usize) -> Result<Vec<(String, String)>, Error> {

@@ -16,6 +16,7 @@
 
 mod data;
 mod error;
+mod feed;
 mod folder;
 mod log;
 mod progress;

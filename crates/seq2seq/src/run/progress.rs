@@ -71,11 +71,6 @@ impl Progress {
         self.batches as f64 / self.batches_per_epoch as f64
     }
 
-    /// The pass that comes next or is under way, from 0, and the next batch of it.
-    pub fn place(&self) -> (u64, usize) {
-        (self.batches / self.batches_per_epoch, (self.batches % self.batches_per_epoch) as usize)
-    }
-
     /// Goes on with another number of batches in a pass, at the same share of the same pass; true where that changed anything.
     pub fn refit(&mut self, batches_per_epoch: u64) -> bool {
         let before = std::mem::replace(&mut self.batches_per_epoch, batches_per_epoch);
@@ -160,9 +155,9 @@ mod tests {
     fn another_batch_size_goes_on_in_the_same_part_of_the_same_epoch() {
         let mut progress = Progress { update: 25, batches: 25, ..Progress::new(10) };
         assert!(!progress.refit(10));
-        assert_eq!((progress.batches, progress.epoch(), progress.place()), (25, 2.5, (2, 5)));
+        assert_eq!((progress.batches, progress.epoch()), (25, 2.5));
         assert!(progress.refit(4));
-        assert_eq!((progress.update, progress.batches, progress.epoch(), progress.place()), (25, 10, 2.5, (2, 2)));
+        assert_eq!((progress.update, progress.batches, progress.epoch()), (25, 10, 2.5));
         let config = Config { epochs: 3.0, updates: 0, ..Config::default() };
         assert_eq!(progress.last_update(&config), Some((27, Reason::Epochs)), "two batches are left of the third pass");
     }

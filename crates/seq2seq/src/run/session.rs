@@ -10,16 +10,17 @@ use unrolled_nn::checkpoint::{Checkpoint, CheckpointStore};
 use unrolled_nn::disk::Disk;
 use unrolled_nn::schedule::Schedule;
 use unrolled_nn::{LossScaler, Module};
+use unrolled_tensor::profile::Profile;
 use unrolled_tensor::random::Key;
-use unrolled_tensor::{Device, catch_device_error};
+use unrolled_tensor::{Device, MatmulPrecision, catch_device_error};
 
 use super::data::{self, Data};
+use super::feed::{Feed, Maker};
 use super::folder::{self, Claim};
 use super::log::Watchers;
 use super::progress::{Progress, is_lower};
 use super::progress_meter::Meter;
 use super::{Error, RunOptions, Summary, VALIDATION_FOLDER, initial_range_of, sizes_of, validation};
-use crate::batch::{Batch, BatchPlan};
 use crate::config::Config;
 use crate::model::Model;
 use crate::progress::{Event, Observer, Reason, Started, Validation};
@@ -51,6 +52,7 @@ pub(super) fn train(
     let known = options.resume.then(|| data::load_vocabularies(&run)).transpose()?;
     let data = data::read(config, known)?;
     let store = claim.take(&disk, &run, options)?;
+    let _products = ProductsIn::new(device, config.matmul_precision.into());
     let mut session = Session::new(config, device, data, disk, store, run);
     if options.resume {
         session.resume(device)?;
@@ -63,6 +65,26 @@ pub(super) fn train(
         watchers.event(&Event::Failed { message: error.with_causes() });
     }
     outcome
+}
+
+/// A device whose products run in a precision until this is dropped.
+struct ProductsIn<'a> {
+    device: &'a Device,
+    before: MatmulPrecision,
+}
+
+impl ProductsIn<'_> {
+    fn new(device: &Device, precision: MatmulPrecision) -> ProductsIn<'_> {
+        let before = device.matmul_precision();
+        device.set_matmul_precision(precision);
+        ProductsIn { device, before }
+    }
+}
+
+impl Drop for ProductsIn<'_> {
+    fn drop(&mut self) {
+        self.device.set_matmul_precision(self.before);
+    }
 }
 
 /// When a validation takes place.
@@ -170,33 +192,39 @@ impl<'a> Session<'a> {
 
     fn train(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Reason, Error> {
         let last = self.progress.last_update(self.config);
-        let mut plan: Option<(u64, BatchPlan)> = None;
+        let mut feed = self.feed(last.map(|(update, _)| update));
         loop {
             if let Some(reason) = self.reason_to_stop(last, stop) {
                 return Ok(reason);
             }
-            let (epoch, index) = self.progress.place();
-            let (_, batches) = match plan.take() {
-                Some(planned) if planned.0 == epoch => plan.insert(planned),
-                _ => plan.insert((epoch, self.plan(epoch))),
-            };
-            self.update(batches.batch(index), observer, stop)?;
+            self.update(&mut feed, observer, stop)?;
         }
     }
 
-    fn plan(&self, epoch: u64) -> BatchPlan {
-        BatchPlan::shuffled(&self.data.training, self.config.batch_size, self.key.purpose("batches"), epoch)
+    /// The batches from here to the last update.
+    fn feed(&self, last: Option<u64>) -> Feed {
+        let Config { batch_size, reverse_source, .. } = *self.config;
+        let Progress { batches_per_epoch, batches, update, .. } = self.progress;
+        let corpus = Arc::clone(&self.data.training);
+        let maker = Maker::new(corpus, batch_size, batches_per_epoch, reverse_source, self.key.purpose("batches"));
+        let count = last.map_or(u64::MAX, |last| last.saturating_sub(update));
+        Feed::new(maker, batches, count)
     }
 
     /// One update, and what follows it.
-    fn update(&mut self, pairs: &[u32], observer: &mut dyn Observer, stop: &AtomicBool) -> Result<(), Error> {
+    fn update(&mut self, feed: &mut Feed, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<(), Error> {
         debug_assert!(self.holds_its_parameters_alone(), "a shared parameter would be copied by the step");
         let began = Instant::now();
-        let batch = Batch::of(&self.data.training, pairs, self.config.reverse_source);
+        let device = self.trainer.model.device().clone();
+        let in_step = device.profile().map(Profile::step);
+        let batch = match device.profile() {
+            Some(profile) => profile.time("wait for a batch", || feed.next()),
+            None => feed.next(),
+        };
         let update = self.progress.update;
         let rate = self.schedule.rate(update, self.progress.epoch());
-        let device = self.trainer.model.device().clone();
         let step = device.run(|| self.trainer.step(&batch, update, rate));
+        drop(in_step);
         self.meter.add(&batch, &step, began.elapsed().as_secs_f64());
         let progress = &mut self.progress;
         (progress.update, progress.batches) = (update + 1, progress.batches + 1);

@@ -1,14 +1,15 @@
-//! Runs in f16 and bf16: stopped and resumed is the same as never stopped, scale and all; the log tells of skipped steps.
+//! Runs in f16 and bf16, whole or in products alone: stopped and resumed is the same as never stopped, scale and all; the log tells of skipped steps.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use unrolled_nn::checkpoint::{self, CheckpointStore};
-use unrolled_seq2seq::config::{Config, Optimiser, Precision};
-use unrolled_seq2seq::progress::Event;
+use unrolled_seq2seq::config::{Config, MatmulPrecision, Optimiser, Precision};
+use unrolled_seq2seq::progress::{Event, Silent};
+use unrolled_seq2seq::run;
 use unrolled_tensor::{DType, Device};
 
-use crate::toy::{FRESH, RESUME, StopAt, config, corpus, log, outcome, train, train_until};
+use crate::toy::{FRESH, Outcome, RESUME, StopAt, config, corpus, log, outcome, train, train_until};
 
 /// A run that overflows: of parameters this large a gradient times 65536 is more than f16 holds.
 fn in_precision(folder: &Path, name: &str, precision: Precision) -> Config {
@@ -83,4 +84,25 @@ fn a_run_can_go_on_in_another_precision() {
     }
     let told: Vec<bool> = scales(&run).into_iter().map(|(scale, _)| scale.is_some()).collect();
     assert_eq!(told, [[false; 4], [true; 4], [false; 4]].concat());
+}
+
+/// The parameters after 12 updates with products in a precision, on a device of `threads` threads, which is left as it was.
+fn products_in(folder: &Path, name: &str, matmul_precision: MatmulPrecision, threads: usize) -> Outcome {
+    let base = config(folder, name, Optimiser::Sgd);
+    let config = Config { matmul_precision, updates: 12, ..base };
+    let device = Device::cpu_with(0, threads, usize::MAX);
+    let stop = AtomicBool::new(false);
+    run::train(&config, &device, &FRESH, &mut Silent, &stop).unwrap();
+    assert_eq!(device.matmul_precision(), unrolled_tensor::MatmulPrecision::F32);
+    outcome(config.output.as_ref().unwrap())
+}
+
+#[test]
+fn products_in_bf16_train_nearly_as_well_and_the_same_on_any_number_of_threads() {
+    let folder = corpus();
+    let exact = products_in(folder.path(), "f32", MatmulPrecision::F32, 2);
+    let [one, three] = [1, 3].map(|n| products_in(folder.path(), &format!("bf16-{n}"), MatmulPrecision::Bf16, n));
+    assert_eq!(one, three);
+    let [(_, exact), (_, rounded)] = [&exact, &one].map(|outcome| outcome.validations.last_key_value().unwrap());
+    assert!(exact != rounded && (rounded / exact - 1.0).abs() < 0.02, "{exact} and {rounded}");
 }

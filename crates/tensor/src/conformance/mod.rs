@@ -21,6 +21,7 @@ mod host;
 mod indexing;
 mod inputs;
 mod joining;
+mod linear_top_k;
 mod lstm;
 mod memory;
 mod products;
@@ -61,11 +62,13 @@ pub enum Part {
     Lstm,
     /// Linear layer, softmax and cross-entropy in one.
     CrossEntropy,
+    /// Linear layer, log-softmax and the k best in one.
+    LinearTopK,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 11] = [
+    pub const ALL: [Part; 12] = [
         Part::Memory,
         Part::Elementwise,
         Part::Specials,
@@ -77,6 +80,7 @@ impl Part {
         Part::Updates,
         Part::Lstm,
         Part::CrossEntropy,
+        Part::LinearTopK,
     ];
 
     fn run(self, checker: &mut Checker) {
@@ -92,6 +96,7 @@ impl Part {
             Part::Updates => update::check(checker),
             Part::Lstm => lstm::check(checker),
             Part::CrossEntropy => cross_entropy::check(checker),
+            Part::LinearTopK => linear_top_k::check(checker),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::host::{Host, broadcast, flat, host};
 use super::inputs::{List, Operand, Values, View, pairs};
-use super::report::{Checker, Outcome, Within, compare, equal, exactly};
-use crate::DType;
+use super::report::{Checker, Named, Outcome, Within, compare, equal, exactly, holds};
+use crate::{DType, MatmulPrecision};
 
 const SHAPES: [(&[usize], &[usize]); 20] = [
     (&[2, 3], &[3, 4]),
@@ -91,6 +91,39 @@ pub(super) fn check(checker: &mut Checker) {
             onto(checker, dtype, out);
         }
         linear(checker, dtype);
+    }
+    for dtype in DType::FLOATS {
+        precision(checker, dtype);
+    }
+}
+
+/// What is f32 comes out within bf16's rounding of both operands, or as before on a device that has no such products; other dtypes keep
+/// every bit; and so does f32 once its precision is back.
+fn precision(checker: &mut Checker, dtype: DType) {
+    let device = checker.device();
+    for (a, b) in [(&[5usize, 300][..], &[300usize, 6][..]), (&[70, 64], &[64, 70]), (&[3, 4, 7], &[7, 2])] {
+        let a = Operand::new("a", Values::Real, View::Transposed, a, dtype, &device);
+        let b = Operand::new("b", Values::Real, View::Flipped, b, dtype, &device);
+        checker.case("matmul in bf16", dtype, List(&[&a, &b]), |device| {
+            let with = |precision| {
+                device.set_matmul_precision(precision);
+                let found = a.tensor.matmul(&b.tensor);
+                let now = device.matmul_precision();
+                device.set_matmul_precision(MatmulPrecision::F32);
+                (found, now)
+            };
+            let (before, _) = with(MatmulPrecision::F32);
+            let (found, now) = with(MatmulPrecision::Bf16);
+            equal(a.tensor.matmul(&b.tensor).to_bytes(), before.to_bytes()).named("f32 again")?;
+            if dtype != DType::F32 || now == MatmulPrecision::F32 {
+                return equal(found.to_bytes(), before.to_bytes()).named("untouched");
+            }
+            holds("rounding shows", found.to_bytes() != before.to_bytes())?;
+            let (expected, sizes) = product(&a.host, &b.host);
+            // Half an epsilon of each operand.
+            let epsilons = 1.01 * DType::BF16.epsilon() / DType::F32.epsilon();
+            compare(&found, &expected, Within::Each { epsilons, sizes: &sizes })
+        });
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) trait Real:
     const ZERO: Self;
     const ONE: Self;
     const INFINITY: Self;
+    /// The lowest finite number.
+    const LOWEST: Self;
     fn of(x: f64) -> Self;
     /// Converted to an element's type, rounded once.
     fn store<T: Stored>(self) -> T;
@@ -59,6 +61,7 @@ macro_rules! real {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const INFINITY: Self = $type::INFINITY;
+            const LOWEST: Self = $type::MIN;
             #[inline(always)]
             fn of(x: f64) -> Self {
                 x as $type
@@ -155,9 +158,17 @@ fn sigmoid_f64(x: f64) -> f64 {
 pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]
     {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+        fn with_avx512<R>(work: impl FnOnce() -> R) -> R {
+            work()
+        }
         #[target_feature(enable = "avx2")]
         fn with_avx2<R>(work: impl FnOnce() -> R) -> R {
             work()
+        }
+        if has_avx512() {
+            // SAFETY: the processor has AVX-512.
+            return unsafe { with_avx512(work) };
         }
         if std::arch::is_x86_feature_detected!("avx2") {
             // SAFETY: the processor has AVX2.
@@ -165,6 +176,16 @@ pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
         }
     }
     work()
+}
+
+/// AVX-512 with its operations on bytes and words and on short vectors.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@
 use bytemuck::Pod;
 use rayon::prelude::*;
 
-use super::{CpuBackend, Float, elements, elements_mut};
+use super::gemm::{self, Panels, Precision, RowMajor, Single};
+use super::{CpuBackend, Float, elements, elements_mut, kept};
 use crate::layout::Walk;
 use crate::{DType, Result, Storage, Tensor};
 use std::sync::Arc;
@@ -16,10 +17,16 @@ pub(crate) const K_BLOCK: usize = 256;
 /// Tiles are multiples of this, so that whole micro-kernels fit.
 const TILE: usize = 32;
 /// Multiply–adds that are worth a task of their own.
-const TASK: usize = 1 << 17;
+pub(super) const TASK: usize = 1 << 17;
 
 /// An element type with a product kernel.
 pub(crate) trait Gemm: Float<Wide = Self> + super::math::Real {
+    /// A packed right operand.
+    type Panels: Panels<Self>;
+
+    /// The work of [`gemm::product`].
+    fn product(a: Matrix<'_, Self>, b: Matrix<'_, Self>, c: &mut [Self], add: bool, precision: Precision);
+
     /// `c = a b + beta c`.
     ///
     /// # Safety
@@ -37,8 +44,14 @@ pub(crate) trait Gemm: Float<Wide = Self> + super::math::Real {
 }
 
 macro_rules! gemm {
-    ($type:ty, $function:path) => {
+    ($type:ty, $function:path, $panels:ty, $product:path) => {
         impl Gemm for $type {
+            type Panels = $panels;
+
+            fn product(a: Matrix<'_, Self>, b: Matrix<'_, Self>, c: &mut [Self], add: bool, precision: Precision) {
+                $product(a, b, c, add, precision)
+            }
+
             unsafe fn gemm(
                 [m, k, n]: [usize; 3],
                 a: *const Self,
@@ -57,17 +70,17 @@ macro_rules! gemm {
         }
     };
 }
-gemm!(f32, matrixmultiply::sgemm);
-gemm!(f64, matrixmultiply::dgemm);
+gemm!(f32, matrixmultiply::sgemm, Single, gemm::single_product);
+gemm!(f64, matrixmultiply::dgemm, RowMajor<f64>, in_tiles);
 
 /// A strided matrix inside a slice.
 #[derive(Clone, Copy)]
 pub(crate) struct Matrix<'a, T> {
     data: &'a [T],
     start: usize,
-    rows: usize,
-    columns: usize,
-    steps: [isize; 2],
+    pub rows: usize,
+    pub columns: usize,
+    pub steps: [isize; 2],
 }
 
 impl<'a, T: Pod> Matrix<'a, T> {
@@ -93,14 +106,15 @@ impl<'a, T: Pod> Matrix<'a, T> {
         Matrix { rows: self.columns, columns: self.rows, steps: [self.steps[1], self.steps[0]], ..self }
     }
 
-    fn at(&self, row: usize, column: usize) -> *const T {
+    /// The element's address; any row and column.
+    pub fn at(&self, row: usize, column: usize) -> *const T {
         let at = self.start as isize + row as isize * self.steps[0] + column as isize * self.steps[1];
         self.data.as_ptr().wrapping_offset(at)
     }
 }
 
 #[derive(Clone, Copy)]
-struct Output<T>(*mut T);
+pub(super) struct Output<T>(pub *mut T);
 // SAFETY: tasks write disjoint tiles of the result.
 unsafe impl<T> Send for Output<T> {}
 // SAFETY: as above.
@@ -108,14 +122,14 @@ unsafe impl<T> Sync for Output<T> {}
 
 impl<T> Output<T> {
     /// The element at `place`, which is inside the result.
-    unsafe fn at(self, place: usize) -> *mut T {
+    pub unsafe fn at(self, place: usize) -> *mut T {
         // SAFETY: the caller's promise.
         unsafe { self.0.add(place) }
     }
 }
 
-/// `c = a b` or, with `add`, `c += a b`; `c` is row-major and whole.
-pub(crate) fn product<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
+/// [`gemm::product`] by matrixmultiply, in its own precision.
+pub(super) fn in_tiles<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool, _: Precision) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     assert!(b.rows == k && c.len() == m * n, "product: {m}×{k} times {}×{n} into {}", b.rows, c.len());
     if m == 0 || n == 0 {
@@ -176,28 +190,51 @@ fn grid(threads: usize, m: usize, n: usize) -> (usize, usize) {
 
 pub(super) fn matmul(cpu: &CpuBackend, a: &Tensor, b: &Tensor, onto: Option<Tensor>, out: DType) -> Result<Storage> {
     match (a.dtype(), out) {
-        (DType::F32, DType::F32) => batched::<f32>(cpu, a, b, onto),
-        (DType::F64, DType::F64) => batched::<f64>(cpu, a, b, onto),
+        (DType::F32, DType::F32) => batched::<f32>(cpu, a, b, onto, cpu.precision()),
+        (DType::F64, DType::F64) => batched::<f64>(cpu, a, b, onto, Precision::F32),
+        (DType::F64, _) | (_, DType::F64) => {
+            let onto = onto.map(|onto| onto.cast(DType::F64));
+            let wide = a.cast(DType::F64).matmul_with(&b.cast(DType::F64), onto, DType::F64);
+            Ok(wide.cast(out).storage().clone())
+        }
         (dtype, _) => {
-            let wide = if dtype == DType::F64 || out == DType::F64 { DType::F64 } else { DType::F32 };
-            let onto = onto.map(|onto| onto.cast(wide));
-            Ok(a.cast(wide).matmul_with(&b.cast(wide), onto, wide).cast(out).storage().clone())
+            // What holds bf16 loses nothing in a product of bf16, and f16 has bits that it would lose.
+            let precision = match dtype {
+                DType::BF16 => Precision::Bf16,
+                DType::F16 => Precision::F32,
+                _ => cpu.precision(),
+            };
+            let (a, b) = (a.cast(DType::F32), b.cast(DType::F32));
+            let wide = batched::<f32>(cpu, &a, &b, onto.map(|onto| onto.cast(DType::F32)), precision)?;
+            let shape: Vec<usize> = [&a.shape()[..a.rank() - 1], &b.shape()[b.rank() - 1..]].concat();
+            Ok(Tensor::of(wide, &shape, DType::F32, a.device()).cast(out).storage().clone())
         }
     }
 }
 
-fn batched<T: Gemm>(cpu: &CpuBackend, a: &Tensor, b: &Tensor, onto: Option<Tensor>) -> Result<Storage> {
+fn batched<T: Gemm>(
+    cpu: &CpuBackend,
+    a: &Tensor,
+    b: &Tensor,
+    onto: Option<Tensor>,
+    precision: Precision,
+) -> Result<Storage> {
     let lead = a.rank() - 2;
     let (m, k, n) = (a.shape()[lead], a.shape()[lead + 1], b.shape()[lead + 1]);
     let batch: usize = a.shape()[..lead].iter().product();
     let steps = |x: &Tensor| [x.layout().strides()[lead], x.layout().strides()[lead + 1]];
     let starts = starts(a, b, lead, batch);
     let (a_data, b_data) = (elements::<T>(a), elements::<T>(b));
+    // A weight, used transposed, may be packed already.
+    let kept = if lead == 0 { kept::kept::<T>(cpu, &b.t(), 1) } else { None };
     let multiply = |c: &mut [T], add: bool| {
         let one = |i: usize, c: &mut [T]| {
             let [at_a, at_b] = starts[i];
             let a = Matrix::new(a_data, at_a, m, k, steps(a));
-            product(a, Matrix::new(b_data, at_b, k, n, steps(b)), c, add);
+            if let Some(b) = kept.as_deref() {
+                return gemm::product_packed(a, &b[0], c, add);
+            }
+            gemm::product(a, Matrix::new(b_data, at_b, k, n, steps(b)), c, add, precision);
         };
         if m * n == 0 {
             return;

@@ -3,7 +3,11 @@
 mod buffer;
 mod cross_entropy;
 mod elementwise;
+mod exp_sum;
+mod gemm;
 mod indexing;
+mod kept;
+mod lanes;
 mod lstm;
 mod math;
 mod matmul;
@@ -12,20 +16,25 @@ mod reduce;
 mod rows;
 mod short;
 mod threads;
+mod top_k;
 mod update;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use bytemuck::Pod;
 use half::{bf16, f16};
 
 use crate::backend::{Backend, Event, Memory, Result, Storage};
 
-use crate::fused::{CrossEntropy, CrossEntropyArgs, LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients};
+use crate::fused::{
+    CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, LinearTopK, LinearTopKArgs, LstmArgs,
+    LstmGradients, LstmOutput, LstmOutputGradients,
+};
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use crate::random::Key;
-use crate::{DType, Tensor};
+use crate::{DType, MatmulPrecision, Tensor};
 use buffer::{Buffer, Pool};
 use math::Real;
 use threads::GRAIN;
@@ -131,11 +140,13 @@ pub struct CpuBackend {
     name: String,
     memory: Arc<Pool>,
     threads: Option<rayon::ThreadPool>,
+    /// Whether products may round their f32 operands to bf16.
+    brain_products: AtomicBool,
 }
 
 impl CpuBackend {
     pub(crate) fn shared() -> CpuBackend {
-        CpuBackend { name: "cpu".into(), memory: Pool::new("cpu".into(), usize::MAX), threads: None }
+        CpuBackend::with("cpu".into(), usize::MAX, None)
     }
 
     pub(crate) fn independent(index: usize, threads: usize, budget: usize) -> CpuBackend {
@@ -145,7 +156,16 @@ impl CpuBackend {
             .thread_name(move |thread| format!("cpu:{index} thread {thread}"))
             .build()
             .expect("the system gives a CPU device its threads");
-        CpuBackend { memory: Pool::new(name.clone(), budget), name, threads: Some(pool) }
+        CpuBackend::with(name, budget, Some(pool))
+    }
+
+    fn with(name: String, budget: usize, threads: Option<rayon::ThreadPool>) -> CpuBackend {
+        CpuBackend { memory: Pool::new(name.clone(), budget), name, threads, brain_products: AtomicBool::new(false) }
+    }
+
+    /// What products of f32 run in.
+    fn precision(&self) -> MatmulPrecision {
+        if self.brain_products.load(Relaxed) { MatmulPrecision::Bf16 } else { MatmulPrecision::F32 }
     }
 
     /// `work` on this device's threads.
@@ -198,6 +218,18 @@ impl CpuBackend {
     }
 }
 
+/// The floating-point operations a second (two a multiply–add) that the current rayon threads' vector units reach together in f32, with all operands in
+/// registers: what products can be measured by. Takes some 30 ms. None on processors that no kernel was written for.
+///
+/// ```
+/// if let Some(peak) = unrolled_tensor::peak_flops() {
+///     assert!(peak > 1e9);
+/// }
+/// ```
+pub fn peak_flops() -> Option<f64> {
+    gemm::peak_flops()
+}
+
 impl fmt::Debug for CpuBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CpuBackend({})", self.name)
@@ -206,7 +238,11 @@ impl fmt::Debug for CpuBackend {
 
 /// The whole storage of a tensor as elements. The one place that looks inside.
 pub(crate) fn elements<T: Pod>(x: &Tensor) -> &[T] {
-    x.storage().downcast_ref::<Buffer>().expect("a CPU tensor's storage is a CPU buffer").elements()
+    buffer_of(x).elements()
+}
+
+fn buffer_of(x: &Tensor) -> &Buffer {
+    x.storage().downcast_ref().expect("a CPU tensor's storage is a CPU buffer")
 }
 
 /// The storage of a contiguous tensor from its first element on.
@@ -324,6 +360,22 @@ impl Backend for CpuBackend {
         matmul::matmul(self, a, b, onto, out)
     }
 
+    fn set_matmul_precision(&self, precision: MatmulPrecision) {
+        self.brain_products.store(precision == MatmulPrecision::Bf16, Relaxed);
+    }
+
+    fn matmul_precision(&self) -> MatmulPrecision {
+        self.precision()
+    }
+
+    fn keep_packed(&self, weight: &Tensor, blocks: usize) -> Result<()> {
+        match weight.dtype() {
+            DType::F32 => kept::keep::<f32>(self, weight, blocks),
+            DType::F64 => kept::keep::<f64>(self, weight, blocks),
+            _ => Ok(()),
+        }
+    }
+
     fn gather(&self, x: &Tensor, axis: usize, index: &Tensor) -> Result<Storage> {
         by_dtype!(x.dtype(), T => self.storage(index.elements(), |out: &mut [T]| indexing::gather(x, axis, index, out)))
     }
@@ -378,11 +430,7 @@ impl Backend for CpuBackend {
     }
 
     fn lstm_sequence(&self, args: &LstmArgs<'_>) -> Result<LstmOutput> {
-        match args.input.dtype() {
-            DType::F32 => lstm::forward::<f32>(self, args),
-            DType::F64 => lstm::forward::<f64>(self, args),
-            _ => crate::fused::lstm::definition(args),
-        }
+        lstm::forward(self, args)
     }
 
     fn lstm_sequence_backward(
@@ -391,11 +439,16 @@ impl Backend for CpuBackend {
         output: &LstmOutput,
         gradients: &LstmOutputGradients<'_>,
     ) -> Result<LstmGradients> {
-        match args.input.dtype() {
-            DType::F32 => lstm::backward::<f32>(self, args, output, gradients),
-            DType::F64 => lstm::backward::<f64>(self, args, output, gradients),
-            _ => crate::fused::lstm::backward_definition(args, output, gradients),
-        }
+        lstm::backward(self, args, output.clone(), gradients)
+    }
+
+    fn lstm_sequence_backward_last(
+        &self,
+        args: &LstmArgs<'_>,
+        output: LstmOutput,
+        gradients: &LstmOutputGradients<'_>,
+    ) -> Result<LstmGradients> {
+        lstm::backward(self, args, output, gradients)
     }
 
     fn linear_cross_entropy(&self, args: &CrossEntropyArgs<'_>, gradients: bool) -> Result<CrossEntropy> {
@@ -403,6 +456,43 @@ impl Backend for CpuBackend {
             DType::F32 => cross_entropy::fused::<f32>(self, args, gradients),
             DType::F64 => cross_entropy::fused::<f64>(self, args, gradients),
             _ => crate::fused::cross_entropy::definition(args, gradients),
+        }
+    }
+
+    fn linear_cross_entropy_partials(&self, args: &CrossEntropyArgs<'_>) -> Result<CrossEntropyPartials> {
+        match args.hidden.dtype() {
+            DType::F32 => cross_entropy::partials::<f32>(self, args),
+            DType::F64 => cross_entropy::partials::<f64>(self, args),
+            _ => crate::fused::cross_entropy::partials_definition(args),
+        }
+    }
+
+    fn linear_cross_entropy_gradients(
+        &self,
+        args: &CrossEntropyArgs<'_>,
+        log_sum: &Tensor,
+    ) -> Result<CrossEntropyGradients> {
+        match args.hidden.dtype() {
+            DType::F32 => cross_entropy::gradients::<f32>(self, args, log_sum),
+            DType::F64 => cross_entropy::gradients::<f64>(self, args, log_sum),
+            _ => crate::fused::cross_entropy::gradients_definition(args, log_sum),
+        }
+    }
+
+    fn coalesce(&self, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
+        let (index, values) = (&self.contiguous(index)?, &self.contiguous(values)?);
+        match values.dtype() {
+            DType::F32 => rows::coalesce::<f32>(self, index, values),
+            DType::F64 => rows::coalesce::<f64>(self, index, values),
+            _ => crate::fused::rows::coalesce_definition(index, values),
+        }
+    }
+
+    fn linear_top_k(&self, args: &LinearTopKArgs<'_>) -> Result<LinearTopK> {
+        match args.hidden.dtype() {
+            DType::F32 => top_k::linear_top_k::<f32>(self, args),
+            DType::F64 => top_k::linear_top_k::<f64>(self, args),
+            _ => crate::fused::top_k::definition(args),
         }
     }
 }

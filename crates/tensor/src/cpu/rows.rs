@@ -1,12 +1,13 @@
-//! Kernels that work along the last axis and answer as many elements: softmax, running sums, top-k.
+//! Kernels that work along the last axis and answer as many elements: softmax, running sums, top-k. And the rows of a sparse gradient.
 
 use bytemuck::Pod;
 
 use super::elementwise::Stored;
+use super::exp_sum::exp_sum;
 use super::math::{Real, vectorised};
 use super::threads::{in_pieces, in_pieces_of_two};
-use super::{Float, by_float, contiguous_elements};
-use crate::{DType, Tensor};
+use super::{CpuBackend, Float, by_float, contiguous_elements};
+use crate::{DType, Result, Tensor};
 
 /// `x` is contiguous.
 pub(crate) fn softmax<F: Float>(x: &Tensor, logarithm: bool, out: &mut [F]) {
@@ -50,6 +51,9 @@ pub(crate) fn row_max<F: Float>(x: &[F]) -> F::Wide {
 /// Σ e^(x − max), in 16 lanes: the order depends on the length alone.
 #[inline(always)]
 pub(crate) fn sum_exp<F: Float>(x: &[F], max: F::Wide) -> F::Wide {
+    if F::DTYPE == DType::F32 {
+        return F::Wide::of(exp_sum(bytemuck::cast_slice(x), max.store()).into());
+    }
     vectorised(|| {
         let mut lanes = [F::Wide::ZERO; 16];
         let mut chunks = x.chunks_exact(16);
@@ -143,4 +147,28 @@ fn top_k_row<T: Pod + PartialOrd>(x: &[T], order: &mut Vec<u32>, values: &mut [T
     for ((value, place), &at) in values.iter_mut().zip(places).zip(order.iter()) {
         (*value, *place) = (x[at as usize], at);
     }
+}
+
+/// Distinct rows in ascending order, and the sum of the values of each in their order; index and values are contiguous.
+pub(crate) fn coalesce<T: Stored>(cpu: &CpuBackend, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
+    let (rows, data, width) = (contiguous_elements::<u32>(index), contiguous_elements::<T>(values), values.dim(1));
+    let mut order: Vec<u32> = (0..rows.len() as u32).collect();
+    // Stable: of equal rows the first stays first.
+    order.sort_by_key(|&place| rows[place as usize]);
+    let groups: Vec<&[u32]> = order.chunk_by(|&a, &b| rows[a as usize] == rows[b as usize]).collect();
+    let distinct = cpu.tensor(index, &[groups.len()], DType::U32, |out: &mut [u32]| {
+        out.iter_mut().zip(&groups).for_each(|(out, group)| *out = rows[group[0] as usize]);
+    })?;
+    let sums = cpu.tensor(values, &[groups.len(), width], values.dtype(), |out: &mut [T]| {
+        in_pieces(out, width, &|from, piece| {
+            for (sum, group) in piece.chunks_mut(width).zip(&groups[from / width..]) {
+                sum.fill(T::from_integer(0));
+                for &place in *group {
+                    let row = &data[place as usize * width..][..width];
+                    vectorised(|| sum.iter_mut().zip(row).for_each(|(sum, &x)| *sum = sum.plus(x)));
+                }
+            }
+        });
+    })?;
+    Ok((distinct, sums))
 }

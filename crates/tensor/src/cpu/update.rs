@@ -98,16 +98,60 @@ pub(super) fn update<F: Float + Pod>(
         None => dense(step, p, g, first, second),
         Some(rows) => {
             let rows = rows.contiguous();
-            for (&row, g) in contiguous_elements::<u32>(&rows).iter().zip(g.chunks(width.max(1))) {
-                assert!((row as usize) < height, "update: row {row} is outside a parameter of {height} rows");
-                let range = row as usize * width..(row as usize + 1) * width;
-                let of = |s: &mut [F]| if s.is_empty() { 0..0 } else { range.clone() };
-                let (a, b) = (of(first), of(second));
-                step.run(&mut p[range.clone()], g, &mut first[a], &mut second[b]);
+            let rows = contiguous_elements::<u32>(&rows);
+            if let Some(row) = rows.iter().find(|&&row| row as usize >= height) {
+                panic!("update: row {row} is outside a parameter of {height} rows");
+            }
+            let table = Table { first: 0, width, p, states: [first, second] };
+            if rows.is_sorted_by(|a, b| a < b) {
+                in_halves(step, rows, g, table)
+            } else {
+                row_by_row(step, rows, g, table)
             }
         }
     });
     Ok(())
+}
+
+/// Some rows of a parameter and of its states, of which there may be none, from row `first` on.
+struct Table<'a, F> {
+    first: usize,
+    width: usize,
+    p: &'a mut [F],
+    states: [&'a mut [F]; 2],
+}
+
+impl<'a, F> Table<'a, F> {
+    /// The rows before `row`, and those from there on.
+    fn split(self, row: usize) -> (Table<'a, F>, Table<'a, F>) {
+        let Table { first, width, p, states: [a, b] } = self;
+        let at = (row - first) * width;
+        let split = |s: &'a mut [F]| s.split_at_mut(at.min(s.len()));
+        let ((p, p_after), (a, a_after), (b, b_after)) = (split(p), split(a), split(b));
+        let after = Table { first: row, width, p: p_after, states: [a_after, b_after] };
+        (Table { first, width, p, states: [a, b] }, after)
+    }
+}
+
+fn row_by_row<F: Float>(step: Step<F::Wide>, rows: &[u32], g: &[F], table: Table<'_, F>) {
+    let Table { first, width, p, states: [a, b] } = table;
+    for (&row, g) in rows.iter().zip(g.chunks(width.max(1))) {
+        let range = (row as usize - first) * width..(row as usize - first + 1) * width;
+        let of = |s: &[F]| if s.is_empty() { 0..0 } else { range.clone() };
+        let (in_a, in_b) = (of(a), of(b));
+        step.run(&mut p[range.clone()], g, &mut a[in_a], &mut b[in_b]);
+    }
+}
+
+/// Ascending rows: a half to each of two threads, and so on.
+fn in_halves<F: Float>(step: Step<F::Wide>, rows: &[u32], g: &[F], table: Table<'_, F>) {
+    if g.len() <= GRAIN || rows.len() < 2 {
+        return row_by_row(step, rows, g, table);
+    }
+    let middle = rows.len() / 2;
+    let (low, high) = table.split(rows[middle] as usize);
+    let ((rows_low, rows_high), (g_low, g_high)) = (rows.split_at(middle), g.split_at(middle * low.width));
+    rayon::join(|| in_halves(step, rows_low, g_low, low), || in_halves(step, rows_high, g_high, high));
 }
 
 fn dense<F: Float>(step: Step<F::Wide>, p: &mut [F], g: &[F], first: &mut [F], second: &mut [F]) {

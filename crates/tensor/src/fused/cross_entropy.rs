@@ -25,7 +25,8 @@ pub struct CrossEntropyArgs<'a> {
     pub offset: usize,
 }
 
-/// What a slice of the vocabulary knows of each row, `[N]` each.
+/// What a slice of the vocabulary knows of each row, `[N]` each. Of a row of weight 0, whose loss and gradients are 0 whatever it says, a backend
+/// may say 0, 1 and 0 without looking.
 #[derive(Clone, Debug)]
 pub struct CrossEntropyPartials {
     /// The largest logit of the slice.

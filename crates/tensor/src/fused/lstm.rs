@@ -262,4 +262,34 @@ impl Tensor {
         args.check_backward(output, gradients);
         args.input.backend().lstm_sequence_backward(args, output, gradients).or_raise()
     }
+
+    /// [`lstm_sequence_backward`](Tensor::lstm_sequence_backward) where the answer is not needed any more: its gates' memory becomes that of their
+    /// gradients where nobody else holds it, and the largest buffer of the pass is spared.
+    ///
+    /// ```
+    /// use unrolled_tensor::fused::{LstmArgs, LstmOutputGradients};
+    /// use unrolled_tensor::{DType, Device, Tensor};
+    /// let ones = |shape: &[usize]| Tensor::ones(shape, DType::F32, &Device::cpu());
+    /// let (input, state, ih, hh, bias) = (ones(&[2, 1, 3]), ones(&[1, 1]), ones(&[4, 3]), ones(&[4, 1]), ones(&[4]));
+    /// let args = LstmArgs {
+    ///     input: &input, weight_ih: &ih, weight_hh: &hh, bias: &bias, hidden: &state, cell: &state, lengths: None, start: 0,
+    /// };
+    /// let output = Tensor::lstm_sequence(&args);
+    /// let arriving = LstmOutputGradients { hidden: Some(&state), ..Default::default() };
+    /// let gradients = Tensor::lstm_sequence_backward_last(&args, output, &arriving);
+    /// assert_eq!(gradients.input.shape(), [2, 1, 3]);
+    /// ```
+    ///
+    /// # Panics
+    /// Where the shapes, dtypes or devices do not fit together.
+    #[track_caller]
+    pub fn lstm_sequence_backward_last(
+        args: &LstmArgs<'_>,
+        output: LstmOutput,
+        gradients: &LstmOutputGradients<'_>,
+    ) -> LstmGradients {
+        use crate::error::OrRaise;
+        args.check_backward(&output, gradients);
+        args.input.backend().lstm_sequence_backward_last(args, output, gradients).or_raise()
+    }
 }

@@ -5,6 +5,8 @@
 pub mod cross_entropy;
 pub mod lstm;
 pub mod rows;
+pub mod top_k;
 
 pub use cross_entropy::{CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials};
 pub use lstm::{LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients};
+pub use top_k::{LinearTopK, LinearTopKArgs};

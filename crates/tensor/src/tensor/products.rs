@@ -2,6 +2,7 @@
 
 use super::{Tensor, dims, elements_of};
 use crate::DType;
+use crate::error::OrRaise;
 use crate::layout::broadcast_dims;
 
 impl Tensor {
@@ -57,6 +58,28 @@ impl Tensor {
         }
         let (a, b) = (self.broadcast_to(with(matrix_a)), other.broadcast_to(with(matrix_b)));
         self.answer(self.backend().matmul(&a, &b, onto, out), &shape, out)
+    }
+
+    /// A hint that this weight `[n, k]` will be used again and again, unchanged, in `x Wᵀ` of fused operations with the device's present
+    /// [`matmul_precision`](crate::Device::matmul_precision): whole, or in so many equal blocks of rows (4 for an LSTM's recurrent weight). The device may
+    /// keep it in the order that its products like, which takes as much memory again, until it changes or goes. No answer changes.
+    ///
+    /// ```
+    /// use unrolled_tensor::{DType, Device, Tensor};
+    /// let weight = Tensor::ones([8, 3], DType::F32, &Device::cpu());
+    /// weight.keep_packed(4);
+    /// ```
+    ///
+    /// # Panics
+    /// Where there are not two axes, the first is no multiple of `blocks`, or the dtype is not a float; and with a
+    /// [`DeviceError`](crate::DeviceError) where the device has no room.
+    #[track_caller]
+    pub fn keep_packed(&self, blocks: usize) {
+        self.check_float("keep_packed");
+        if self.rank() != 2 || blocks == 0 || !self.dim(0).is_multiple_of(blocks) {
+            panic!("keep_packed: shape {:?} in {blocks} blocks of rows", self.shape());
+        }
+        self.backend().keep_packed(self, blocks).or_raise();
     }
 
     /// `x Wᵀ + b`: `[.., i]` with `weight` `[o, i]` and `bias` `[o]` → `[.., o]`.

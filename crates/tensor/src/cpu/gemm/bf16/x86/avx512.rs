@@ -1,0 +1,78 @@
+//! AVX-512's dot product of bf16 pairs, for processors that have it and no AMX.
+//!
+//! `vdpbf16ps` takes the odd place of a pair by a fused multiply–add, then the even one; subnormal numbers count as zero, and MXCSR is
+//! not asked. Pairs run in ascending order from zero over a block of [`K_BLOCK`], whose sum is added to the result. A test holds the
+//! instruction to that. AMX sums the even and the odd places apart, so the two differ in the last bit in two elements of three.
+
+use std::arch::x86_64::*;
+
+use super::{Block, DEPTH, Kernel, LINES, Tile};
+use crate::cpu::matmul::K_BLOCK;
+
+/// Rows of the result that are in registers at once, by two vectors of columns.
+const ROWS: usize = 8;
+
+/// Proof that the processor has the instructions, those of [`pack`](super::pack) too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Avx512(());
+
+impl Avx512 {
+    pub fn new() -> Option<Avx512> {
+        let has = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512bf16");
+        has.then_some(Avx512(()))
+    }
+}
+
+impl Kernel for Avx512 {
+    type Region = ();
+
+    fn enter(self) {}
+
+    unsafe fn block(self, (): &(), block: &Block) {
+        for half in 0..=usize::from(block.lower) {
+            let a = block.a.wrapping_add(half);
+            for first in (0..LINES).step_by(ROWS) {
+                let c = block.c.wrapping_offset((half * LINES + first) as isize * block.c_step);
+                // SAFETY: the caller's promise.
+                unsafe { rows(a, first, block.b, block.steps, c, block.c_step, block.add) };
+            }
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn rows(a: *const Tile, first: usize, b: *const Tile, steps: usize, c: *mut f32, c_step: isize, mut add: bool) {
+    const BLOCK: usize = K_BLOCK / DEPTH;
+    for from in (0..steps).step_by(BLOCK) {
+        let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+        for step in from..steps.min(from + BLOCK) {
+            // SAFETY: the caller's tiles hold `steps`; a tile is 16 lines of 16 pairs.
+            unsafe {
+                let a: *const i32 = a.add(2 * step).cast::<i32>().add(first * LINES);
+                let b = [0, 1].map(|column| b.add(2 * step + column).cast::<__m512bh>());
+                for pair in 0..DEPTH / 2 {
+                    let b = b.map(|b| b.add(pair).read());
+                    for row in 0..ROWS {
+                        let a = std::mem::transmute::<__m512i, __m512bh>(_mm512_set1_epi32(*a.add(row * LINES + pair)));
+                        for column in 0..2 {
+                            sums[row][column] = _mm512_dpbf16_ps(sums[row][column], a, b[column]);
+                        }
+                    }
+                }
+            }
+        }
+        for (row, sums) in sums.into_iter().enumerate() {
+            for (column, sum) in sums.into_iter().enumerate() {
+                // SAFETY: the caller's rows of `c` are of 32 elements.
+                unsafe {
+                    let c = c.offset(row as isize * c_step).add(column * LINES);
+                    let sum = if add { _mm512_add_ps(_mm512_loadu_ps(c), sum) } else { sum };
+                    _mm512_storeu_ps(c, sum);
+                }
+            }
+        }
+        add = true;
+    }
+}

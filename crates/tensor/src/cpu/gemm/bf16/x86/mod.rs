@@ -1,0 +1,167 @@
+//! Products of bf16 pairs on x86: AMX tiles, or AVX-512's dot product.
+//!
+//! Both operands become [`Tile`]s of 16 rows or columns by 32 places of k; a kernel multiplies two by two of them. Only the kernel
+//! differs between processors, so the packing and the loops are written once. Neither is better for few rows: a tile of the right
+//! operand takes AMX as long for 1 row as for 16, and that is as fast as the tile comes from the cache (220 GB/s, where this was
+//! measured), so a row alone takes AMX too, and its bits are those it has in company.
+
+mod amx;
+mod avx512;
+mod loops;
+mod pack;
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use crate::Result;
+use crate::cpu::buffer::{Buffer, Pool};
+use crate::cpu::matmul::Matrix;
+pub(super) use loops::product;
+use loops::{Rows, Strips, rows_times};
+use pack::{Lines, Order, Places};
+
+/// Rows of the left operand, or columns of the right one, in a tile.
+const LINES: usize = 16;
+/// Rows or columns of a strip: two tiles, one after the other, at each step along k, so that a kernel reads one stream of each operand.
+/// With tiles of 16 columns that stood apart, it read the right operand half as fast beyond the first cache (66 GB/s for 137 from the second).
+const STRIP: usize = 2 * LINES;
+/// Ranges of columns begin at multiples of this. Any strip could begin one, but each range has its rows rounded and packed anew, which
+/// costs as much as some 100 columns of their product: who takes a few columns at a time should take more.
+pub(super) const WIDTH: usize = 8 * STRIP;
+/// Places of k in a tile.
+const DEPTH: usize = 32;
+
+/// 16 lines by 32 places of k. Of the left operand line after line; of the right one the pairs of places: `[k / 2][column][k % 2]`.
+#[repr(C, align(64))]
+#[derive(Clone, Copy)]
+struct Tile([u16; LINES * DEPTH]);
+
+/// Two tiles of the result down and two across, and what is summed into them.
+struct Block {
+    /// A strip of the left operand, from some k on.
+    a: *const Tile,
+    /// Whether the lower tile is wanted.
+    lower: bool,
+    /// A strip of the right operand, from the same k on.
+    b: *const Tile,
+    /// Pairs of tiles along k, at most `STEPS` and at least 1.
+    steps: usize,
+    c: *mut f32,
+    /// Elements from a row of the result to the next.
+    c_step: isize,
+    add: bool,
+}
+
+/// Tiles of k that a kernel sums before it goes back to memory: 32 columns of them fill two thirds of the first cache.
+/// A multiple of both kernels' own blocks, so cutting here changes no bit.
+const STEPS: usize = 16;
+
+/// An instruction that multiplies tiles.
+trait Kernel: Copy + Send + Sync {
+    /// What must be held around calls of [`block`](Kernel::block), on the same thread, with no other code of a thread pool in between.
+    type Region;
+
+    fn enter(self) -> Self::Region;
+
+    /// # Safety
+    /// The processor has the instruction, a region is held, the tiles are valid and 64-byte aligned, and the 32 (or, without a lower tile,
+    /// 16) rows of 32 elements of `c` are valid and reachable by nobody else.
+    unsafe fn block(self, region: &Self::Region, block: &Block);
+}
+
+/// Which kernel this machine has; a machine has one, for every size, as their sums differ in the last bit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Choice {
+    Amx(amx::Amx),
+    Avx512(avx512::Avx512),
+}
+
+/// Asked of the processor, and of the system, once.
+pub(super) fn choice() -> Option<Choice> {
+    static CHOICE: OnceLock<Option<Choice>> = OnceLock::new();
+    *CHOICE.get_or_init(|| {
+        let avx512 = avx512::Avx512::new()?;
+        Some(amx::Amx::new().map_or(Choice::Avx512(avx512), Choice::Amx))
+    })
+}
+
+/// The right operand `[K, N]` of a product, strip after strip.
+pub(crate) struct Panels {
+    tiles: Buffer,
+    choice: Choice,
+}
+
+impl Panels {
+    pub fn pack(b: Matrix<'_, f32>, choice: Choice, memory: &Arc<Pool>) -> Result<Panels> {
+        let mut tiles = memory.take_elements::<Tile>(tiles_of(b.columns, b.rows))?;
+        let out = Tiles(tiles.elements_mut::<u16>().as_mut_ptr().cast());
+        let lines = Lines::columns(b);
+        // SAFETY: `Matrix::new` checked the reach of b; the buffer holds all tiles, is aligned to 64 bytes, and has one owner.
+        unsafe { loops::pack_over_threads(lines, 0..b.columns, 0..b.rows, Order::Pairs, out) };
+        Ok(Panels { tiles, choice })
+    }
+
+    /// See [`Panels::rows_times`](super::super::Panels::rows_times).
+    pub unsafe fn rows_times(
+        &self,
+        a: *const f32,
+        a_rows: &[usize],
+        a_step: isize,
+        k: usize,
+        columns: Range<usize>,
+        c: *mut f32,
+        c_rows: &[usize],
+        add: bool,
+    ) {
+        let tiles: *const Tile = self.tiles.elements::<u16>().as_ptr().cast();
+        let tiles = tiles.wrapping_add(tiles_of(columns.start, k));
+        let right = Strips { tiles, next: tiles_of(STRIP, k), lines: columns.len() };
+        let left = Lines { data: a, places: Places::of(a_rows), k_step: a_step };
+        let out = Rows { c, places: Places::of(c_rows) };
+        // SAFETY: the caller's promise; the tiles hold k and all columns.
+        unsafe {
+            match self.choice {
+                Choice::Amx(kernel) => rows_times(kernel, left, 0..a_rows.len(), 0..k, right, out, add),
+                Choice::Avx512(kernel) => rows_times(kernel, left, 0..a_rows.len(), 0..k, right, out, add),
+            }
+        }
+    }
+}
+
+/// Tiles in which so many lines of so many places of k fit.
+fn tiles_of(lines: usize, k: usize) -> usize {
+    lines.div_ceil(STRIP) * 2 * k.div_ceil(DEPTH)
+}
+
+/// The first of some tiles that tasks fill, each its own.
+#[derive(Clone, Copy)]
+struct Tiles(*mut Tile);
+// SAFETY: tasks write disjoint tiles.
+unsafe impl Send for Tiles {}
+// SAFETY: as above.
+unsafe impl Sync for Tiles {}
+
+impl Tiles {
+    fn at(self, tile: usize) -> *mut Tile {
+        self.0.wrapping_add(tile)
+    }
+}
+
+/// `work` with room for `tiles` tiles, which the thread keeps for the next time. Nested calls, be they a task's within a product or of two
+/// products that a thread pool runs inside each other, have a room each.
+fn with_room<R>(tiles: usize, work: impl FnOnce(Tiles) -> R) -> R {
+    thread_local! {
+        static ROOMS: RefCell<Vec<Vec<Tile>>> = const { RefCell::new(Vec::new()) };
+    }
+    let mut room = ROOMS.with_borrow_mut(Vec::pop).unwrap_or_default();
+    if room.len() < tiles {
+        // What it held need not be copied.
+        room = vec![Tile([0; LINES * DEPTH]); tiles];
+    }
+    let result = work(Tiles(room.as_mut_ptr()));
+    ROOMS.with_borrow_mut(|rooms| rooms.push(room));
+    result
+}

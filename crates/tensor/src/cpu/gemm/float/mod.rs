@@ -1,0 +1,146 @@
+//! Products of f32 by kernels of our own: AVX-512, AVX2 with FMA, NEON.
+//!
+//! The right operand lies in panels of as many columns as a tile is wide, [`vector`]s side by side; [`micro`] keeps the sums of a tile in
+//! registers over a block of K; [`drive`] runs the tiles so that operands stay in the caches. All add in the same order, and the order is
+//! matrixmultiply's.
+
+mod drive;
+mod kernel;
+mod micro;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod pack;
+mod peak;
+#[cfg(test)]
+mod portable;
+mod scratch;
+#[cfg(test)]
+mod tests;
+mod vector;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::pieces::{Pieces, offsets};
+use crate::Result;
+use crate::cpu::buffer::{Buffer, Pool};
+use crate::cpu::matmul::{Matrix, Output};
+use drive::{Left, Right};
+use kernel::Kernel;
+use pack::Block;
+pub(in crate::cpu) use peak::peak_flops;
+use scratch::Space;
+
+/// Elements that are worth a task of packing.
+const TASK: usize = 1 << 16;
+/// From so many rows on a right operand is packed once for all threads, and below by each for its columns.
+const MANY_ROWS: usize = 192;
+/// Elements of a right operand that are packed at a time for all threads: 16 MiB. The left operand is read and packed once for each time, so
+/// not fewer; in tests a quarter, so that small products come in parts too.
+const SHARED: usize = if cfg!(test) { 1 << 20 } else { 1 << 22 };
+
+/// A right operand in panels; all of K of one panel, then the next. Missing columns of the last are 0.
+pub(crate) struct Panels {
+    kernel: &'static Kernel,
+    elements: Buffer,
+}
+
+impl Panels {
+    /// None where this processor has no kernel of ours.
+    pub fn pack(b: Matrix<'_, f32>, memory: &Arc<Pool>) -> Result<Option<Panels>> {
+        let Some(kernel) = kernel::kernel() else { return Ok(None) };
+        let width = b.columns.next_multiple_of(kernel.panel);
+        let mut elements = memory.take_elements::<f32>(b.rows * width)?;
+        // SAFETY: the processor has the kernel's instructions, and the buffer room for all panels.
+        unsafe { pack(kernel, b, 0..b.columns, elements.elements_mut::<f32>().as_mut_ptr()) };
+        Ok(Some(Panels { kernel, elements }))
+    }
+
+    pub fn width(&self) -> usize {
+        self.kernel.panel
+    }
+
+    /// See [`Panels::rows_times`](super::Panels::rows_times).
+    pub unsafe fn rows_times(
+        &self,
+        a: *const f32,
+        a_rows: &[usize],
+        a_step: isize,
+        k: usize,
+        columns: Range<usize>,
+        c: *mut f32,
+        c_rows: &[usize],
+        add: bool,
+    ) {
+        let left = Left { start: a, rows: a_rows, step: a_step };
+        let right = Right::Packed { panels: self.elements.elements::<f32>().as_ptr() };
+        let result = drive::Result { start: c, rows: c_rows, add };
+        // SAFETY: the caller's promise; a packed operand's kernel is this processor's.
+        unsafe { drive::multiply(self.kernel, left, right, k, columns, result) }
+    }
+}
+
+/// Packs columns of `b`, from the beginning of a panel, over threads.
+unsafe fn pack(kernel: &Kernel, b: Matrix<'_, f32>, columns: Range<usize>, to: *mut f32) {
+    let (k, panel) = (b.rows, kernel.panel);
+    let to = Output(to);
+    let one = |i: usize| {
+        let column = columns.start + i * panel;
+        let from = b.at(0, column);
+        let block = Block { from, steps: b.steps, k, columns: panel.min(columns.end - column) };
+        // SAFETY: the block is inside `b`; the caller has room for all panels, and each is written once.
+        unsafe { (kernel.pack_panel)(&block, to.at(i * panel * k)) };
+    };
+    let panels = columns.len().div_ceil(panel);
+    if panels * panel * k <= TASK || rayon::current_num_threads() == 1 {
+        (0..panels).for_each(one);
+    } else {
+        (0..panels).into_par_iter().with_min_len((TASK / (panel * k)).max(1)).for_each(one);
+    }
+}
+
+/// `c = a b` or `c += a b`, no length 0. Says false, and does nothing, where this processor has no kernel of ours.
+pub(super) fn product(a: Matrix<'_, f32>, b: Matrix<'_, f32>, c: &mut [f32], add: bool) -> bool {
+    let Some(kernel) = kernel::kernel() else { return false };
+    product_with(kernel, a, b, c, add);
+    true
+}
+
+fn product_with(kernel: &'static Kernel, a: Matrix<'_, f32>, b: Matrix<'_, f32>, c: &mut [f32], add: bool) {
+    let (m, k, n) = (a.rows, a.columns, b.columns);
+    let (a_rows, c_rows) = (offsets(m, a.steps[0]), offsets(m, n as isize));
+    let out = Output(c.as_mut_ptr());
+    let multiply = |right: Right, first: usize, len: usize| {
+        let packed = matches!(right, Right::Packed { .. });
+        Pieces::new([m, k, len], kernel.panel, packed).for_each(|rows, columns| {
+            let left = Left { start: a.at(0, 0), rows: &a_rows[rows.clone()], step: a.steps[1] };
+            // SAFETY: `Matrix::new` checked the operands, the ranges are inside m × n, no two pieces share an element of the result, and
+            // the processor has the kernel's instructions.
+            unsafe {
+                let start = out.at(first + columns.start);
+                drive::multiply(kernel, left, right, k, columns, drive::Result { start, rows: &c_rows[rows], add });
+            }
+        });
+    };
+    if m < MANY_ROWS {
+        return multiply(Right::Loose { start: b.at(0, 0), steps: b.steps }, 0, n);
+    }
+    let at_once = (SHARED / (k * kernel.panel)).max(1) * kernel.panel;
+    let parts = n.div_ceil(at_once);
+    let at_once = n.div_ceil(parts).next_multiple_of(kernel.panel);
+    scratch::with(Space::Shared, k * at_once.min(n.next_multiple_of(kernel.panel)), |space| {
+        let space = Output(space);
+        for from in (0..n).step_by(at_once) {
+            let columns = from..(from + at_once).min(n);
+            // SAFETY: the space has room for so many columns' panels, and the processor the instructions.
+            unsafe { pack(kernel, b, columns.clone(), space.at(0)) };
+            // SAFETY: as above.
+            let panels = unsafe { space.at(0) };
+            multiply(Right::Packed { panels }, from, columns.len());
+        }
+    });
+}

@@ -1,0 +1,138 @@
+//! Matrix products with a right operand that is packed once and used many times.
+//!
+//! A sum over k runs in blocks of [`K_BLOCK`](super::matmul::K_BLOCK): each block's sum starts from zero and takes ascending fused
+//! multiply–adds, and is then added to the result. Neither rows, columns, threads nor the choice of a kernel changes that order, so
+//! none changes a bit.
+//!
+//! [`Packed`] hides what the machine likes: panels of f32 for a vector kernel ([`float`]), pairs of bf16 ([`bf16`]), or, for f64 and for
+//! processors without a kernel of ours, plain rows for matrixmultiply ([`row_major`]).
+
+mod bf16;
+mod float;
+mod panels;
+mod pieces;
+mod row_major;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::buffer::Pool;
+use super::matmul::{Gemm, Matrix, Output, in_tiles};
+pub(crate) use crate::MatmulPrecision as Precision;
+use crate::Result;
+pub(super) use float::peak_flops;
+pub(crate) use panels::{Panels, Single};
+use pieces::{Pieces, offsets};
+pub(crate) use row_major::RowMajor;
+
+/// The right operand `[K, N]` of a product, rearranged once for the kernel of this machine. Of f32 with [`Precision::Bf16`] it holds bf16.
+pub(crate) struct Packed<T: Gemm> {
+    rows: usize,
+    columns: usize,
+    panels: T::Panels,
+}
+
+impl<T: Gemm> Packed<T> {
+    /// Packs `b`, over the current rayon threads, into storage from `memory`.
+    ///
+    /// # Errors
+    /// Where the memory's budget does not allow it.
+    pub fn new(b: Matrix<'_, T>, precision: Precision, memory: &Arc<Pool>) -> Result<Packed<T>> {
+        Ok(Packed { rows: b.rows, columns: b.columns, panels: T::Panels::pack(b, precision, memory)? })
+    }
+
+    /// K, the contracted length.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// N.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Ranges of columns begin at multiples of this.
+    pub fn panel_width(&self) -> usize {
+        self.panels.width()
+    }
+}
+
+/// For each i, `c[c_rows[i] ..][..columns.len()]` becomes (or, with `add`, grows by) `a[a_rows[i] ..][..K] · B[:, columns]`, on the
+/// calling thread alone. Rows are element offsets and may be picked in any order.
+///
+/// # Safety
+/// All those elements are valid, those of `c` are not reachable otherwise, and no two rows of `c` overlap.
+pub(crate) unsafe fn rows_times_packed<T: Gemm>(
+    a: *const T,
+    a_rows: &[usize],
+    b: &Packed<T>,
+    columns: Range<usize>,
+    c: *mut T,
+    c_rows: &[usize],
+    add: bool,
+) {
+    // SAFETY: the caller's promise; elements of a row of `a` stand side by side.
+    unsafe { strided_rows_times_packed(a, a_rows, 1, b, columns, c, c_rows, add) }
+}
+
+/// [`rows_times_packed`] where the elements of a row of `a` are `a_step` apart. An offset may have wrapped below zero.
+unsafe fn strided_rows_times_packed<T: Gemm>(
+    a: *const T,
+    a_rows: &[usize],
+    a_step: isize,
+    b: &Packed<T>,
+    columns: Range<usize>,
+    c: *mut T,
+    c_rows: &[usize],
+    add: bool,
+) {
+    let Range { start, end } = columns;
+    assert!(start <= end && end <= b.columns && a_rows.len() == c_rows.len(), "rows_times_packed: {start}..{end}");
+    assert!(start.is_multiple_of(b.panel_width()), "rows_times_packed: column {start} begins no panel");
+    if a_rows.is_empty() || columns.is_empty() {
+        return;
+    }
+    if b.rows > 0 {
+        // SAFETY: the caller's promise.
+        return unsafe { b.panels.rows_times(a, a_rows, a_step, [b.rows, b.columns], columns, c, c_rows, add) };
+    }
+    if !add {
+        for &row in c_rows {
+            // SAFETY: the caller's promise.
+            unsafe { std::slice::from_raw_parts_mut(c.wrapping_add(row), columns.len()).fill(T::ZERO) };
+        }
+    }
+}
+
+/// `c = a b` or, with `add`, `c += a b`, over the current rayon threads; `c` is row-major and whole.
+pub(crate) fn product_packed<T: Gemm>(a: Matrix<'_, T>, b: &Packed<T>, c: &mut [T], add: bool) {
+    let (m, k, n) = (a.rows, a.columns, b.columns);
+    assert!(b.rows == k && c.len() == m * n, "product: {m}×{k} times {}×{n} into {}", b.rows, c.len());
+    let (a_rows, c_rows) = (offsets(m, a.steps[0]), offsets(m, n as isize));
+    let out = Output(c.as_mut_ptr());
+    Pieces::new([m, k, n], b.panel_width(), true).for_each(|rows, columns| {
+        let (a_rows, c_rows) = (&a_rows[rows.clone()], &c_rows[rows]);
+        // SAFETY: `Matrix::new` checked the reach of `a`, the ranges are inside m × n, and no two pieces share an element.
+        unsafe {
+            let c = out.at(columns.start);
+            strided_rows_times_packed(a.at(0, 0), a_rows, a.steps[1], b, columns, c, c_rows, add);
+        }
+    });
+}
+
+/// As [`product_packed`], of a right operand that is used once: packs what it needs itself.
+pub(crate) fn product<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool, precision: Precision) {
+    T::product(a, b, c, add, precision);
+}
+
+/// [`product`] of f32.
+pub(super) fn single_product(a: Matrix<'_, f32>, b: Matrix<'_, f32>, c: &mut [f32], add: bool, precision: Precision) {
+    let work = a.rows * a.columns * b.columns > 0 && a.columns == b.rows && c.len() == a.rows * b.columns;
+    match precision {
+        Precision::F32 if work && float::product(a, b, c, add) => {}
+        Precision::F32 => in_tiles(a, b, c, add, precision),
+        Precision::Bf16 => bf16::product(a, b, c, add),
+    }
+}

@@ -1,0 +1,223 @@
+//! Linear layer, log-softmax and the k most probable words: the logits are made tile by tile, and of each tile only the maximum, the sum of
+//! exponentials and what may be among the k best is kept. The definition is [`crate::fused::top_k`].
+//!
+//! Tiles are cut at fixed columns and their sums are merged in order, so a row's bits depend on nothing but the row. Whichever tile comes first, the
+//! same k are found: equal logits are told apart by the word.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use super::gemm::{Precision, product, rows_times_packed};
+use super::kept::{Blocks, kept, packed};
+use super::math::vectorised;
+use super::matmul::{Gemm, Matrix};
+use super::rows::{row_max, sum_exp};
+use super::threads::GRAIN;
+use super::{CpuBackend, contiguous_elements};
+use crate::fused::top_k::definition;
+use crate::fused::{LinearTopK, LinearTopKArgs};
+use crate::{Result, Tensor};
+
+/// Columns of a tile: fixed, since sums run over a tile. A multiple of every panel (8 to 64 columns) and of the sum's lanes.
+const COLUMNS: usize = 512;
+/// Rows of a tile: with its columns a quarter of a MiB, which stays in a core's cache with the weight's panels.
+const ROWS: usize = 128;
+/// Logits that are compared with the worst of the best at once.
+const SCAN: usize = 32;
+/// So few rows do not repay packing the weight.
+const FEW: usize = 4;
+/// Beyond so many words a row's list is no place to insert into: a general selection is quicker.
+const MANY: usize = 1024;
+
+/// What is known of a row so far.
+struct Row<'a, T> {
+    values: &'a mut [T],
+    words: &'a mut [u32],
+    found: usize,
+    watched: &'a mut T,
+}
+
+/// `[V, H]`
+enum Weight<'a, T: Gemm> {
+    Packed(Blocks<T>),
+    Plain(&'a [T]),
+}
+
+struct Problem<'a, T: Gemm> {
+    hidden: &'a [T],
+    weight: Weight<'a, T>,
+    precision: Precision,
+    bias: &'a [T],
+    width: usize,
+    watched: usize,
+}
+
+pub(super) fn linear_top_k<T: Gemm>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>) -> Result<LinearTopK> {
+    let (n, width, v) = args.sizes();
+    let k = args.k;
+    if n == 0 || k == 0 || k > MANY {
+        return definition(args);
+    }
+    let (hidden, weight, bias) = (args.hidden.contiguous(), args.weight.contiguous(), args.bias.contiguous());
+    let problem = Problem::<T> {
+        hidden: contiguous_elements(&hidden),
+        weight: match kept(cpu, args.weight, 1) {
+            Some(packed) => Weight::Packed(packed),
+            None if n < FEW => Weight::Plain(contiguous_elements(&weight)),
+            None => Weight::Packed(packed(cpu, args.weight, 1)?),
+        },
+        precision: cpu.precision(),
+        bias: contiguous_elements(&bias),
+        width,
+        watched: args.watched,
+    };
+    let mut values = cpu.memory.take_elements::<T>(n * k)?;
+    let mut words = cpu.memory.take_elements::<u32>(n * k)?;
+    let mut watched = cpu.memory.take_elements::<T>(n)?;
+    let (blocks, chunks) = (n.div_ceil(ROWS), v.div_ceil(COLUMNS));
+    // Maximum and sum of each row in each tile; the last block of rows may have places that nobody uses.
+    let block = ROWS.min(n);
+    let mut sums = cpu.memory.take_elements::<[T; 2]>(chunks * blocks * block)?;
+    {
+        let sums = sums.elements_mut::<[T; 2]>();
+        let rows: Vec<Mutex<Row<'_, T>>> = values
+            .elements_mut::<T>()
+            .chunks_mut(k)
+            .zip(words.elements_mut::<u32>().chunks_mut(k))
+            .zip(watched.elements_mut::<T>())
+            .map(|((values, words), watched)| Mutex::new(Row { values, words, found: 0, watched }))
+            .collect();
+        // One chunk of columns with all its blocks of rows after another: the chunk's weights are read from memory once.
+        let tile = |(i, sums): (usize, &mut [[T; 2]])| {
+            let (chunk, first) = (i / blocks, i % blocks * block);
+            let rows = &rows[first..(first + block).min(n)];
+            let mut logits = cpu.memory.take_elements::<T>(rows.len() * COLUMNS)?;
+            problem.tile(chunk * COLUMNS, first, rows, logits.elements_mut(), sums);
+            Ok(())
+        };
+        if n * v * width.max(1) <= 16 * GRAIN {
+            sums.chunks_mut(block).enumerate().try_for_each(tile)?;
+        } else {
+            cpu.on_threads(|| sums.par_chunks_mut(block).enumerate().try_for_each(tile))?;
+        }
+        let sums = &*sums;
+        let finish = |(row, state): (usize, Mutex<Row<'_, T>>)| {
+            let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+            state.finish(sums.iter().skip(row).step_by(blocks * block));
+        };
+        if n * (chunks + k) <= GRAIN {
+            rows.into_iter().enumerate().for_each(finish);
+        } else {
+            cpu.on_threads(|| rows.into_par_iter().enumerate().with_min_len(16).for_each(finish));
+        }
+    }
+    let (dtype, device) = (args.hidden.dtype(), args.hidden.device());
+    Ok(LinearTopK {
+        values: Tensor::of(Arc::new(values), [n, k], dtype, device),
+        words: Tensor::of(Arc::new(words), [n, k], crate::DType::U32, device),
+        watched: Tensor::of(Arc::new(watched), [n], dtype, device),
+    })
+}
+
+impl<T: Gemm> Problem<'_, T> {
+    /// The logits of some rows from column `from` on, and what they say of each row.
+    fn tile(&self, from: usize, first: usize, rows: &[Mutex<Row<'_, T>>], logits: &mut [T], sums: &mut [[T; 2]]) {
+        let columns = COLUMNS.min(self.bias.len() - from);
+        let logits = &mut logits[..rows.len() * columns];
+        self.product(from, first, rows.len(), logits);
+        let bias = &self.bias[from..from + columns];
+        for ((z, row), sum) in logits.chunks_mut(columns).zip(rows).zip(sums) {
+            vectorised(|| z.iter_mut().zip(bias).for_each(|(z, &b)| *z += b));
+            let max = row_max::<T>(z);
+            // Of −∞ alone the differences would be NaN; that is the answer only where no other tile has more.
+            *sum = [max, if max == -T::INFINITY { T::ZERO } else { sum_exp::<T>(z, max) }];
+            let mut row = row.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(&z) = z.get(self.watched.wrapping_sub(from)) {
+                *row.watched = z;
+            }
+            row.offer(z, from, max);
+        }
+    }
+}
+
+impl<T: Gemm> Problem<'_, T> {
+    /// `logits` `[n, columns]` become the products of `n` rows from `first` on with the words from `from` on.
+    fn product(&self, from: usize, first: usize, n: usize, logits: &mut [T]) {
+        let (h, columns) = (self.width, logits.len() / n);
+        let hidden = &self.hidden[first * h..(first + n) * h];
+        match &self.weight {
+            Weight::Packed(weight) => {
+                let offsets = |width: usize| (0..n).map(|row| row * width).collect::<Vec<_>>();
+                let (a, c) = (offsets(h), offsets(columns));
+                let out = logits.as_mut_ptr();
+                // SAFETY: the rows are inside `hidden`, whose rows have as many elements as the weight; those of `logits` are whole and apart.
+                unsafe { rows_times_packed(hidden.as_ptr(), &a, &weight[0], from..from + columns, out, &c, false) };
+            }
+            Weight::Plain(weight) => {
+                let weight = Matrix::row_major(&weight[from * h..(from + columns) * h], columns, h);
+                product(Matrix::row_major(hidden, n, h), weight.transposed(), logits, false, self.precision);
+            }
+        }
+    }
+}
+
+/// Whether `u` comes before `v`, if they differ.
+#[inline(always)]
+fn larger<T: Gemm>(u: T, v: T) -> bool {
+    u > v || (u.is_nan() && !v.is_nan())
+}
+
+impl<T: Gemm> Row<'_, T> {
+    /// Takes from the logits `z` of the words from `first` on, whose largest is `max`, what is among the best so far.
+    fn offer(&mut self, z: &[T], first: usize, max: T) {
+        let k = self.values.len();
+        if self.found == k && larger(self.values[k - 1], max) {
+            return;
+        }
+        for (block, z) in z.chunks(SCAN).enumerate() {
+            // Most have nothing to offer, and a look at all of it at once is cheap.
+            if self.found == k && vectorised(|| z.iter().fold(true, |none, &z| none & larger(self.values[k - 1], z))) {
+                continue;
+            }
+            for (i, &z) in z.iter().enumerate() {
+                if self.found < k || !larger(self.values[k - 1], z) {
+                    self.insert(z, (first + block * SCAN + i) as u32);
+                }
+            }
+        }
+    }
+
+    fn insert(&mut self, z: T, word: u32) {
+        let (mut low, mut high) = (0, self.found);
+        while low < high {
+            let middle = (low + high) / 2;
+            let at = self.values[middle];
+            if larger(at, z) || (!larger(z, at) && self.words[middle] < word) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        let k = self.values.len();
+        if low == k {
+            return;
+        }
+        let kept = self.found.min(k - 1);
+        self.values.copy_within(low..kept, low + 1);
+        self.words.copy_within(low..kept, low + 1);
+        (self.values[low], self.words[low]) = (z, word);
+        self.found = kept + 1;
+    }
+
+    /// Logits become log-probabilities, by the tiles' maxima and sums in order.
+    fn finish<'s>(self, sums: impl Iterator<Item = &'s [T; 2]> + Clone) {
+        let max = sums.clone().fold(-T::INFINITY, |max, &[m, _]| m.maximum(max));
+        let total = sums.fold(T::ZERO, |total, &[m, sum]| total + sum * (m - max).exp());
+        let log_total = total.ln();
+        for z in self.values.iter_mut().chain([self.watched]) {
+            // z − max first: in the sum of a large max and the logarithm the small one would be lost.
+            *z = *z - max - log_total;
+        }
+    }
+}

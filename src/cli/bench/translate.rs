@@ -1,0 +1,177 @@
+//! `unrolled bench translate`: what a translation costs.
+
+use std::io::{self, Write};
+use std::time::Instant;
+
+use anyhow::Context;
+use clap::Args;
+use serde::Serialize;
+use unrolled_seq2seq::batch::Sources;
+use unrolled_seq2seq::beam_search::{DecodeOptions, translate};
+use unrolled_seq2seq::model::Model;
+use unrolled_seq2seq::vocabulary::{EOS, PAD};
+use unrolled_tensor::random::Key;
+use unrolled_tensor::{Device, Tensor};
+
+use super::process::{cpu_seconds, peak_mb};
+use super::size::{Size, Work};
+use crate::cli::matmul_precision::Precision;
+use crate::cli::threads::use_threads;
+use crate::cli::translate::positive;
+
+/// Time greedy or beam search, with random weights on sources of full length.
+///
+/// Every translation has as many words as its source: the bias of <EOS> is so low that no hypothesis ends before the limit. A batch so takes one step
+/// for each word and one to end. It runs what `unrolled translate` runs, batch after batch; words are those of both languages without <EOS>; neither
+/// making the model nor the first few sentences count; memory is the most that the process has had resident.
+#[derive(Debug, Args)]
+pub(super) struct Translate {
+    /// How large the model is.
+    #[arg(long, value_enum)]
+    size: Size,
+    /// Threads. 0: all cores.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    threads: usize,
+    /// Sentences translated together.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = positive)]
+    batch_size: usize,
+    /// Hypotheses kept at each step; 1 is greedy.
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = positive)]
+    beam: usize,
+    /// Sentences to translate [default: one by one s 16, m 4, l 2; in batches s 128, m 64, l 64, and never less than a batch].
+    #[arg(long, value_name = "N", value_parser = positive)]
+    sentences: Option<usize>,
+    #[command(flatten)]
+    precision: Precision,
+    /// Seed of parameters and words.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The bias of what no translation may have before its limit.
+const NEVER: f32 = -10_000.0;
+/// Sentences before those that count.
+const WARM_UP: usize = 8;
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Answer {
+    size: &'static str,
+    threads: usize,
+    beam: usize,
+    batch_size: usize,
+    sentences: usize,
+    seconds: f64,
+    words_per_s: f64,
+    tgt_words_per_s: f64,
+    /// `null` where the system does not say.
+    peak_mb: Option<f64>,
+    /// Of all threads; `null` where the system does not say.
+    cpu_seconds: Option<f64>,
+    precision: &'static str,
+    /// The sum of the best translations' log-probabilities as if `<EOS>` had no such bias: the same on any number of threads and for any batch size.
+    log_probability: f64,
+}
+
+impl Translate {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        use_threads(self.threads)?;
+        let device = Device::cpu();
+        self.precision.set(&device)?;
+        let work = self.size.work();
+        let model = model_without_end(&work, Key::new(self.seed), &device);
+        model.keep_packed();
+        let sentences = self.sentences();
+        let corpus = work.pairs(sentences, Key::new(self.seed).purpose("words"));
+        let sources: Vec<&[u32]> = (0..sentences).map(|i| corpus.source(i)).collect();
+        self.translate(&model, &sources[..sentences.min(self.batch_size).min(WARM_UP)], &work)?;
+        let (began, cpu_before) = (Instant::now(), cpu_seconds());
+        let log_probability = self.translate(&model, &sources, &work)?;
+        let seconds = began.elapsed().as_secs_f64();
+        let cpu = cpu_seconds().zip(cpu_before).map(|(after, before)| after - before);
+        let words = (sentences * work.length) as f64;
+        self.print(&Answer {
+            size: self.size.name(),
+            threads: rayon::current_num_threads(),
+            beam: self.beam,
+            batch_size: self.batch_size,
+            sentences,
+            seconds: rounded(seconds, 1e4),
+            words_per_s: rounded(2.0 * words / seconds, 10.0),
+            tgt_words_per_s: rounded(words / seconds, 10.0),
+            peak_mb: peak_mb().map(|mb| rounded(mb, 10.0)),
+            cpu_seconds: cpu.map(|seconds| rounded(seconds, 1e4)),
+            precision: self.precision.name(),
+            log_probability,
+        })
+    }
+
+    fn sentences(&self) -> usize {
+        let [one_by_one, in_batches] = match self.size {
+            Size::S => [16, 128],
+            Size::M => [4, 64],
+            Size::L => [2, 64],
+        };
+        self.sentences.unwrap_or(if self.batch_size == 1 { one_by_one } else { self.batch_size.max(in_batches) })
+    }
+
+    /// The sum of the best translations' log-probabilities, without the bias of their ends.
+    fn translate(&self, model: &Model, sources: &[&[u32]], work: &Work) -> anyhow::Result<f64> {
+        let options = DecodeOptions {
+            beam_size: self.beam,
+            n_best: 1,
+            batch_size: self.batch_size,
+            max_length: work.length,
+            length_normalisation: 0.0,
+        };
+        let mut sum = 0.0;
+        for batch in sources.chunks(self.batch_size) {
+            for found in translate(model, &Sources::of(batch, true), &options) {
+                let best = found.first().context("a sentence has no translation")?;
+                anyhow::ensure!(best.words.len() == work.length, "a translation of {} words", best.words.len());
+                sum += best.log_probability - f64::from(NEVER);
+            }
+        }
+        Ok(sum)
+    }
+
+    fn print(&self, answer: &Answer) -> anyhow::Result<()> {
+        let text = if self.json { serde_json::to_string(answer)? } else { answer.sentence() };
+        writeln!(io::stdout(), "{text}").context("printing the answer")
+    }
+}
+
+/// A random model whose translations end where they must and nowhere else.
+fn model_without_end(work: &Work, key: Key, device: &Device) -> Model {
+    let mut model = work.model(key, device);
+    let mut bias = model.projection.bias.tensor().to_vec::<f32>();
+    for word in [PAD, EOS] {
+        bias[word as usize] = NEVER;
+    }
+    model.projection.bias.set(Tensor::from_slice(&bias, [bias.len()], device));
+    model
+}
+
+impl Answer {
+    fn sentence(&self) -> String {
+        let memory = self.peak_mb.map_or("memory unknown".into(), |mb| format!("{mb:.0} MiB at most"));
+        format!(
+            "size {}, {} threads, beam {}, batches of {}: {} sentences in {:.3} s, {:.0} words/s, {:.0} of them written, {memory}",
+            self.size,
+            self.threads,
+            self.beam,
+            self.batch_size,
+            self.sentences,
+            self.seconds,
+            self.words_per_s,
+            self.tgt_words_per_s
+        )
+    }
+}
+
+fn rounded(x: f64, parts: f64) -> f64 {
+    (x * parts).round() / parts
+}
