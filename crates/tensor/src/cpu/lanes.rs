@@ -3,8 +3,8 @@
 //! A kernel is written once over [`Lanes`] and compiled for each [`Kind`] of vector; the widest is picked at run time. All operations are
 //! IEEE's own, so the width does not show in a result. What does is whether [`mul_add`](Lanes::mul_add) rounds once or twice. That belongs to the
 //! machine and not to the width: every vector of a processor that can fuse does, and one that cannot multiplies and adds (its products
-//! do so too). Left to themselves, loops over several slices get their vectors only behind checks for overlap, which cost a third of a short
-//! row; so here loads and stores are spelt out.
+//! do so too). Loops over several slices are left to
+//! checks for overlap before their vectors; so here loads and stores are spelt out.
 
 use std::marker::PhantomData;
 

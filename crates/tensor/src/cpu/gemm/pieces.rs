@@ -27,7 +27,8 @@ impl Pieces {
     /// `packed` says whether the right operand is.
     pub fn new([m, k, n]: [usize; 3], panel: usize, packed: bool) -> Pieces {
         let threads = rayon::current_num_threads();
-        let worth = (m * k * n / PIECE).max(1);
+        // Few rows take as long as the right operand takes to come.
+        let worth = (m.max(8) * k * n / PIECE).max(1);
         let most = if threads == 1 { 1 } else { worth.min(threads * SHARE) };
         let (panels, blocks) = (n.div_ceil(panel), m.div_ceil(ROWS).max(1));
         let wide = (panels / PANELS).max(1);

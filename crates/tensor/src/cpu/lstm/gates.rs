@@ -200,7 +200,7 @@ impl Each<9, 5> for StepBack {
 }
 
 /// Gradients of the four sums before the gates, and of the cell before. The tanh of the cell is computed again: to keep it would cost a sixth more
-/// memory, and reading it about what computing it does.
+/// memory. (Which of the two is faster was not measured.)
 #[inline(always)]
 fn step_back<L: Lanes>([i, f, g, o]: [L; 4], cell: L, before: L, d_cell: L, d_hidden: L) -> [L; 5] {
     let one = L::splat(1.0);

@@ -7,10 +7,11 @@ use std::ops::Range;
 const FEW_ROWS: usize = 16;
 /// More rows than this would push a group's own state out of the cache, and bring nothing: the weights already stream slowly enough.
 const MANY_ROWS: usize = 128;
-/// Cells that are finished together: the sums of their four gates are still in a core's own cache when the gates are computed. Not fewer, since each
-/// product copies its left operand first: with 64, 128 and 256 cells a whole forward pass took 7.97, 6.81 and 6.29 ms at H = 256.
+/// Cells that are finished together: the sums of their four gates are still in a core's own cache when the gates are computed. Not few, since each
+/// product copies its left operand first. Chosen by that reasoning: 64, 128 and 256 were tried once each on a busy machine (7.97, 6.81 and 6.29 ms
+/// for a forward pass at H = 256), but 256 alone varied from 6.3 to 8.0 ms between runs.
 const TILE: usize = 256;
-/// Multiply–adds of one step, about four microseconds, that are worth a thread of their own; it costs one or two to wake it.
+/// Multiply–adds of one step that are worth a thread of their own: about four microseconds at 60 a nanosecond. An estimate, not measured.
 const STEP_TASK: usize = 1 << 18;
 /// The same for a whole sequence, which is handed out once.
 pub(super) const TASK: usize = 1 << 17;
