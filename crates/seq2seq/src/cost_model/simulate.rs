@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use super::Machine;
 use super::bounds::urgency;
 use super::memory::Meter;
-use crate::schedule::{Cause, Graph, Kind, Message, Order, Span, Timeline};
+use crate::schedule::{Cause, Graph, Job, Kind, Message, Order, Span, Timeline};
 
 /// Runs a graph: each device does one task at a time, each of its two ports carries one message at a time, and a task begins when its device
 /// is free and its inputs have arrived. The same graph and machine give the same timeline.
@@ -88,9 +88,10 @@ struct Clock<'a> {
 impl<'a> Clock<'a> {
     fn new(graph: &'a Graph, machine: &'a Machine) -> Clock<'a> {
         let (devices, tasks) = (machine.devices.len(), graph.tasks.len());
+        let ranked = || first_parts_first(graph, urgency(graph, machine));
         let urgency = match graph.order {
-            Order::CriticalPath => urgency(graph, machine),
-            Order::WeightsLast => weights_last(graph, urgency(graph, machine)),
+            Order::CriticalPath => ranked(),
+            Order::WeightsLast => weights_last(graph, ranked()),
             // Earlier in the program is more urgent, for messages too.
             Order::Program => (0..tasks).map(|task| -(task as f64)).collect(),
         };
@@ -271,6 +272,23 @@ impl<'a> Clock<'a> {
         assert_eq!(left, stays, "every value was freed");
         Timeline { spans, messages: self.messages, makespan, peak }
     }
+}
+
+/// Urgencies with which the first micro-batch goes all the way forward before the next begins. Step by step beside each other, as by the way
+/// that lies before them, they would reach the softmax no sooner than the whole batch does.
+fn first_parts_first(graph: &Graph, mut urgency: Vec<f64>) -> Vec<f64> {
+    let most = urgency.iter().copied().fold(0.0, f64::max);
+    let part = |job: &Job| match *job {
+        Job::Embed { part, .. } | Job::LstmForward { part, .. } => Some(part),
+        _ => None,
+    };
+    let last = graph.tasks.iter().filter_map(|task| part(&task.job)).max().unwrap_or(0);
+    for (task, urgency) in graph.tasks.iter().zip(&mut urgency) {
+        if let Some(part) = part(&task.job) {
+            *urgency += most * (last - part) as f64;
+        }
+    }
+    urgency
 }
 
 /// Urgencies with those of weight gradients below all others, and in the same order among themselves.
