@@ -1,4 +1,4 @@
-//! The CPU backend: rayon for threads, matrixmultiply for products, loops that vectorise for the rest.
+//! The CPU backend: rayon for threads, kernels of our own for f32 products (matrixmultiply for the rest), loops that vectorise.
 
 mod buffer;
 mod cross_entropy;
