@@ -12,6 +12,7 @@ typedef long long i64;
 typedef unsigned long long u64;
 
 #define INLINE static __device__ __forceinline__
+#define INLINE_MEMBER static __device__ __forceinline__
 #define KERNEL extern "C" __global__ void
 
 // 16-bit floats are bits in memory and f32 in registers.

@@ -18,7 +18,7 @@ macro_rules! modules {
     };
 }
 // A line for each kernels/NAME.cu.
-modules!["elementwise"];
+modules!["cross_entropy", "elementwise", "indexing", "lstm", "random", "softmax", "sort", "top_k", "update"];
 
 /// Threads of a block where a kernel has no reason for another number.
 pub(crate) const BLOCK: u32 = 256;
