@@ -1,0 +1,39 @@
+//! The conformance suite, in parts, each on virtual GPUs of several kinds.
+
+use unrolled_tensor::conformance::{Part, check_parts};
+
+use crate::support::{EAGER, LAZY, SHUFFLED, Virtual, on_gpus};
+
+fn passes(test: &str, kinds: &[Virtual], parts: &[Part]) {
+    on_gpus(test, kinds, || match check_parts(&unrolled_cuda::device(0).unwrap(), parts) {
+        Ok(summary) => println!("{summary}"),
+        Err(failures) => panic!("{failures}"),
+    });
+}
+
+const NO_CUBLAS: Virtual = Virtual { name: "without cuBLAS", variables: &[], cublas: false };
+
+#[test]
+fn memory() {
+    passes("conformance::memory", &[EAGER, LAZY], &[Part::Memory]);
+}
+
+#[test]
+fn elementwise() {
+    passes("conformance::elementwise", &[EAGER, SHUFFLED], &[Part::Elementwise, Part::Specials]);
+}
+
+#[test]
+fn joining() {
+    passes("conformance::joining", &[LAZY], &[Part::Joining]);
+}
+
+#[test]
+fn reductions() {
+    passes("conformance::reductions", &[LAZY], &[Part::Reductions]);
+}
+
+#[test]
+fn products() {
+    passes("conformance::products", &[LAZY, NO_CUBLAS], &[Part::Products]);
+}
