@@ -2,7 +2,7 @@
 
 use unrolled_tensor::conformance::{Part, check_parts};
 
-use crate::support::{EAGER, LAZY, SHUFFLED, Virtual, on_gpus};
+use crate::support::{LAZY, Virtual, on_gpus};
 
 fn passes(test: &str, kinds: &[Virtual], parts: &[Part]) {
     on_gpus(test, kinds, || match check_parts(&unrolled_cuda::device(0).unwrap(), parts) {
@@ -12,16 +12,6 @@ fn passes(test: &str, kinds: &[Virtual], parts: &[Part]) {
 }
 
 const NO_CUBLAS: Virtual = Virtual { name: "without cuBLAS", variables: &[], cublas: false };
-
-#[test]
-fn memory() {
-    passes("conformance::memory", &[EAGER, LAZY], &[Part::Memory]);
-}
-
-#[test]
-fn elementwise() {
-    passes("conformance::elementwise", &[EAGER, SHUFFLED], &[Part::Elementwise, Part::Specials]);
-}
 
 #[test]
 fn joining() {
