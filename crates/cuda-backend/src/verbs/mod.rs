@@ -14,10 +14,9 @@ pub(crate) mod sort;
 pub(crate) mod top_k;
 pub(crate) mod update;
 
-use unrolled_tensor::{Backend, DType, Result};
+use unrolled_tensor::{Backend, DType};
 
 use crate::CudaBackend;
-use crate::gpu::Gpu;
 
 /// What sums of a float dtype run in.
 pub(crate) fn wide(dtype: DType) -> DType {
@@ -34,9 +33,4 @@ const LOGITS: usize = 256 << 20;
 /// Whole products like multiples of 32.
 pub(crate) fn at_once(cuda: &CudaBackend, row: usize) -> usize {
     (LOGITS.min(cuda.memory().budget / 16) / row.max(1) / 32).max(1) * 32
-}
-
-/// A verb that has no kernel yet.
-pub(crate) fn missing<T>(gpu: &Gpu, verb: &str) -> Result<T> {
-    Err(gpu.error(format!("`{verb}` is not there yet on CUDA devices")))
 }
