@@ -11,7 +11,7 @@ INLINE u32 inside(u32 index, u32 length) {
 
 // out[i] = x[base + index · step]; `views` are those of the index and of x without it.
 #define GATHER(BITS, T)                                                                                                                \
-  KERNEL gather_##BITS(T* __restrict__ out, const T* __restrict__ x, const u32* __restrict__ index, Views<2> views, i64 step,          \
+  KERNEL gather_##BITS(T* __restrict__ out, const T* __restrict__ x, const u32* __restrict__ index, PARAMETER Views<2> views, i64 step,          \
                        u32 length, u32 n) {                                                                                            \
     EACH(i, n) {                                                                                                                       \
       Places<2> at = places<2>(views, i);                                                                                              \
@@ -21,7 +21,7 @@ INLINE u32 inside(u32 index, u32 length) {
 GATHER(8, u8) GATHER(16, u16) GATHER(32, u32) GATHER(64, u64)
 
 // Where element i of a source goes.
-KERNEL scatter_keys(u32* __restrict__ keys, const u32* __restrict__ index, Views<2> views, i64 step, u32 length, u32 n) {
+KERNEL scatter_keys(u32* __restrict__ keys, const u32* __restrict__ index, PARAMETER Views<2> views, i64 step, u32 length, u32 n) {
   EACH(i, n) {
     Places<2> at = places<2>(views, i);
     keys[i] = (u32)(at.at[1] + (i64)inside(index[at.at[0]], length) * step);
@@ -43,7 +43,7 @@ INLINE void scatter_add(T* __restrict__ out, const T* __restrict__ source, const
   }
 }
 #define SCATTER_ADD(NAME, T)                                                                                                           \
-  KERNEL scatter_add_##NAME(T* out, const T* source, const u32* keys, const u32* order, Views<2> views, i64 out_step, i64 source_step, \
+  KERNEL scatter_add_##NAME(T* out, const T* source, const u32* keys, const u32* order, PARAMETER Views<2> views, i64 out_step, i64 source_step, \
                             u32 count, u32 lanes, u32 n) {                                                                             \
     scatter_add<T>(out, source, keys, order, views, out_step, source_step, count, lanes, n);                                           \
   }

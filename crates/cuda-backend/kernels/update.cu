@@ -14,7 +14,7 @@ template <> __device__ __forceinline__ i64 plus_scaled<i64>(i64 onto, i64 x, dou
   return sum == sum ? __double2ll_rz(sum) : 0;
 }
 #define ACCUMULATE(NAME, T)                                                                                                            \
-  KERNEL accumulate_##NAME(T* onto, const T* x, View view, double scale, u32 n) {                                                      \
+  KERNEL accumulate_##NAME(T* onto, const T* x, PARAMETER View view, double scale, u32 n) {                                                      \
     EACH(i, n) onto[i] = plus_scaled<T>(onto[i], x[place(view, i)], scale);                                                            \
   }
 FOR_FLOATS(ACCUMULATE) FOR_INTEGERS(ACCUMULATE)
