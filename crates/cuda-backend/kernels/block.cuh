@@ -16,8 +16,8 @@ INLINE double exp_of(double x) { return exp(x); }
 INLINE float log_of(float x) { return logf(x); }
 INLINE double log_of(double x) { return log(x); }
 
-// Joins the values of a block's threads, each of which gets the answer. `T` has `join`, which does not care for the order of its operands.
-// Leaves its shared memory ready for the next call.
+// Joins the values of a block's threads, each of which gets the answer. `T` has `join`, which does not care for the order of its operands. Between
+// two calls for one `T` there is a barrier, which the caller sees to.
 template <typename T> INLINE T over_warp(T mine) {
   for (int distance = 16; distance > 0; distance >>= 1) mine = mine.join(mine.from(LANE ^ distance));
   return mine;
@@ -29,7 +29,6 @@ template <typename T> INLINE T over_block(T mine) {
   __syncthreads();
   T all = parts[0];
   for (u32 warp = 1; warp < blockDim.x >> 5; ++warp) all = all.join(parts[warp]);
-  __syncthreads();
   return all;
 }
 
