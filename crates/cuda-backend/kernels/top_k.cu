@@ -65,7 +65,7 @@ template <typename K, typename Row> INLINE Best<K> next_of(const Row& row, u32 n
 // best of them. When one has been taken, only its owner needs another.
 template <typename K, typename Row, typename Found> INLINE void pick(const Row& row, u32 n, u32 k, Best<K> mine, Found found) {
   for (u32 rank = 0;; ++rank) {
-    Best<K> top = over_block(mine);
+    Best<K> top = over_block(mine, rank);
     u32 owner = top.place % blockDim.x;
     if (threadIdx.x == 0) found(rank, top.place);
     if (rank + 1 == k) return;
@@ -73,7 +73,6 @@ template <typename K, typename Row, typename Found> INLINE void pick(const Row& 
       Best<K> next = next_of(row, n, owner, top);
       if (threadIdx.x == owner) mine = next;
     }
-    __syncthreads();
   }
 }
 
