@@ -131,8 +131,9 @@ pub(crate) fn product<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], 
 pub(super) fn single_product(a: Matrix<'_, f32>, b: Matrix<'_, f32>, c: &mut [f32], add: bool, precision: Precision) {
     let work = a.rows * a.columns * b.columns > 0 && a.columns == b.rows && c.len() == a.rows * b.columns;
     match precision {
-        Precision::F32 if work && float::product(a, b, c, add) => {}
-        Precision::F32 => in_tiles(a, b, c, add, precision),
+        Precision::F32 if work && bf16::split_product(a, b, c, add) => {}
+        Precision::F32 | Precision::F32Fma if work && float::product(a, b, c, add) => {}
+        Precision::F32 | Precision::F32Fma => in_tiles(a, b, c, add, precision),
         Precision::Bf16 => bf16::product(a, b, c, add),
     }
 }

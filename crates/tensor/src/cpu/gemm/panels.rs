@@ -38,13 +38,18 @@ pub(crate) enum Single {
     Float(float::Panels),
     /// Where there is none.
     Rows(RowMajor<f32>),
+    /// Of bf16, or of f32 in parts of bf16.
     Brain(bf16::Panels),
 }
 
 impl Panels<f32> for Single {
     fn pack(b: Matrix<'_, f32>, precision: Precision, memory: &Arc<Pool>) -> Result<Self> {
         Ok(match precision {
-            Precision::F32 => match float::Panels::pack(b, memory)? {
+            Precision::F32 => match bf16::Panels::split(b, memory)? {
+                Some(panels) => Single::Brain(panels),
+                None => Single::pack(b, Precision::F32Fma, memory)?,
+            },
+            Precision::F32Fma => match float::Panels::pack(b, memory)? {
                 Some(panels) => Single::Float(panels),
                 None => Single::Rows(RowMajor::pack(b, precision, memory)?),
             },

@@ -47,7 +47,29 @@ pub(super) fn product(a: Matrix<'_, f32>, b: Matrix<'_, f32>, c: &mut [f32], add
     rounded::product(a, b, c, add);
 }
 
+/// `c = a b (+ c)` of f32 that are not rounded: each in three bf16 parts, by AMX. Says false, and does nothing, where there is none, or k is short.
+/// No length is 0.
+pub(super) fn split_product(a: Matrix<'_, f32>, b: Matrix<'_, f32>, c: &mut [f32], add: bool) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(choice) = x86::split(a.columns) {
+        x86::product(choice, a, b, c, add);
+        return true;
+    }
+    let _ = (a, b, c, add);
+    false
+}
+
 impl Panels {
+    /// For [`split_product`]'s way; none where that would say false.
+    pub fn split(b: Matrix<'_, f32>, memory: &Arc<Pool>) -> Result<Option<Panels>> {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(choice) = x86::split(b.rows) {
+            return Ok(Some(Panels::Tiled(x86::Panels::pack(b, choice, memory)?)));
+        }
+        let _ = (b, memory);
+        Ok(None)
+    }
+
     pub fn pack(b: Matrix<'_, f32>, memory: &Arc<Pool>) -> Result<Panels> {
         #[cfg(target_arch = "x86_64")]
         if let Some(choice) = x86::choice() {
