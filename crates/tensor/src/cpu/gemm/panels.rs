@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::{Precision, RowMajor, bf16, float};
 use crate::Result;
 use crate::cpu::buffer::Pool;
@@ -30,6 +32,22 @@ pub(crate) trait Panels<T>: Sized + Send + Sync {
         c_rows: &[usize],
         add: bool,
     );
+
+    /// The work of [`rows_times_each`](super::rows_times_each), if together it takes less than one after the other; says whether it does.
+    ///
+    /// # Safety
+    /// As for `rows_times`, for each right operand with its columns and result.
+    unsafe fn rows_times_each(
+        a: *const T,
+        a_rows: &[usize],
+        k: usize,
+        rights: &[(&Self, Range<usize>, *mut T)],
+        c_rows: &[usize],
+        add: bool,
+    ) -> bool {
+        let _ = (a, a_rows, k, rights, c_rows, add);
+        false
+    }
 }
 
 /// f32, by precision.
@@ -84,6 +102,24 @@ impl Panels<f32> for Single {
                 Single::Brain(panels) => panels.rows_times(a, a_rows, a_step, sizes, columns, c, c_rows, add),
             }
         }
+    }
+
+    unsafe fn rows_times_each(
+        a: *const f32,
+        a_rows: &[usize],
+        k: usize,
+        rights: &[(&Self, Range<usize>, *mut f32)],
+        c_rows: &[usize],
+        add: bool,
+    ) -> bool {
+        let mut brain: SmallVec<[_; 4]> = SmallVec::new();
+        for &(panels, ref columns, c) in rights {
+            if let Single::Brain(panels) = panels {
+                brain.push((panels, columns.clone(), c));
+            }
+        }
+        // SAFETY: the caller's promise.
+        brain.len() == rights.len() && unsafe { bf16::Panels::rows_times_each(a, a_rows, k, &brain, c_rows, add) }
     }
 }
 

@@ -137,6 +137,31 @@ fn rows_are_picked_in_any_order_and_the_others_left_alone() {
 }
 
 #[test]
+fn several_right_operands_at_once_are_those_one_after_the_other() {
+    let (m, k, n) = (20, 70, 300);
+    let (a, c) = (numbers(m * k, 17), numbers(3 * m * n, 18));
+    let rows: Vec<usize> = (0..m).map(|i| i * 7 % m).collect();
+    let (a_rows, c_rows): (Vec<_>, Vec<_>) = rows.iter().map(|row| (row * k, row * 3 * n)).unzip();
+    for precision in [Precision::F32, Precision::F32Fma, Precision::Bf16] {
+        let pack = |seed| Packed::new(Matrix::row_major(&numbers(k * n, seed), k, n), precision, &pool()).unwrap();
+        let packed = [19, 20, 21].map(pack);
+        let start = packed[0].panel_width();
+        let (mut together, mut apart) = (c.clone(), c.clone());
+        let (one, other) = (together.as_mut_ptr(), apart.as_mut_ptr());
+        let rights: Vec<_> = packed.iter().enumerate().map(|(i, b)| (b, one.wrapping_add(i * n))).collect();
+        // SAFETY: the rows are inside and distinct; so are the three blocks of columns.
+        unsafe {
+            rows_times_each(a.as_ptr(), &a_rows, &rights, start..n, &c_rows, true);
+            for (i, b) in packed.iter().enumerate() {
+                rows_times_packed(a.as_ptr(), &a_rows, b, start..n, other.wrapping_add(i * n), &c_rows, true);
+            }
+        }
+        assert!(together != c);
+        assert_eq!(bits(&together), bits(&apart), "{precision:?}");
+    }
+}
+
+#[test]
 fn f64_has_the_same_interface() {
     let (m, k, n) = (11, 300, 50);
     let wide = |x: Vec<f32>| x.into_iter().map(f64::from).collect::<Vec<f64>>();

@@ -20,6 +20,9 @@ mod x86;
 use std::ops::Range;
 use std::sync::Arc;
 
+#[cfg(target_arch = "x86_64")]
+use smallvec::SmallVec;
+
 use crate::Result;
 use crate::cpu::buffer::Pool;
 use crate::cpu::matmul::Matrix;
@@ -84,6 +87,33 @@ impl Panels {
             #[cfg(target_arch = "x86_64")]
             Panels::Tiled(_) => x86::WIDTH,
         }
+    }
+
+    /// See [`Panels::rows_times_each`](super::Panels::rows_times_each). Says false, and does nothing, where that would save nothing.
+    pub unsafe fn rows_times_each(
+        a: *const f32,
+        a_rows: &[usize],
+        k: usize,
+        rights: &[(&Panels, Range<usize>, *mut f32)],
+        c_rows: &[usize],
+        add: bool,
+    ) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let mut tiled: SmallVec<[_; 4]> = SmallVec::new();
+            for &(panels, ref columns, c) in rights {
+                if let Panels::Tiled(panels) = panels {
+                    tiled.push(x86::Right { panels, columns: columns.clone(), c });
+                }
+            }
+            if tiled.len() == rights.len() {
+                // SAFETY: the caller's promise.
+                unsafe { x86::Panels::rows_times_each(a, a_rows, 1, k, &tiled, c_rows, add) };
+                return true;
+            }
+        }
+        let _ = (a, a_rows, k, rights, c_rows, add);
+        false
     }
 
     /// See [`Panels::rows_times`](super::Panels::rows_times).

@@ -23,6 +23,8 @@ const DEEP: usize = 4096;
 const SHARED: usize = 4 << 20;
 /// Multiply–adds that are worth a task of their own: a few microseconds.
 const TASK: usize = 1 << 22;
+/// Tiles of the right operand that a block fetches ahead, where its kernel does: 24 lines of 64 bytes at each of 8 steps.
+const FETCHED: usize = 12;
 /// Elements worth a task of packing.
 const PACKED: usize = 1 << 16;
 
@@ -66,7 +68,8 @@ unsafe impl Send for Rows<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Rows<'_> {}
 
-/// `c (+)= a b` for some rows and places of k of a, on this thread; `b` begins at that k, and `c` at these rows' first column.
+/// `c (+)= a b` for some rows and places of k of a, on this thread, for each `(b, c)` of `targets`; each `b` begins at that k, and `c` at these
+/// rows' first column.
 ///
 /// # Safety
 /// The elements are valid, and those of `c` nobody else's.
@@ -75,8 +78,7 @@ pub(super) unsafe fn rows_times<K: Kernel>(
     a: Lines,
     rows: Range<usize>,
     k: Range<usize>,
-    b: Strips,
-    c: Rows,
+    targets: &[(Strips, Rows)],
     add: bool,
 ) {
     with_room(tiles_of::<K>(rows.len().min(ROWS), k.len().min(DEEP)), |room| {
@@ -85,13 +87,14 @@ pub(super) unsafe fn rows_times<K: Kernel>(
             for from in k.clone().step_by(DEEP) {
                 let part = from..k.end.min(from + DEEP);
                 let add = add || from > k.start;
-                let b = Strips { tiles: b.at::<K>(0, (from - k.start) / DEPTH), ..b };
                 // SAFETY: the caller's promise; the room has the tiles of these rows and places.
-                unsafe {
-                    let special = pack::<K>(a, rows.clone(), part.clone(), Order::Lines, room.at(0));
-                    let next = tiles_of::<K>(STRIP, part.len());
-                    let left = Strips { tiles: room.at(0), next, lines: rows.len(), special };
-                    multiply(kernel, left, b, part.len().div_ceil(DEPTH), c, rows.start, add);
+                let special = unsafe { pack::<K>(a, rows.clone(), part.clone(), Order::Lines, room.at(0)) };
+                let next = tiles_of::<K>(STRIP, part.len());
+                let left = Strips { tiles: room.at(0), next, lines: rows.len(), special };
+                for &(b, c) in targets {
+                    let b = Strips { tiles: b.at::<K>(0, (from - k.start) / DEPTH), ..b };
+                    // SAFETY: as above.
+                    unsafe { multiply(kernel, left, b, part.len().div_ceil(DEPTH), c, rows.start, add) };
                 }
             }
         }
@@ -119,6 +122,12 @@ unsafe fn multiply_finite<K: Kernel>(kernel: K, a: Strips, b: Strips, steps: usi
         for columns in (0..b.lines).step_by(COLUMNS).map(|column| column..b.lines.min(column + COLUMNS)) {
             for from in (0..steps).step_by(K::STEPS) {
                 for column in columns.clone().step_by(STRIP) {
+                    let ahead = match column + STRIP {
+                        next if next < columns.end => b.at::<K>(next, from),
+                        _ if from + K::STEPS < steps => b.at::<K>(columns.start, from + K::STEPS),
+                        next => b.at::<K>(next, 0),
+                    };
+                    let ahead_end = ahead.wrapping_add(2 * K::PARTS * K::STEPS);
                     for row in rows.clone().step_by(STRIP) {
                         let (down, across) = ((a.lines - row).min(STRIP), (b.lines - column).min(STRIP));
                         let block = Block {
@@ -129,6 +138,7 @@ unsafe fn multiply_finite<K: Kernel>(kernel: K, a: Strips, b: Strips, steps: usi
                             c: c.c.wrapping_add(column),
                             c_step: 0,
                             add: add || from > 0,
+                            ahead: ahead.wrapping_add((row - rows.start) / STRIP * FETCHED).min(ahead_end),
                         };
                         let down = first + row..first + row + down;
                         // SAFETY: the caller's promise.
@@ -274,7 +284,7 @@ unsafe fn shared_columns<K: Kernel>(
         let per_task = lines_per_task(rows.len(), columns.len(), k.len());
         over_threads(rows, per_task, &|rows| {
             // SAFETY: tasks have rows of their own.
-            unsafe { rows_times(kernel, a, rows, k.clone(), right, out, add) };
+            unsafe { rows_times(kernel, a, rows, k.clone(), &[(right, out)], add) };
         });
     });
 }

@@ -17,6 +17,8 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use smallvec::SmallVec;
+
 use crate::Result;
 use crate::cpu::buffer::{Buffer, Pool};
 use crate::cpu::matmul::Matrix;
@@ -54,6 +56,8 @@ struct Block {
     /// Elements from a row of the result to the next.
     c_step: isize,
     add: bool,
+    /// What comes next of the right operand, which a kernel may fetch meanwhile: a hint alone.
+    ahead: *const Tile,
 }
 
 /// An instruction that multiplies tiles.
@@ -135,6 +139,13 @@ pub(crate) struct Panels {
     special: bool,
 }
 
+/// Columns of a packed right operand, and where their products with some rows go.
+pub(crate) struct Right<'a> {
+    pub panels: &'a Panels,
+    pub columns: Range<usize>,
+    pub c: *mut f32,
+}
+
 impl Panels {
     pub fn pack(b: Matrix<'_, f32>, choice: Choice, memory: &Arc<Pool>) -> Result<Panels> {
         with_kernel!(choice, kernel => Panels::pack_for(kernel, b, choice, memory))
@@ -161,11 +172,32 @@ impl Panels {
         c_rows: &[usize],
         add: bool,
     ) {
+        let right = Right { panels: self, columns, c };
+        // SAFETY: the caller's promise.
+        unsafe { Panels::rows_times_each(a, a_rows, a_step, k, &[right], c_rows, add) };
+    }
+
+    /// [`rows_times`](Panels::rows_times) of several right operands, all packed by the same kernel: the rows are packed once for them.
+    pub unsafe fn rows_times_each(
+        a: *const f32,
+        a_rows: &[usize],
+        a_step: isize,
+        k: usize,
+        rights: &[Right<'_>],
+        c_rows: &[usize],
+        add: bool,
+    ) {
+        let Some(first) = rights.first() else { return };
         let left = Lines { data: a, places: Places::of(a_rows), k_step: a_step };
-        let out = Rows { c, places: Places::of(c_rows) };
-        // SAFETY: the caller's promise; the tiles hold k and all columns.
-        with_kernel!(self.choice, kernel => unsafe {
-            rows_times(kernel, left, 0..a_rows.len(), 0..k, self.strips(kernel, k, columns), out, add)
+        let places = Places::of(c_rows);
+        with_kernel!(first.panels.choice, kernel => {
+            let target = |right: &Right<'_>| {
+                assert!(right.panels.choice == first.panels.choice, "panels of several kernels");
+                (right.panels.strips(kernel, k, right.columns.clone()), Rows { c: right.c, places })
+            };
+            let targets: SmallVec<[_; 4]> = rights.iter().map(target).collect();
+            // SAFETY: the caller's promise; the tiles hold k and all columns.
+            unsafe { rows_times(kernel, left, 0..a_rows.len(), 0..k, &targets, add) }
         });
     }
 
