@@ -6,6 +6,7 @@ mod completions;
 mod config_flags;
 mod input;
 mod matmul_precision;
+mod models;
 mod n_best;
 mod schedule;
 mod score;

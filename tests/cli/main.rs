@@ -4,6 +4,7 @@ mod bad_input;
 mod bench;
 mod bleu;
 mod command;
+mod decoding;
 mod killed;
 mod schedule;
 mod toy;

@@ -14,9 +14,14 @@ fn is_space(character: char) -> bool {
     character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
 }
 
+/// A text without the white space at its end, as Python's `str.rstrip()` gives it.
+pub(super) fn trim_end(text: &str) -> &str {
+    text.trim_end_matches(is_space)
+}
+
 /// Sets spaces between the words of a text, for [`words`] to split at.
 pub(super) fn separate(text: &str) -> String {
-    let mut text = text.trim_end_matches(is_space).replace("<skipped>", "").replace("-\n", "").replace('\n', " ");
+    let mut text = trim_end(text).replace("<skipped>", "").replace("-\n", "").replace('\n', " ");
     for (entity, character) in [("&quot;", "\""), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">")] {
         if text.contains('&') {
             text = text.replace(entity, character);
