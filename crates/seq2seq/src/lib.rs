@@ -3,10 +3,12 @@
 pub mod batch;
 pub mod beam_search;
 pub mod bleu;
+pub mod chrf;
 pub mod config;
 pub mod corpus;
 pub mod cost_model;
 pub mod ensemble;
+pub mod evaluation;
 pub mod grammar;
 pub mod minimum_risk;
 pub mod model;

@@ -14,6 +14,7 @@ mod thirteen_a;
 
 pub use names::UnknownName;
 pub use statistics::{BleuStatistics, Counted};
+pub(crate) use thirteen_a::words as python_words;
 
 use crate::corpus::{CorpusError, Lines, unequal};
 use std::fmt;
@@ -110,6 +111,23 @@ impl Convention {
     /// ```
     pub fn sentence_score(&self, statistics: &BleuStatistics) -> Bleu {
         self.score_by(statistics, Orders::ThatThereAre)
+    }
+
+    /// Which BLEU this is, in sacreBLEU's way of saying it, for texts with so many references of each sentence.
+    pub(crate) fn signature(&self, references: &str) -> String {
+        self.signature_with(references, Orders::All)
+    }
+
+    fn signature_with(&self, references: &str, orders: Orders) -> String {
+        let (name, tokeniser, smoothing) = match *self {
+            Self::MultiBleu => ("multi-bleu|", BleuTokeniser::None, Smoothing::None),
+            Self::SacreBleu { tokeniser, smoothing } => ("", tokeniser, smoothing),
+        };
+        let effective = if orders == Orders::All { "no" } else { "yes" };
+        let version = env!("CARGO_PKG_VERSION");
+        format!(
+            "{name}nrefs:{references}|case:mixed|eff:{effective}|tok:{tokeniser}|smooth:{smoothing}|version:unrolled-{version}"
+        )
     }
 
     fn score_by(&self, statistics: &BleuStatistics, orders: Orders) -> Bleu {
@@ -284,15 +302,7 @@ impl Bleu {
 
     /// Which BLEU this is, in sacreBLEU's way of saying it: two scores can be compared only if these are equal.
     pub fn signature(&self) -> String {
-        let (name, tokeniser, smoothing) = match self.convention {
-            Convention::MultiBleu => ("multi-bleu|", BleuTokeniser::None, Smoothing::None),
-            Convention::SacreBleu { tokeniser, smoothing } => ("", tokeniser, smoothing),
-        };
-        let (references, version) = (self.references, env!("CARGO_PKG_VERSION"));
-        let effective = if self.orders == Orders::All { "no" } else { "yes" };
-        format!(
-            "{name}nrefs:{references}|case:mixed|eff:{effective}|tok:{tokeniser}|smooth:{smoothing}|version:unrolled-{version}"
-        )
+        self.convention.signature_with(&self.references.to_string(), self.orders)
     }
 }
 

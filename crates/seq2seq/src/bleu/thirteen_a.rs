@@ -6,7 +6,7 @@
 
 /// Words as Python's `str.split()` separates them: Unicode white space, and the four separators U+001C to U+001F, which
 /// Unicode itself does not count.
-pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(is_space).filter(|word| !word.is_empty())
 }
 
