@@ -1,5 +1,6 @@
 //! The LSTM translator of "Sequence to Sequence Learning with Neural Networks".
 
+pub mod average;
 pub mod batch;
 pub mod beam_search;
 pub mod bleu;
@@ -12,8 +13,10 @@ pub mod evaluation;
 pub mod grammar;
 pub mod minimum_risk;
 pub mod model;
+pub mod n_best;
 pub mod numbered;
 pub mod progress;
+pub mod rescore;
 pub mod run;
 pub mod sampling;
 pub mod schedule;

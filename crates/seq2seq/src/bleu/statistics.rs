@@ -3,7 +3,7 @@
 use super::ORDER;
 use rustc_hash::FxHashMap;
 use std::iter::Sum;
-use std::ops::{Add, AddAssign};
+use std::ops::{Add, AddAssign, SubAssign};
 
 /// What BLEU needs of a sentence or of a text. The counts of a text are the sum of its sentences', so a resampled text's
 /// score needs no second count.
@@ -118,6 +118,18 @@ impl AddAssign for BleuStatistics {
         }
         self.hypothesis_length += other.hypothesis_length;
         self.reference_length += other.reference_length;
+    }
+}
+
+impl SubAssign for BleuStatistics {
+    /// Takes a sentence's counts out of a text's.
+    fn sub_assign(&mut self, other: Self) {
+        for order in 0..ORDER {
+            self.matches[order] -= other.matches[order];
+            self.totals[order] -= other.totals[order];
+        }
+        self.hypothesis_length -= other.hypothesis_length;
+        self.reference_length -= other.reference_length;
     }
 }
 
