@@ -10,7 +10,7 @@ use unrolled_tensor::Device;
 
 /// What an ensemble averages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Average {
+pub(super) enum Average {
     /// Each word's probabilities.
     Probabilities,
     /// Each word's log-probabilities.
@@ -22,10 +22,10 @@ enum Average {
 pub(super) struct Models {
     /// The model: a run folder (its best checkpoint is taken) or a checkpoint. Several models with the same vocabularies translate together.
     #[arg(long, value_name = "DIR", required = true, num_args = 1..)]
-    model: Vec<PathBuf>,
+    pub(super) model: Vec<PathBuf>,
     /// What is averaged over several models at each word.
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Average::Probabilities)]
-    ensemble: Average,
+    pub(super) ensemble: Average,
 }
 
 /// The models, loaded.

@@ -5,7 +5,9 @@ mod bench;
 mod bleu;
 mod command;
 mod decoding;
+mod evaluate;
 mod killed;
+mod rescore;
 mod schedule;
 mod toy;
 mod train;
@@ -29,7 +31,19 @@ fn version_and_help_are_there() {
     let folder = folder();
     assert_eq!(succeeds(folder.path(), &["--version"]), format!("unrolled {}\n", env!("CARGO_PKG_VERSION")));
     let help = succeeds(folder.path(), &["--help"]);
-    for command in ["vocab", "train", "translate", "score", "bleu", "bench", "schedule", "completions"] {
+    for command in [
+        "vocab",
+        "train",
+        "translate",
+        "score",
+        "bleu",
+        "evaluate",
+        "rescore",
+        "average",
+        "bench",
+        "schedule",
+        "completions",
+    ] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
     }
 }

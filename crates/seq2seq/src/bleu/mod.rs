@@ -114,7 +114,7 @@ impl Convention {
     }
 
     /// Which BLEU this is, in sacreBLEU's way of saying it, for texts with so many references of each sentence.
-    pub(crate) fn signature(&self, references: &str) -> String {
+    pub fn signature(&self, references: &str) -> String {
         self.signature_with(references, Orders::All)
     }
 
