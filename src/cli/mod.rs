@@ -6,6 +6,7 @@ mod bleu;
 mod completions;
 mod config_flags;
 mod evaluate;
+mod example_corpus;
 mod input;
 mod matmul_precision;
 mod models;
@@ -44,6 +45,7 @@ enum Command {
     Average(average::Average),
     Bench(bench::Bench),
     Schedule(schedule::Schedule),
+    ExampleCorpus(example_corpus::ExampleCorpus),
     Completions(completions::Completions),
 }
 
@@ -60,6 +62,7 @@ impl Command {
             Self::Average(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Schedule(command) => command.run(),
+            Self::ExampleCorpus(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

@@ -6,6 +6,7 @@ mod bleu;
 mod command;
 mod decoding;
 mod evaluate;
+mod example_corpus;
 mod killed;
 mod rescore;
 mod schedule;
@@ -42,6 +43,7 @@ fn version_and_help_are_there() {
         "average",
         "bench",
         "schedule",
+        "example-corpus",
         "completions",
     ] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
