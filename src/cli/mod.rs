@@ -5,6 +5,7 @@ mod bench;
 mod bleu;
 mod completions;
 mod config_flags;
+mod devices;
 mod evaluate;
 mod example_corpus;
 mod input;
@@ -45,6 +46,7 @@ enum Command {
     Average(average::Average),
     Bench(bench::Bench),
     Schedule(schedule::Schedule),
+    Devices(devices::Devices),
     ExampleCorpus(example_corpus::ExampleCorpus),
     Completions(completions::Completions),
 }
@@ -62,6 +64,7 @@ impl Command {
             Self::Average(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Schedule(command) => command.run(),
+            Self::Devices(command) => command.run(),
             Self::ExampleCorpus(command) => command.run(),
             Self::Completions(command) => command.run(),
         }

@@ -5,6 +5,7 @@ mod bench;
 mod bleu;
 mod command;
 mod decoding;
+mod devices;
 mod evaluate;
 mod example_corpus;
 mod killed;
@@ -43,6 +44,7 @@ fn version_and_help_are_there() {
         "average",
         "bench",
         "schedule",
+        "devices",
         "example-corpus",
         "completions",
     ] {
