@@ -168,7 +168,7 @@ def run(tests, program, folder, variables):
                                 "VIRTUAL_CUDA_LIMIT": "5000000"} | variables
     for test in tests:
         try:
-            done = subprocess.run([program, test, "--exact"], env=environment, capture_output=True, text=True, timeout=120)
+            done = subprocess.run([program, test, "--exact"], env=environment, capture_output=True, text=True, timeout=600)
         except subprocess.TimeoutExpired:
             return "does not end"
         if done.returncode != 0:
@@ -188,7 +188,7 @@ def main():
     chosen = arguments.parse_args()
     program, library = binary()
     scores = collections.defaultdict(lambda: [0, 0])
-    survivors, invalid, end = [], 0, time.monotonic() + 60 * chosen.minutes
+    invalid, end = 0, time.monotonic() + 60 * chosen.minutes
     with tempfile.TemporaryDirectory() as folder:
         for name in ["libcuda.so", "libcuda.so.1", "libcublas.so", "libcublas.so.12"]:
             os.symlink(library, pathlib.Path(folder) / name)
@@ -196,7 +196,8 @@ def main():
         for name in chosen.names or TESTS:
             text = (CRATE / "kernels" / "ptx" / f"{name}.ptx").read_text()
             if run(TESTS[name], program, folder, {}) is not None:
-                sys.exit(f"{name}: the tests fail on the kernels as they are")
+                print(f"{name}: the tests fail on the kernels as they are")
+                continue
             for kernel, number, kind, new in sample(name, text, chosen.sample, chosen.seed, chosen.kind):
                 if time.monotonic() > end:
                     break
@@ -212,8 +213,7 @@ def main():
                     scores[key][0] += outcome is not None
                     scores[key][1] += 1
                 if outcome is None:
-                    survivors.append((kernel, number + 1, kind, old.strip(), new.strip() or "deleted"))
-                    print("survived: {} line {} ({}): {}  ->  {}".format(*survivors[-1]), flush=True)
+                    print(f"survived: {kernel} line {number + 1} ({kind}): {old.strip()}  ->  {new.strip() or 'deleted'}", flush=True)
     for key, (killed, all) in scores.items():
         print(f"{key}: {killed} of {all} killed, {100 * killed / all:.0f}%")
     print(f"{invalid} changes were no programs and are not counted")
