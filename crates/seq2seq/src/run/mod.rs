@@ -5,7 +5,7 @@
 //! source.vocabulary                 the words of both languages
 //! target.vocabulary
 //! checkpoints/0000001000/           parameters, optimiser, progress; with a copy of the three files above
-//! best, latest                      which checkpoint has the lowest validation perplexity, and which is the last
+//! best, latest                      which checkpoint validated best (`best-metric`), and which is the last
 //! log.jsonl                         one event a line: see `progress`
 //! validation/0000001000.txt         the validation translations
 //! ```
@@ -24,6 +24,7 @@ mod progress_meter;
 mod resume;
 mod session;
 mod validation;
+mod warm_start;
 
 use std::path::Path;
 use std::sync::Arc;
