@@ -20,6 +20,7 @@ pub mod rescore;
 pub mod run;
 pub mod sampling;
 pub mod schedule;
+pub mod tensorboard;
 pub mod tokenise;
 pub mod training;
 pub mod translator;

@@ -150,6 +150,8 @@ table! {
         keep_checkpoints: usize = 2, AtLeast(1.0), free;
         /// So many of the checkpoints that validated best stay, the best among them.
         keep_best: usize = 1, AtLeast(1.0), free;
+        /// Also write the run's curves for TensorBoard, into the folder `tensorboard` of the run folder.
+        tensorboard: bool = false, Any, free;
         /// Updates from one line of the log to the next.
         log_every: usize = 100, AtLeast(1.0), free;
         /// Seed of everything random: parameters, batch order, dropout.

@@ -8,6 +8,7 @@
 //! best, latest                      which checkpoint validated best (`best-metric`), and which is the last
 //! log.jsonl                         one event a line: see `progress`
 //! validation/0000001000.txt         the validation translations
+//! tensorboard/                      curves, where they are asked for
 //! ```
 //!
 //! A checkpoint is written whole or not at all; whatever ends a run (a signal, a full disk, a kill), its last checkpoint is sound, and a resumed run
@@ -55,6 +56,9 @@ pub const TARGET_VOCABULARY: &str = "target.vocabulary";
 pub const LOG_FILE: &str = "log.jsonl";
 /// The folder of validation translations.
 pub const VALIDATION_FOLDER: &str = "validation";
+
+/// The folder of curves for TensorBoard.
+pub const TENSORBOARD_FOLDER: &str = "tensorboard";
 
 /// How a run begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -62,6 +62,9 @@ pub(super) fn train(
     session.files = folder::write_files(&*session.disk, &session.run, config, &session.data)?;
     let logged = options.resume.then_some(session.progress.update);
     let mut watchers = Watchers::open(observer, &session.run, logged)?;
+    if config.tensorboard {
+        watchers = watchers.with_curves(&session.run, session.progress.update)?;
+    }
     let outcome = catch_device_error(|| session.run(&mut watchers, stop)).unwrap_or_else(|error| Err(error.into()));
     if let Err(error) = &outcome {
         watchers.event(&Event::Failed { message: error.with_causes() });

@@ -98,3 +98,19 @@ fn a_run_can_start_from_another_with_its_vocabularies() {
     let both = Config { source_vocabulary: start, ..second };
     assert!(train(&both, &FRESH, &mut Vec::new()).unwrap_err().to_string().contains("brings its vocabularies"));
 }
+
+#[test]
+fn curves_are_written_for_tensorboard_where_asked_for() {
+    let folder = corpus();
+    let config = Config { tensorboard: true, updates: 11, ..config(folder.path(), "run", Optimiser::Adam) };
+    train(&config, &FRESH, &mut Vec::new()).unwrap();
+    train(&Config { updates: 12, ..config.clone() }, &RESUME, &mut Vec::new()).unwrap();
+    let files = std::fs::read_dir(config.output.unwrap().join("tensorboard")).unwrap();
+    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    files.sort();
+    assert_eq!(files.len(), 2, "one for each time that the run went on");
+    let bytes = std::fs::read(&files[0]).unwrap();
+    for name in ["train/perplexity", "validation/perplexity", "validation/BLEU"] {
+        assert!(bytes.windows(name.len()).any(|part| part == name.as_bytes()), "{name}");
+    }
+}
