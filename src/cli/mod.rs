@@ -5,6 +5,7 @@ mod bench;
 mod bleu;
 mod completions;
 mod config_flags;
+mod estimate;
 mod evaluate;
 mod example_corpus;
 mod input;
@@ -43,6 +44,7 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Rescore(rescore::Rescore),
     Average(average::Average),
+    Estimate(estimate::Estimate),
     Bench(bench::Bench),
     Schedule(schedule::Schedule),
     ExampleCorpus(example_corpus::ExampleCorpus),
@@ -60,6 +62,7 @@ impl Command {
             Self::Evaluate(command) => command.run(),
             Self::Rescore(command) => command.run(),
             Self::Average(command) => command.run(),
+            Self::Estimate(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Schedule(command) => command.run(),
             Self::ExampleCorpus(command) => command.run(),

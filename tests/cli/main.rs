@@ -5,6 +5,7 @@ mod bench;
 mod bleu;
 mod command;
 mod decoding;
+mod estimate;
 mod evaluate;
 mod example_corpus;
 mod killed;
@@ -41,6 +42,7 @@ fn version_and_help_are_there() {
         "evaluate",
         "rescore",
         "average",
+        "estimate",
         "bench",
         "schedule",
         "example-corpus",

@@ -9,6 +9,7 @@ pub mod config;
 pub mod corpus;
 pub mod cost_model;
 pub mod ensemble;
+pub mod estimate;
 pub mod evaluation;
 pub mod grammar;
 pub mod minimum_risk;

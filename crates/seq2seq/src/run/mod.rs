@@ -164,6 +164,11 @@ pub fn load(folder: &Path, device: &Device) -> Result<Translator, Error> {
     Ok(Translator { model, source_vocabulary, target_vocabulary, config })
 }
 
+/// The training corpus of a configuration.
+pub(crate) fn training_corpus(config: &Config) -> crate::corpus::Corpus {
+    data::corpus(&config.source, &config.target, &config.tsv)
+}
+
 /// The model's sizes by a configuration and the vocabularies as they are.
 pub(crate) fn sizes_of(config: &Config, source: &Vocabulary, target: &Vocabulary) -> Sizes {
     Sizes {
