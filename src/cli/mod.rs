@@ -5,6 +5,7 @@ mod bench;
 mod bleu;
 mod completions;
 mod config_flags;
+mod devices;
 mod estimate;
 mod evaluate;
 mod example_corpus;
@@ -47,6 +48,7 @@ enum Command {
     Estimate(estimate::Estimate),
     Bench(bench::Bench),
     Schedule(schedule::Schedule),
+    Devices(devices::Devices),
     ExampleCorpus(example_corpus::ExampleCorpus),
     Completions(completions::Completions),
 }
@@ -65,6 +67,7 @@ impl Command {
             Self::Estimate(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Schedule(command) => command.run(),
+            Self::Devices(command) => command.run(),
             Self::ExampleCorpus(command) => command.run(),
             Self::Completions(command) => command.run(),
         }

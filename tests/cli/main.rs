@@ -5,6 +5,7 @@ mod bench;
 mod bleu;
 mod command;
 mod decoding;
+mod devices;
 mod estimate;
 mod evaluate;
 mod example_corpus;
@@ -45,6 +46,7 @@ fn version_and_help_are_there() {
         "estimate",
         "bench",
         "schedule",
+        "devices",
         "example-corpus",
         "completions",
     ] {

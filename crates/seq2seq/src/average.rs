@@ -92,7 +92,7 @@ impl Mean {
         let mean = |(path, sum): (String, Vec<f64>)| {
             let like = &self.first.model[&path];
             let values: Vec<f64> = sum.iter().map(|sum| sum / count).collect();
-            let tensor = Tensor::from_slice(&values, like.shape().to_vec(), device).cast(like.dtype());
+            let tensor = Tensor::from_slice(&values, like.shape(), device).cast(like.dtype());
             (path, tensor)
         };
         let names: Vec<String> = self.folders.iter().map(|folder| folder.display().to_string()).collect();
