@@ -168,9 +168,9 @@ pub fn measure(config: &Config, size: &CorpusSize, device: &Device, time: Durati
     let (mut words, mut seconds, mut steps) = (0, 0.0, 0);
     // A small rate: what is measured shall not diverge.
     let rate = config.learning_rate * 1e-3;
-    for (update, pairs) in plan.iter().cycle().enumerate() {
+    for update in 0.. {
         let began = Instant::now();
-        let batch = Batch::of(&corpus, pairs, config.reverse_source);
+        let batch = Batch::of(&corpus, plan.batch(update % plan.len()), config.reverse_source);
         device.run(|| trainer.step(&batch, update as u64, rate));
         if update > 0 {
             seconds += began.elapsed().as_secs_f64();

@@ -8,7 +8,9 @@ use unrolled_tensor::Device;
 use crate::toy::{FRESH, RESUME, config, corpus, outcome, train};
 
 fn validations(events: &[Event]) -> Vec<&Validation> {
-    let of = |event| if let Event::Validation(validation) = event { Some(validation) } else { None };
+    fn of(event: &Event) -> Option<&Validation> {
+        if let Event::Validation(validation) = event { Some(validation) } else { None }
+    }
     events.iter().filter_map(of).collect()
 }
 
