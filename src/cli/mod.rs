@@ -1,5 +1,6 @@
 //! The command line: one module a subcommand, each a thin call into the translator's library.
 
+mod annotate;
 mod average;
 mod bench;
 mod bleu;
@@ -45,6 +46,7 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Rescore(rescore::Rescore),
     Average(average::Average),
+    Annotate(annotate::Annotate),
     Estimate(estimate::Estimate),
     Bench(bench::Bench),
     Schedule(schedule::Schedule),
@@ -64,6 +66,7 @@ impl Command {
             Self::Evaluate(command) => command.run(),
             Self::Rescore(command) => command.run(),
             Self::Average(command) => command.run(),
+            Self::Annotate(command) => command.run(),
             Self::Estimate(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Schedule(command) => command.run(),

@@ -1,5 +1,6 @@
 //! The `unrolled` command as a user meets it: what it prints where, and how it exits.
 
+mod annotate;
 mod bad_input;
 mod bench;
 mod bleu;
@@ -43,6 +44,7 @@ fn version_and_help_are_there() {
         "evaluate",
         "rescore",
         "average",
+        "annotate",
         "estimate",
         "bench",
         "schedule",
