@@ -93,14 +93,12 @@ impl Config {
                     .to_owned(),
             );
         }
-        if self.best_metric == BestMetric::Bleu && self.valid_bleu_sentences == 0 {
-            found.push("`best-metric` \"bleu\" needs translations: give `valid-bleu-sentences`".to_owned());
+        if self.best_metric != BestMetric::Perplexity && self.valid_bleu_sentences == 0 {
+            let metric = self.best_metric;
+            found.push(format!("`best-metric` \"{metric}\" needs translations: give `valid-bleu-sentences`"));
         }
         if self.valid_chrf && self.valid_bleu_sentences == 0 {
             found.push("`valid-chrf` needs translations: give `valid-bleu-sentences`".to_owned());
-        }
-        if self.best_metric == BestMetric::Chrf && !self.valid_chrf {
-            found.push("`best-metric` \"chrf\" needs `valid-chrf`".to_owned());
         }
         if i64::try_from(self.seed).is_err() {
             found.push(format!("`seed` must be at most {}, the largest whole number that TOML can hold", i64::MAX));

@@ -130,7 +130,7 @@ table! {
         valid_bleu_style: BleuStyle = BleuStyle::MultiBleu, Any, free;
         /// Also measure chrF of these translations (chrF2, as sacreBLEU).
         valid_chrf: bool = false, Any, free;
-        /// By which measure a validation is the best, for the checkpoint `best` and for `patience`.
+        /// By which measure a validation is the best, for the checkpoint `best` and for `patience`; it is then measured.
         best_metric: BestMetric = BestMetric::Perplexity, Any, free;
         /// Translations to show at each validation.
         valid_samples: usize = 3, Any, free;

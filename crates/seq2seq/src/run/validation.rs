@@ -8,7 +8,7 @@ use crate::batch::{Batch, BatchPlan};
 use crate::beam_search::DecodeOptions;
 use crate::bleu::{Convention, Scorer};
 use crate::chrf::ChrF;
-use crate::config::{BleuStyle, Config};
+use crate::config::{BestMetric, BleuStyle, Config};
 use crate::evaluation::{Counts, Metric};
 use crate::model::{DeviceBatch, Model};
 use crate::numbered::NumberedCorpus;
@@ -66,7 +66,8 @@ pub(super) fn translations(
     let best: Vec<Hypothesis> = translated.into_iter().map(|mut hypotheses| hypotheses.swap_remove(0)).collect();
     let text: String = best.iter().map(|hypothesis| hypothesis.text.clone() + "\n").collect();
     let bleu = (score && !pairs.is_empty()).then(|| bleu(config, pairs, &best));
-    let chrf = (score && config.valid_chrf && !pairs.is_empty()).then(|| chrf(pairs, &best));
+    let wanted = config.valid_chrf || config.best_metric == BestMetric::Chrf;
+    let chrf = (score && wanted && !pairs.is_empty()).then(|| chrf(pairs, &best));
     let sample = |((source, reference), hypothesis): (&(String, String), &Hypothesis)| Sample {
         source: source.clone(),
         reference: reference.clone(),

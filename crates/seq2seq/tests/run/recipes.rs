@@ -42,7 +42,6 @@ fn the_measure_that_decides_is_measured_and_the_best_are_kept() {
     let folder = corpus();
     let config = Config {
         valid_bleu_sentences: 40,
-        valid_chrf: true,
         best_metric: BestMetric::Chrf,
         keep_best: 3,
         keep_checkpoints: 1,
