@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn a_resumed_file_says_where_it_begins() {
         let mut bytes = Vec::new();
-        drop(EventFile::new(&mut bytes, 40));
+        EventFile::new(&mut bytes, 40).scalars(41, &[]);
         assert_eq!(&records(&bytes)[1][9..], [0x10, 41, 0x3a, 2, 0x08, 1]);
     }
 }
