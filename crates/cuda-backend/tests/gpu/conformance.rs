@@ -2,7 +2,7 @@
 
 use unrolled_tensor::conformance::{Part, check_parts};
 
-use crate::support::{LAZY, Virtual, on_gpus};
+use crate::support::{LAZY, NO_CUBLAS, Virtual, on_gpus};
 
 fn passes(test: &str, kinds: &[Virtual], parts: &[Part]) {
     on_gpus(test, kinds, || match check_parts(&unrolled_cuda::device(0).unwrap(), parts) {
@@ -10,8 +10,6 @@ fn passes(test: &str, kinds: &[Virtual], parts: &[Part]) {
         Err(failures) => panic!("{failures}"),
     });
 }
-
-const NO_CUBLAS: Virtual = Virtual { name: "without cuBLAS", variables: &[], cublas: false };
 
 #[test]
 fn joining() {
