@@ -4,9 +4,12 @@ mod bad_input;
 mod bench;
 mod bleu;
 mod command;
+mod decoding;
 mod devices;
+mod evaluate;
 mod example_corpus;
 mod killed;
+mod rescore;
 mod schedule;
 mod toy;
 mod train;
@@ -36,6 +39,9 @@ fn version_and_help_are_there() {
         "translate",
         "score",
         "bleu",
+        "evaluate",
+        "rescore",
+        "average",
         "bench",
         "schedule",
         "devices",

@@ -2,13 +2,23 @@
 
 use unrolled_tensor::conformance::{Part, check_parts};
 
-use crate::support::{LAZY, NO_CUBLAS, Virtual, on_gpus};
+use crate::support::{LAZY, NO_CUBLAS, SHUFFLED, Virtual, on_gpus};
 
 fn passes(test: &str, kinds: &[Virtual], parts: &[Part]) {
     on_gpus(test, kinds, || match check_parts(&unrolled_cuda::device(0).unwrap(), parts) {
         Ok(summary) => println!("{summary}"),
         Err(failures) => panic!("{failures}"),
     });
+}
+
+#[test]
+fn memory() {
+    passes("conformance::memory", &[LAZY], &[Part::Memory]);
+}
+
+#[test]
+fn elementwise() {
+    passes("conformance::elementwise", &[SHUFFLED], &[Part::Elementwise, Part::Specials]);
 }
 
 #[test]

@@ -4,5 +4,8 @@ mod bits;
 mod conformance;
 mod gradients;
 mod memory;
+mod models;
+mod rows;
 mod support;
 mod translator;
+mod verbs;
