@@ -12,7 +12,8 @@ use unrolled_tensor::{Device, MatmulPrecision};
 
 use crate::support::{EAGER, LAZY, NO_CUBLAS, on_gpus};
 
-const SIZES: Sizes = Sizes { source_words: 9, target_words: 11, embedding: 6, hidden: 10, layers: 2, softmax_slices: 2 };
+const SIZES: Sizes =
+    Sizes { source_words: 9, target_words: 11, embedding: 6, hidden: 10, layers: 2, softmax_slices: 2 };
 const PAIRS: u32 = 24;
 const STEPS: u64 = 20;
 
