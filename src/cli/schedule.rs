@@ -141,7 +141,7 @@ impl Schedule {
         }
         if SEARCHED.contains(&name) {
             let slices = (name == "search" || self.slices.is_some()).then_some(sizes.softmax_slices);
-            let found = search(sizes, lengths, machine, &Search { slices, simulations })?;
+            let found = search(sizes, lengths, machine, &Search { slices, simulations, ..Search::default() })?;
             return Ok(Plan { name: name.to_owned(), ..found });
         }
         Ok(Plan::named(name, sizes, machine.devices.len())?)

@@ -6,6 +6,7 @@ pub mod bleu;
 pub mod config;
 pub mod corpus;
 pub mod cost_model;
+pub mod executor;
 pub mod grammar;
 pub mod model;
 pub mod numbered;

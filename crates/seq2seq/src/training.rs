@@ -1,7 +1,7 @@
 //! The paper's training step: gradient of the summed loss divided by the sentences, clipped by its global norm, one step of the optimiser.
 
 use unrolled_autograd::Var;
-use unrolled_nn::{LossScaler, Module, Optimiser, StepOutcome, clip_factor, global_norm};
+use unrolled_nn::{LossScaler, Module, Optimiser, StepOutcome, clip_factor};
 use unrolled_tensor::DType;
 use unrolled_tensor::ops::Update as Rule;
 use unrolled_tensor::profile::Profile;
@@ -138,7 +138,7 @@ impl Trainer {
     fn plain_step(&mut self, loss: &Var, divisor: f64, rate: f64) -> (f64, bool) {
         let mut gradients = loss.backward();
         // The division is put off to the optimiser's step, where it costs nothing.
-        let norm = global_norm(&self.model, &gradients) / divisor;
+        let norm = self.model.gradient_norm(&gradients) / divisor;
         let factor = clip_factor(norm, self.recipe.clip_norm);
         let taken = loss.tensor().to_f64_vec()[0].is_finite() && norm.is_finite();
         if taken {

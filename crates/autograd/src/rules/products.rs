@@ -153,6 +153,10 @@ impl Slice {
         *offset += words;
         slice
     }
+
+    fn args<'a>(&'a self, [hidden, targets, row_weights]: [&'a Tensor; 3]) -> CrossEntropyArgs<'a> {
+        CrossEntropyArgs { hidden, weight: &self.weight, bias: &self.bias, targets, row_weights, offset: self.offset }
+    }
 }
 
 /// What is made of the pieces so far.
@@ -175,15 +179,8 @@ impl Pieces {
     ) {
         let rows = |x: &Tensor| x.narrow(0, piece.start, piece.len());
         let (hidden, targets, row_weights) = (rows(args.hidden), rows(args.targets), rows(args.row_weights));
-        let of_slice = |slice: &'_ Slice| CrossEntropyArgs {
-            hidden: &hidden,
-            weight: &slice.weight,
-            bias: &slice.bias,
-            targets: &targets,
-            row_weights: &row_weights,
-            offset: slice.offset,
-        };
-        let args: Vec<CrossEntropyArgs<'_>> = slices.iter().map(of_slice).collect();
+        let of_rows = [&hidden, &targets, &row_weights];
+        let args: Vec<CrossEntropyArgs<'_>> = slices.iter().map(|slice| slice.args(of_rows)).collect();
         if !gradients {
             let partials: Vec<_> = args.iter().map(Tensor::linear_cross_entropy_partials).collect();
             self.losses.push(merge_partials(&partials).losses(&row_weights));

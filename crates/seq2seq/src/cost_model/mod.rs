@@ -45,3 +45,4 @@ pub use published::{Prediction, published};
 pub use report::{Busy, Comparison, DeviceReport, LargestReport, Report};
 pub use search::{Search, search};
 pub use simulate::simulate;
+pub(crate) use simulate::{priorities, readers};

@@ -1,6 +1,6 @@
 //! The plans that have a name. To add one: a function, a row in [`NAMES`] and in [`Plan::named`].
 
-use super::plan::{Chunks, Order, Plan, PlanError, Slice, Vocabulary, When};
+use super::plan::{Chunks, Order, Plan, PlanError, Slice, Sums, Vocabulary, When};
 use crate::model::Sizes;
 
 /// What [`Plan::named`] knows.
@@ -39,6 +39,7 @@ impl Plan {
             micro_batches: 1,
             chunks: Chunks::default(),
             steps_summed_together: 1,
+            sums: Sums::BySteps,
             vocabulary: Vocabulary::Slices(slices),
         }
     }
