@@ -4,6 +4,7 @@ mod bench;
 mod bleu;
 mod completions;
 mod config_flags;
+mod example_corpus;
 mod input;
 mod matmul_precision;
 mod n_best;
@@ -37,6 +38,7 @@ enum Command {
     Bleu(bleu::Bleu),
     Bench(bench::Bench),
     Schedule(schedule::Schedule),
+    ExampleCorpus(example_corpus::ExampleCorpus),
     Completions(completions::Completions),
 }
 
@@ -50,6 +52,7 @@ impl Command {
             Self::Bleu(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Schedule(command) => command.run(),
+            Self::ExampleCorpus(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

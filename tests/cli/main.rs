@@ -4,6 +4,7 @@ mod bad_input;
 mod bench;
 mod bleu;
 mod command;
+mod example_corpus;
 mod killed;
 mod schedule;
 mod toy;
@@ -28,7 +29,7 @@ fn version_and_help_are_there() {
     let folder = folder();
     assert_eq!(succeeds(folder.path(), &["--version"]), format!("unrolled {}\n", env!("CARGO_PKG_VERSION")));
     let help = succeeds(folder.path(), &["--help"]);
-    for command in ["vocab", "train", "translate", "score", "bleu", "bench", "schedule", "completions"] {
+    for command in ["vocab", "train", "translate", "score", "bleu", "bench", "schedule", "example-corpus", "completions"] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
     }
 }

@@ -61,6 +61,11 @@ pub trait Backend: Send + Sync + fmt::Debug {
     fn upload(&self, bytes: &[u8], dtype: DType) -> Result<Storage>;
     /// Copies a contiguous tensor's elements to `bytes`; waits for the work that makes them.
     fn download(&self, x: &Tensor, bytes: &mut [u8]) -> Result<()>;
+    /// A copy of another device's contiguous tensor where this one can read that device's memory; None where the elements must go by way of the
+    /// host.
+    fn copy_from(&self, _x: &Tensor) -> Result<Option<Storage>> {
+        Ok(None)
+    }
     /// `len` elements, all of them `value`.
     fn fill(&self, value: f64, len: usize, dtype: DType) -> Result<Storage>;
     /// What live tensors hold.

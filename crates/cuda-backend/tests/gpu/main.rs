@@ -1,0 +1,5 @@
+//! The backend on GPUs: virtual ones (crates/virtual-cuda), and hardware where this machine has it.
+
+mod conformance;
+mod memory;
+mod support;
