@@ -82,7 +82,8 @@ impl Machine {
 
     /// Seconds that a task takes where it is.
     pub fn seconds(&self, task: &Task) -> f64 {
-        self.devices[task.device].seconds(&task.work)
+        let device = &self.devices[task.device];
+        device.rates.as_ref().and_then(|rates| rates.seconds(task)).unwrap_or_else(|| device.seconds(&task.work))
     }
 }
 

@@ -40,6 +40,7 @@
 mod board;
 mod error;
 mod jobs;
+mod measure;
 mod payload;
 mod places;
 mod shard;
@@ -60,6 +61,7 @@ use crate::training::{Recipe, StepReport};
 use board::Board;
 pub use error::StepError;
 use jobs::Step;
+pub use measure::{Measured, Pairs, Workload};
 use places::Places;
 use shard::Shard;
 pub use trace::chrome_trace;
