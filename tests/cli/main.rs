@@ -6,6 +6,7 @@ mod bleu;
 mod command;
 mod example_corpus;
 mod killed;
+mod plans;
 mod schedule;
 mod toy;
 mod train;

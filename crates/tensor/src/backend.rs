@@ -254,6 +254,10 @@ pub trait Backend: Send + Sync + fmt::Debug {
     fn linear_top_k(&self, args: &LinearTopKArgs<'_>) -> Result<LinearTopK> {
         fused::top_k::definition(args)
     }
+    /// What a slice of the vocabulary knows of its most probable words; see [`fused::merge_top_k`].
+    fn linear_top_k_partials(&self, args: &LinearTopKArgs<'_>) -> Result<LinearTopKPartials> {
+        fused::top_k::partials_definition(args)
+    }
     /// Distinct rows of `index` `[n]` in ascending order, and for each the sum of its rows of `values` `[n, d]`, in order.
     fn coalesce(&self, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
         fused::rows::coalesce_definition(index, values)

@@ -30,8 +30,8 @@ use crate::backend::{Backend, Event, Memory, Result, Storage};
 
 use crate::fused::{
     CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, KeptLogits, KeptRows, LinearTopK,
-    LinearTopKArgs, LstmArgs, LstmDataGradients, LstmGradients, LstmOutput, LstmOutputGradients, LstmWeightArgs,
-    LstmWeightGradients, MergedPartials,
+    LinearTopKArgs, LinearTopKPartials, LstmArgs, LstmDataGradients, LstmGradients, LstmOutput, LstmOutputGradients,
+    LstmWeightArgs, LstmWeightGradients, MergedPartials,
 };
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use crate::random::Key;
@@ -537,6 +537,14 @@ impl Backend for CpuBackend {
             DType::F32 => rows::coalesce::<f32>(self, index, values),
             DType::F64 => rows::coalesce::<f64>(self, index, values),
             _ => crate::fused::rows::coalesce_definition(index, values),
+        }
+    }
+
+    fn linear_top_k_partials(&self, args: &LinearTopKArgs<'_>) -> Result<LinearTopKPartials> {
+        match args.hidden.dtype() {
+            DType::F32 => top_k::partials::<f32>(self, args),
+            DType::F64 => top_k::partials::<f64>(self, args),
+            _ => crate::fused::top_k::partials_definition(args),
         }
     }
 

@@ -13,4 +13,4 @@ pub use kept_logits::{KeptLogits, KeptRows, MergedPartials, merge_partials};
 pub use lstm::{
     LstmArgs, LstmDataGradients, LstmGradients, LstmOutput, LstmOutputGradients, LstmWeightArgs, LstmWeightGradients,
 };
-pub use top_k::{LinearTopK, LinearTopKArgs};
+pub use top_k::{LinearTopK, LinearTopKArgs, LinearTopKPartials, TopKSlice, merge_top_k};

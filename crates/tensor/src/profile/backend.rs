@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{Call, Profile};
 use crate::fused::{
     CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, KeptLogits, KeptRows, LinearTopK,
-    LinearTopKArgs, LstmArgs, LstmDataGradients, LstmGradients, LstmOutput, LstmOutputGradients, LstmWeightArgs,
-    LstmWeightGradients, MergedPartials,
+    LinearTopKArgs, LinearTopKPartials, LstmArgs, LstmDataGradients, LstmGradients, LstmOutput, LstmOutputGradients,
+    LstmWeightArgs, LstmWeightGradients, MergedPartials,
 };
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use crate::random::Key;
@@ -100,6 +100,7 @@ impl Backend for Profiled {
         linear_cross_entropy_hidden(args: &CrossEntropyArgs<'_>, kept: KeptLogits, merged: &MergedPartials) -> Result<(Tensor, KeptLogits)> => Call::cross_entropy("linear_cross_entropy_hidden", args, 1);
         linear_cross_entropy_weights(parts: &[KeptRows<'_>], rows: &[(u32, u32)], onto: Option<(Tensor, Tensor)>) -> Result<(Tensor, Tensor)> => Call::rows("linear_cross_entropy_weights", rows.len(), parts[0].hidden);
         linear_top_k(args: &LinearTopKArgs<'_>) -> Result<LinearTopK> => Call::linear_top_k(args);
+        linear_top_k_partials(args: &LinearTopKArgs<'_>) -> Result<LinearTopKPartials> => Call::linear_top_k(args);
         coalesce(index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> => Call::on("coalesce", &[values]);
     }
 }
