@@ -4,6 +4,7 @@ mod bench;
 mod bleu;
 mod completions;
 mod config_flags;
+mod devices;
 mod example_corpus;
 mod input;
 mod matmul_precision;
@@ -38,6 +39,7 @@ enum Command {
     Bleu(bleu::Bleu),
     Bench(bench::Bench),
     Schedule(schedule::Schedule),
+    Devices(devices::Devices),
     ExampleCorpus(example_corpus::ExampleCorpus),
     Completions(completions::Completions),
 }
@@ -52,6 +54,7 @@ impl Command {
             Self::Bleu(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Schedule(command) => command.run(),
+            Self::Devices(command) => command.run(),
             Self::ExampleCorpus(command) => command.run(),
             Self::Completions(command) => command.run(),
         }

@@ -4,6 +4,7 @@ mod bad_input;
 mod bench;
 mod bleu;
 mod command;
+mod devices;
 mod example_corpus;
 mod killed;
 mod plans;
@@ -33,6 +34,18 @@ fn version_and_help_are_there() {
     for command in
         ["vocab", "train", "translate", "score", "bleu", "bench", "schedule", "example-corpus", "completions"]
     {
+    for command in [
+        "vocab",
+        "train",
+        "translate",
+        "score",
+        "bleu",
+        "bench",
+        "schedule",
+        "devices",
+        "example-corpus",
+        "completions",
+    ] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
     }
 }

@@ -18,7 +18,21 @@ macro_rules! modules {
     };
 }
 // A line for each kernels/NAME.cu.
-modules!["binary", "copy", "matmul", "reduce", "unary"];
+modules![
+    "binary",
+    "copy",
+    "cross_entropy",
+    "indexing",
+    "lstm",
+    "matmul",
+    "random",
+    "reduce",
+    "softmax",
+    "sort",
+    "top_k",
+    "unary",
+    "update",
+];
 
 /// Threads of a block where a kernel has no reason for another number.
 pub(crate) const BLOCK: u32 = 256;

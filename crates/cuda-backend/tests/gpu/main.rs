@@ -2,4 +2,7 @@
 
 mod conformance;
 mod memory;
+mod models;
+mod rows;
 mod support;
+mod verbs;

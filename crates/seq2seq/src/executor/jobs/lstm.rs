@@ -127,6 +127,11 @@ impl Step<'_> {
         let [hidden_before, cell_before] = before.map_or_else(|| [zeros(), zeros()], |(_, state)| pair(state));
         let lengths = self.lengths(shard, side, part);
         let [weight_ih, weight_hh, bias] = &self.layer(shard, side, layer);
+        if self.plan.micro_batches > 1 || steps.count() < self.steps_of(side) {
+            // They are used again within this step; the update drops what is kept.
+            weight_ih.keep_packed(1);
+            weight_hh.keep_packed(4);
+        }
         let output = Tensor::lstm_sequence(&LstmArgs {
             input: &input,
             weight_ih,
