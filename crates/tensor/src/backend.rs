@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::fused::{
     self, CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, KeptLogits, KeptRows,
-    LinearTopK, LinearTopKArgs, LstmArgs, LstmDataGradients, LstmGradients, LstmOutput, LstmOutputGradients,
-    LstmWeightArgs, LstmWeightGradients, MergedPartials,
+    LinearTopK, LinearTopKArgs, LinearTopKPartials, LstmArgs, LstmDataGradients, LstmGradients, LstmOutput,
+    LstmOutputGradients, LstmWeightArgs, LstmWeightGradients, MergedPartials,
 };
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use crate::profile::Profile;
