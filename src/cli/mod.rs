@@ -1,14 +1,18 @@
 //! The command line: one module a subcommand, each a thin call into the translator's library.
 
+mod average;
 mod bench;
 mod bleu;
 mod completions;
 mod config_flags;
 mod devices;
+mod evaluate;
 mod example_corpus;
 mod input;
 mod matmul_precision;
+mod models;
 mod n_best;
+mod rescore;
 mod schedule;
 mod score;
 mod signals;
@@ -37,6 +41,9 @@ enum Command {
     Translate(translate::Translate),
     Score(score::Score),
     Bleu(bleu::Bleu),
+    Evaluate(evaluate::Evaluate),
+    Rescore(rescore::Rescore),
+    Average(average::Average),
     Bench(bench::Bench),
     Schedule(schedule::Schedule),
     Devices(devices::Devices),
@@ -52,6 +59,9 @@ impl Command {
             Self::Translate(command) => command.run(),
             Self::Score(command) => command.run(),
             Self::Bleu(command) => command.run(),
+            Self::Evaluate(command) => command.run(),
+            Self::Rescore(command) => command.run(),
+            Self::Average(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Schedule(command) => command.run(),
             Self::Devices(command) => command.run(),

@@ -4,10 +4,13 @@ mod bad_input;
 mod bench;
 mod bleu;
 mod command;
+mod decoding;
 mod devices;
+mod evaluate;
 mod example_corpus;
 mod killed;
 mod plans;
+mod rescore;
 mod schedule;
 mod toy;
 mod train;
@@ -37,6 +40,9 @@ fn version_and_help_are_there() {
         "translate",
         "score",
         "bleu",
+        "evaluate",
+        "rescore",
+        "average",
         "bench",
         "schedule",
         "devices",
