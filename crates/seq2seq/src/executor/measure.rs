@@ -113,8 +113,10 @@ impl Workload {
             }
             runs.extend(graph.map(|graph| (graph, timelines)));
         }
-        let memory = devices.iter().map(|device| device.memory().budget).min().unwrap_or(usize::MAX);
-        Ok(Machine::measured("cpu", devices.len(), memory as u64, &runs))
+        // Where nothing limits a device, as much as is written down for one.
+        let known = crate::cost_model::Device::find("cpu").map_or(u64::MAX, |cpu| cpu.memory);
+        let memory = devices.iter().map(|device| device.memory().budget as u64).min().unwrap_or(known).min(known);
+        Ok(Machine::measured("cpu", devices.len(), memory, &runs))
     }
 
     /// A plan that keeps all devices busy at the same time: layers in turn, a slice for each.

@@ -52,9 +52,11 @@ pub(super) fn train(
     let known = options.resume.then(|| data::load_vocabularies(&run)).transpose()?;
     let data = data::read(config, known)?;
     let store = claim.take(&disk, &run, options)?;
-    let devices = || placement.devices.iter().chain([&placement.home]);
+    // Each once: whoever is set twice would be set back to what the first time made of it.
+    let home = Some(&placement.home).filter(|home| !placement.devices.contains(home));
+    let devices = placement.devices.iter().chain(home);
     let _products: Vec<ProductsIn<'_>> =
-        devices().map(|device| ProductsIn::new(device, config.matmul_precision.into())).collect();
+        devices.map(|device| ProductsIn::new(device, config.matmul_precision.into())).collect();
     let mut session = Session::new(config, placement, data, disk, store, run, options.resume)?;
     session.files = folder::write_files(&*session.disk, &session.run, config, &session.data)?;
     let logged = options.resume.then_some(session.progress.update);

@@ -49,9 +49,9 @@ fn a_run_moves_between_one_device_and_several() {
     let several = sliced(folder.path(), "moved", "paper");
     let one = sliced(folder.path(), "moved", "");
     let stop = AtomicBool::new(false);
-    let mut observer = StopAt { at: 7, stop: &stop, events: Vec::new() };
+    let mut observer = StopAt { at: 8, stop: &stop, events: Vec::new() };
     let ended = run::train_over(&several, &on(Device::cpus(4)), &FRESH, &mut observer, &stop).unwrap();
-    assert_eq!((ended.reason, ended.updates), (Reason::Signal, 7));
+    assert_eq!((ended.reason, ended.updates), (Reason::Signal, 8));
     train(&Config { updates: 13, ..one.clone() }, &RESUME, &mut Vec::new()).unwrap();
     over(&several, 5, &RESUME).unwrap();
     let run = several.output.as_ref().unwrap();
@@ -74,7 +74,7 @@ fn a_device_that_fails_leaves_the_last_checkpoint() {
     over(&config, 5, &FRESH).unwrap();
     let run = config.output.as_ref().unwrap();
     let before = outcome(run);
-    let devices = (0..5).map(|index| Device::cpu_with(index, 1, if index == 3 { 4096 } else { usize::MAX })).collect();
+    let devices = (0..5).map(|index| Device::cpu_with(index, 1, if index == 3 { 1600 } else { usize::MAX })).collect();
     let longer = Config { updates: 20, ..config.clone() };
     let failed = run::train_over(&longer, &on(devices), &RESUME, &mut Silent, &AtomicBool::new(false)).unwrap_err();
     let Error::Step(StepError::Device { device, error: DeviceError::OutOfMemory { .. }, task }) = &failed else {
