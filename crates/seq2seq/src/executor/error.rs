@@ -38,6 +38,14 @@ pub enum StepError {
         /// What was asked for.
         precision: Precision,
     },
+    /// A plan cuts batches in its own way.
+    #[error(
+        "training by a plan adds up whole batches, not {parts} parts: leave `accumulate` at 1; a plan has `micro-batches`"
+    )]
+    Parts {
+        /// What was asked for.
+        parts: usize,
+    },
     /// A device failed.
     #[error("the step failed in `{task}` on {device}")]
     Device {

@@ -35,10 +35,6 @@ pub(super) struct Spread {
 }
 
 impl Learner {
-    pub fn one(model: Model, optimiser: Optimiser, recipe: Recipe) -> Learner {
-        Learner::One(Box::new(Trainer::new(model, optimiser, recipe)))
-    }
-
     pub fn several(
         (model, optimiser, recipe): (Model, Optimiser, Recipe),
         sizes: Sizes,

@@ -4,6 +4,7 @@ mod broken;
 mod devices;
 mod medium;
 mod precision;
+mod recipes;
 mod resume;
 mod toy;
 mod watching;
