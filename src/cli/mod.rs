@@ -8,6 +8,7 @@ mod example_corpus;
 mod input;
 mod matmul_precision;
 mod n_best;
+mod report;
 mod schedule;
 mod score;
 mod signals;
@@ -36,6 +37,7 @@ enum Command {
     Translate(translate::Translate),
     Score(score::Score),
     Bleu(bleu::Bleu),
+    Report(report::Report),
     Bench(bench::Bench),
     Schedule(schedule::Schedule),
     ExampleCorpus(example_corpus::ExampleCorpus),
@@ -50,6 +52,7 @@ impl Command {
             Self::Translate(command) => command.run(),
             Self::Score(command) => command.run(),
             Self::Bleu(command) => command.run(),
+            Self::Report(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Schedule(command) => command.run(),
             Self::ExampleCorpus(command) => command.run(),

@@ -97,3 +97,23 @@ fn a_signal_saves_and_stops() {
     let output = train(corpus.path(), &["--epochs", "0", "--updates", "1", "--resume"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
+
+#[test]
+fn a_run_is_reported_as_a_page() {
+    let corpus = crate::toy::trained();
+    let folder = corpus.path();
+    let arguments = ["report", "run", "--threads", "1", "--beam", "2", "--sentences", "30"];
+    assert_eq!(succeeds(folder, &arguments), "");
+    let page = std::fs::read_to_string(folder.join("run/report.html")).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("30 sentences, beam 2"), "{page}");
+
+    write(&corpus, "phrases", "one two\ntwo one\n\nfive\n");
+    let more = ["--phrases", "phrases", "--source", "a.en", "--target", "a.fr", "--output", "page.html"];
+    succeeds(folder, &[&arguments[..], &more].concat());
+    let page = std::fs::read_to_string(folder.join("page.html")).unwrap();
+    assert!(page.contains("a.en / a.fr") && page.contains("Group 2 of phrases") && !page.contains("Group 3"));
+
+    assert!(fails(folder, &["report", "nowhere"], 1).contains("nowhere"));
+    assert!(fails(folder, &["report", "run", "--phrases", "none"], 1).contains("none"));
+    assert!(fails(folder, &["report", "run", "--source", "a.en"], 2).contains("--target"));
+}

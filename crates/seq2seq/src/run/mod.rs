@@ -36,7 +36,7 @@ use unrolled_tensor::random::Key;
 use unrolled_tensor::{Device, catch_device_error};
 
 use crate::config::Config;
-use crate::corpus::Lines;
+use crate::corpus::{Corpus, Lines};
 use crate::model::{InitialRange, Model, Sizes};
 use crate::progress::{Observer, Reason};
 use crate::vocabulary::Vocabulary;
@@ -157,6 +157,11 @@ pub fn load(folder: &Path, device: &Device) -> Result<Translator, Error> {
     })?;
     let model = model.map_err(|error| Error::Model { path: folder.clone(), error })?;
     Ok(Translator { model, source_vocabulary, target_vocabulary, config })
+}
+
+/// The validation pairs that a configuration names.
+pub(crate) fn validation_corpus(config: &Config) -> Corpus {
+    data::corpus(&config.valid_source, &config.valid_target, &config.valid_tsv)
 }
 
 /// The model's sizes by a configuration and the vocabularies as they are.

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use unrolled_tensor::Device;
 
 use crate::batch::Batch;
 use crate::progress::{Update, number_or_null};
@@ -54,8 +55,8 @@ impl Meter {
         window.updates += 1;
     }
 
-    /// The report of the window, whose last step is `step`; it begins anew. `None` where nothing happened in it.
-    pub fn take(&mut self, update: u64, epoch: f64, rate: f64, step: &StepReport) -> Option<Update> {
+    /// The report of the window, whose last step is `step` on `device`; it begins anew. `None` where nothing happened in it.
+    pub fn take(&mut self, update: u64, epoch: f64, rate: f64, step: &StepReport, device: &Device) -> Option<Update> {
         let window = std::mem::take(&mut self.window);
         if window.updates == 0 {
             return None;
@@ -76,6 +77,7 @@ impl Meter {
             target_words: window.target_words,
             seconds: window.seconds,
             elapsed: self.elapsed(),
+            peak_memory: Some(device.memory().peak as u64),
         })
     }
 }
