@@ -1,14 +1,19 @@
 //! The command line: one module a subcommand, each a thin call into the translator's library.
 
+mod average;
 mod bench;
 mod bleu;
 mod completions;
 mod config_flags;
+mod devices;
+mod evaluate;
 mod example_corpus;
 mod input;
 mod matmul_precision;
+mod models;
 mod n_best;
 mod report;
+mod rescore;
 mod schedule;
 mod score;
 mod signals;
@@ -37,9 +42,13 @@ enum Command {
     Translate(translate::Translate),
     Score(score::Score),
     Bleu(bleu::Bleu),
+    Evaluate(evaluate::Evaluate),
+    Rescore(rescore::Rescore),
+    Average(average::Average),
     Report(report::Report),
     Bench(bench::Bench),
     Schedule(schedule::Schedule),
+    Devices(devices::Devices),
     ExampleCorpus(example_corpus::ExampleCorpus),
     Completions(completions::Completions),
 }
@@ -52,9 +61,13 @@ impl Command {
             Self::Translate(command) => command.run(),
             Self::Score(command) => command.run(),
             Self::Bleu(command) => command.run(),
+            Self::Evaluate(command) => command.run(),
+            Self::Rescore(command) => command.run(),
+            Self::Average(command) => command.run(),
             Self::Report(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Schedule(command) => command.run(),
+            Self::Devices(command) => command.run(),
             Self::ExampleCorpus(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
