@@ -13,6 +13,7 @@ mod matmul_precision;
 mod models;
 mod n_best;
 mod report;
+mod reproduce;
 mod rescore;
 mod schedule;
 mod score;
@@ -46,6 +47,7 @@ enum Command {
     Rescore(rescore::Rescore),
     Average(average::Average),
     Report(report::Report),
+    Reproduce(reproduce::Reproduce),
     Bench(bench::Bench),
     Schedule(schedule::Schedule),
     Devices(devices::Devices),
@@ -65,6 +67,7 @@ impl Command {
             Self::Rescore(command) => command.run(),
             Self::Average(command) => command.run(),
             Self::Report(command) => command.run(),
+            Self::Reproduce(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Schedule(command) => command.run(),
             Self::Devices(command) => command.run(),

@@ -40,6 +40,7 @@ fn version_and_help_are_there() {
         "score",
         "bleu",
         "report",
+        "reproduce",
         "evaluate",
         "rescore",
         "average",

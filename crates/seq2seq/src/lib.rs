@@ -17,6 +17,7 @@ pub mod n_best;
 pub mod numbered;
 pub mod progress;
 pub mod report;
+pub mod reproduce;
 pub mod rescore;
 pub mod run;
 pub mod sampling;
