@@ -66,8 +66,10 @@ choices! {
 
     /// What products of f32 matrices run in.
     pub enum MatmulPrecision {
-        /// f32 throughout.
+        /// In f32's accuracy, by the fastest way to it.
         F32 = "f32",
+        /// f32 multiply–adds throughout.
+        F32Fma = "f32-fma",
         /// Operands rounded to bf16, sums in f32.
         Bf16 = "bf16",
     }
@@ -96,6 +98,7 @@ impl From<MatmulPrecision> for unrolled_tensor::MatmulPrecision {
     fn from(precision: MatmulPrecision) -> Self {
         match precision {
             MatmulPrecision::F32 => Self::F32,
+            MatmulPrecision::F32Fma => Self::F32Fma,
             MatmulPrecision::Bf16 => Self::Bf16,
         }
     }
