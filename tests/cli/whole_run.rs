@@ -117,3 +117,21 @@ fn a_run_is_reported_as_a_page() {
     assert!(fails(folder, &["report", "run", "--phrases", "none"], 1).contains("none"));
     assert!(fails(folder, &["report", "run", "--source", "a.en"], 2).contains("--target"));
 }
+
+#[test]
+fn the_papers_tables_are_reproduced_and_gone_on_with() {
+    let folder = folder();
+    let arguments = ["reproduce", "--scale", "seconds", "--seeds", "1", "--sentences", "6", "--n-best", "3"];
+    let arguments = [&arguments[..], &["--threads", "1", "--output", "tables", "--quiet"]].concat();
+    let table = succeeds(folder.path(), &arguments);
+    for line in ["| single reversed LSTM, beam 12 | 30.59 | ", "| five models are better than one | +4.22 | "] {
+        assert!(table.contains(line), "{table}");
+    }
+    assert_eq!(std::fs::read_to_string(folder.path().join("tables/table.md")).unwrap(), table);
+    let log = folder.path().join("tables/models/reversed-layers1-seed1/log.jsonl");
+    let before = std::fs::read(&log).unwrap();
+    assert_eq!(succeeds(folder.path(), &arguments), table);
+    assert_eq!(std::fs::read(&log).unwrap(), before, "what is trained is not trained again");
+    assert!(fails(folder.path(), &["reproduce", "--scale", "days"], 2).contains("seconds, minutes, hours or paper"));
+    assert!(fails(folder.path(), &["reproduce", "--scale", "paper"], 1).contains("WMT'14"));
+}

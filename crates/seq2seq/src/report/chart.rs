@@ -198,8 +198,8 @@ mod tests {
 
     /// The numbers of every `attribute` in a picture.
     fn numbers(svg: &str, attribute: &str) -> Vec<f64> {
-        let parts = svg.split(&format!(" {attribute}=\"")).skip(1);
-        parts.map(|part| part.split('"').next().unwrap().parse().unwrap()).collect()
+        let before = format!(" {attribute}=\"");
+        svg.split(&before).skip(1).map(|part| part.split('"').next().unwrap().parse().unwrap()).collect()
     }
 
     fn chart(series: Vec<Series>) -> Chart {
