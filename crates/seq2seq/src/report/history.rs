@@ -99,10 +99,9 @@ impl History {
         cost
     }
 
-    /// The validation with the lowest perplexity.
+    /// The best validation, by the measure that the run chose by: its checkpoint is the run's best.
     pub fn best(&self) -> Option<&Validation> {
-        let finite = self.validations.iter().filter(|validation| validation.perplexity.is_finite());
-        finite.min_by(|a, b| a.perplexity.total_cmp(&b.perplexity))
+        self.validations.iter().rev().find(|validation| validation.best)
     }
 
     /// Updates made, and passes over the training pairs.

@@ -123,7 +123,7 @@ fn validations(history: &History) -> String {
     };
     table.html()
         + &note(&format!(
-            "{sampled}The row that stands out has the lowest perplexity: its checkpoint is the run's best, with which all below was translated. Training perplexity is the mean over the updates logged last, by a model that learnt meanwhile."
+            "{sampled}The row that stands out is the run's best validation: with its checkpoint all below was translated. Training perplexity is the mean over the updates logged last, by a model that learnt meanwhile."
         ))
 }
 
