@@ -45,8 +45,8 @@ svg .line{fill:none;stroke-width:2;stroke-linejoin:round}svg .bar{stroke:var(--s
 svg .line.s0{stroke:var(--s0)}svg .line.s1{stroke:var(--s1)}svg .line.s2{stroke:var(--s2)}
 svg .dot.s0,svg .name.s0{fill:var(--s0)}svg .dot.s1,svg .name.s1{fill:var(--s1)}svg .dot.s2,svg .name.s2{fill:var(--s2)}
 svg .disc{fill:var(--disc)}svg .number{fill:var(--on);text-anchor:middle;font-weight:700;font-size:10.5px}svg .label{font-size:11.5px}
-@media (max-width:30rem){body{padding:1rem .9rem 3rem}h1{font-size:1.55rem}.tile b{font-size:1.2rem}th,td{padding:.26rem .4rem}}
-@media print{body{max-width:none;padding:0;font-size:10pt}nav{display:none}h2,h3{break-after:avoid}h2{margin-top:1.6rem}table{font-size:8pt}th,td{padding:.15rem .3rem}
+@media (max-width:30rem){body{padding:1rem .9rem 3rem}h1{font-size:1.55rem}.tile b{font-size:1.2rem}table{font-size:.8rem}th,td{padding:.26rem .28rem}}
+@media print{body{max-width:none;padding:0;font-size:10pt}nav{display:none}h2,h3{break-after:avoid}h2{margin-top:1.6rem}table,.note,figcaption,.sample{font-size:8pt}th,td{padding:.15rem .3rem}
 figure,.sample,.tile,tr{break-inside:avoid}.beside{grid-template-columns:1fr 1fr}.scroll{overflow:visible}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 ";
