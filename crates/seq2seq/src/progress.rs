@@ -131,7 +131,8 @@ pub struct Update {
     pub seconds: f64,
     /// Seconds since this process began to train, everything included.
     pub elapsed: f64,
-    /// The most bytes of tensors that the device has held at once in this process; logs of older versions do not say.
+    /// The most bytes of tensors that the device has held at once in this process (of several devices, their peaks together); logs of older versions
+    /// do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory: Option<u64>,
 }
