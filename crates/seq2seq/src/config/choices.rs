@@ -74,6 +74,16 @@ choices! {
         Bf16 = "bf16",
     }
 
+    /// What makes one validation better than another.
+    pub enum BestMetric {
+        /// A lower perplexity.
+        Perplexity = "perplexity",
+        /// A higher BLEU.
+        Bleu = "bleu",
+        /// A higher chrF.
+        Chrf = "chrf",
+    }
+
     /// Which BLEU is meant.
     pub enum BleuStyle {
         /// multi-bleu.perl: on words as the model knows them, as in the paper.
