@@ -39,7 +39,7 @@ use unrolled_tensor::random::Key;
 use unrolled_tensor::{Device, catch_device_error};
 
 use crate::config::Config;
-use crate::corpus::Lines;
+use crate::corpus::{Corpus, Lines};
 use crate::cost_model::Machine;
 use crate::model::{InitialRange, Model, Sizes};
 use crate::progress::{Observer, Reason};
@@ -204,8 +204,13 @@ pub fn load(folder: &Path, device: &Device) -> Result<Translator, Error> {
     Ok(Translator { model, source_vocabulary, target_vocabulary, config })
 }
 
+/// The validation pairs that a configuration names.
+pub(crate) fn validation_corpus(config: &Config) -> Corpus {
+    data::corpus(&config.valid_source, &config.valid_target, &config.valid_tsv)
+}
+
 /// The training corpus of a configuration.
-pub(crate) fn training_corpus(config: &Config) -> crate::corpus::Corpus {
+pub(crate) fn training_corpus(config: &Config) -> Corpus {
     data::corpus(&config.source, &config.target, &config.tsv)
 }
 
