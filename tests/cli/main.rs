@@ -11,6 +11,7 @@ mod estimate;
 mod evaluate;
 mod example_corpus;
 mod killed;
+mod plans;
 mod rescore;
 mod schedule;
 mod toy;
@@ -41,6 +42,8 @@ fn version_and_help_are_there() {
         "translate",
         "score",
         "bleu",
+        "report",
+        "reproduce",
         "evaluate",
         "rescore",
         "average",
