@@ -29,7 +29,9 @@ fn version_and_help_are_there() {
     let folder = folder();
     assert_eq!(succeeds(folder.path(), &["--version"]), format!("unrolled {}\n", env!("CARGO_PKG_VERSION")));
     let help = succeeds(folder.path(), &["--help"]);
-    for command in ["vocab", "train", "translate", "score", "bleu", "bench", "schedule", "example-corpus", "completions"] {
+    for command in
+        ["vocab", "train", "translate", "score", "bleu", "bench", "schedule", "example-corpus", "completions"]
+    {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
     }
 }

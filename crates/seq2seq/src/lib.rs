@@ -9,6 +9,7 @@ pub mod cost_model;
 pub mod grammar;
 pub mod model;
 pub mod numbered;
+pub mod prepare;
 pub mod progress;
 pub mod run;
 pub mod schedule;

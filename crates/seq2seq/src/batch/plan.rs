@@ -1,7 +1,30 @@
 //! Which pairs make which batch, and in which order the batches come.
 
-use crate::numbered::NumberedCorpus;
+use rayon::prelude::*;
 use unrolled_tensor::random::Key;
+
+use crate::numbered::NumberedCorpus;
+
+/// What a plan must know of a corpus.
+pub trait Lengths: Sync {
+    /// How many pairs it has.
+    fn pairs(&self) -> usize;
+    /// The words of a pair's source and target.
+    ///
+    /// # Panics
+    /// Where there is no such pair.
+    fn lengths(&self, pair: usize) -> (usize, usize);
+}
+
+impl Lengths for NumberedCorpus {
+    fn pairs(&self) -> usize {
+        self.len()
+    }
+
+    fn lengths(&self, pair: usize) -> (usize, usize) {
+        NumberedCorpus::lengths(self, pair)
+    }
+}
 
 /// One epoch's batches: every pair of a corpus exactly once, in batches of roughly equal length.
 ///
@@ -44,7 +67,7 @@ impl BatchPlan {
     /// # Panics
     /// Where the batch size is 0 or the corpus has 2³² pairs or more.
     #[track_caller]
-    pub fn shuffled(corpus: &NumberedCorpus, batch_size: usize, key: Key, epoch: u64) -> Self {
+    pub fn shuffled(corpus: &(impl Lengths + ?Sized), batch_size: usize, key: Key, epoch: u64) -> Self {
         let draws = key.purpose("batch composition").at(epoch);
         let mut plan = Self::in_order(corpus, batch_size, |pair| {
             let bits = draws.word64(pair.into());
@@ -60,7 +83,7 @@ impl BatchPlan {
     /// # Panics
     /// Where the batch size is 0 or the corpus has 2³² pairs or more.
     #[track_caller]
-    pub fn sorted(corpus: &NumberedCorpus, batch_size: usize) -> Self {
+    pub fn sorted(corpus: &(impl Lengths + ?Sized), batch_size: usize) -> Self {
         Self::in_order(corpus, batch_size, |pair| {
             let (source, target) = corpus.lengths(pair as usize);
             (target as u64, source as u64)
@@ -68,17 +91,23 @@ impl BatchPlan {
     }
 
     #[track_caller]
-    fn in_order(corpus: &NumberedCorpus, batch_size: usize, key: impl Fn(u32) -> (u64, u64)) -> Self {
+    fn in_order(
+        corpus: &(impl Lengths + ?Sized),
+        batch_size: usize,
+        key: impl Fn(u32) -> (u64, u64) + Sync,
+    ) -> Self {
         assert!(batch_size > 0, "batches: the batch size must be at least 1");
-        let count = u32::try_from(corpus.len())
-            .unwrap_or_else(|_| panic!("batches: {} pairs are too many, 2³² − 1 is the most", corpus.len()));
-        let mut pairs: Vec<u32> = (0..count).collect();
-        // Cached, as a draw costs more than a comparison; stable, so equals stay in the corpus's order. Lengths fit in half a key: what
-        // is longer than 2³² words is in no file.
-        pairs.sort_by_cached_key(|&pair| {
+        let count = u32::try_from(corpus.pairs())
+            .unwrap_or_else(|_| panic!("batches: {} pairs are too many, 2³² − 1 is the most", corpus.pairs()));
+        // With its key, as a draw costs more than a comparison; with its number, so that equals stay in the corpus's order, whatever the threads do.
+        // Lengths fit in half a key: what is longer than 2³² words is in no file.
+        let with_key = |pair| {
             let (first, second) = key(pair);
-            first << 32 | second
-        });
+            (first << 32 | second, pair)
+        };
+        let mut keyed: Vec<(u64, u32)> = (0..count).into_par_iter().map(with_key).collect();
+        keyed.par_sort_unstable();
+        let pairs = keyed.into_iter().map(|(_, pair)| pair).collect();
         let order = (0..count.div_ceil(u32::try_from(batch_size).unwrap_or(u32::MAX))).collect();
         Self { pairs, batch_size, order }
     }

@@ -10,6 +10,7 @@ use unrolled_tensor::DeviceError;
 
 use crate::config::ConfigError;
 use crate::corpus::CorpusError;
+use crate::prepare::PrepareError;
 use crate::vocabulary::VocabularyError;
 
 /// Why a run could not begin or go on. Its last checkpoint is as it was.
@@ -19,6 +20,9 @@ pub enum Error {
     /// The text cannot be read.
     #[error(transparent)]
     Corpus(#[from] CorpusError),
+    /// The prepared corpus cannot be read.
+    #[error(transparent)]
+    Prepared(#[from] PrepareError),
     /// A vocabulary cannot be read or made.
     #[error(transparent)]
     Vocabulary(#[from] VocabularyError),

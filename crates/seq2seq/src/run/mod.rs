@@ -23,6 +23,7 @@ mod progress;
 mod progress_meter;
 mod resume;
 mod session;
+mod training_data;
 mod validation;
 
 use std::path::Path;

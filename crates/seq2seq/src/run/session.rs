@@ -220,7 +220,7 @@ impl<'a> Session<'a> {
         let batch = match device.profile() {
             Some(profile) => profile.time("wait for a batch", || feed.next()),
             None => feed.next(),
-        };
+        }?;
         let update = self.progress.update;
         let rate = self.schedule.rate(update, self.progress.epoch());
         let step = device.run(|| self.trainer.step(&batch, update, rate));
