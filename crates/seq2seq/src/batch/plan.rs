@@ -91,11 +91,7 @@ impl BatchPlan {
     }
 
     #[track_caller]
-    fn in_order(
-        corpus: &(impl Lengths + ?Sized),
-        batch_size: usize,
-        key: impl Fn(u32) -> (u64, u64) + Sync,
-    ) -> Self {
+    fn in_order(corpus: &(impl Lengths + ?Sized), batch_size: usize, key: impl Fn(u32) -> (u64, u64) + Sync) -> Self {
         assert!(batch_size > 0, "batches: the batch size must be at least 1");
         let count = u32::try_from(corpus.pairs())
             .unwrap_or_else(|_| panic!("batches: {} pairs are too many, 2³² − 1 is the most", corpus.pairs()));

@@ -39,7 +39,8 @@ impl Config {
     pub fn check_for_training(&self) -> Result<(), ConfigError> {
         let mut missing = Vec::new();
         if self.tsv.is_empty() && self.source.is_empty() && self.prepared.is_none() {
-            missing.push("no training data: give `source` and `target` (parallel files), `tsv`, or `prepared`".to_owned());
+            missing
+                .push("no training data: give `source` and `target` (parallel files), `tsv`, or `prepared`".to_owned());
         }
         if self.output.is_none() {
             missing.push("no run folder: give `output`, a folder to be made".to_owned());

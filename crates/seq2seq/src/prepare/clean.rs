@@ -100,8 +100,9 @@ mod tests {
     fn each_pair_is_dropped_for_the_first_reason_that_holds() {
         let rules = Rules::of(&Settings { min_length: 2, max_length: 9, max_ratio: 3.0, ..Settings::default() });
         let mut dropped = Dropped::default();
-        let kept = [(0, 20, false), (1, 20, true), (2, 10, false), (2, 7, false), (2, 6, false), (6, 2, true), (9, 3, false)]
-            .map(|(source, target, duplicate)| rules.keep(source, target, duplicate, &mut dropped));
+        let kept =
+            [(0, 20, false), (1, 20, true), (2, 10, false), (2, 7, false), (2, 6, false), (6, 2, true), (9, 3, false)]
+                .map(|(source, target, duplicate)| rules.keep(source, target, duplicate, &mut dropped));
         assert_eq!(kept, [false, false, false, false, true, false, true]);
         assert_eq!(dropped, Dropped { empty: 1, too_short: 1, too_long: 1, ratio: 1, duplicate: 1 });
         assert_eq!(dropped.total(), 5);

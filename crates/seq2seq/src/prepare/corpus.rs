@@ -35,7 +35,9 @@ impl PreparedCorpus {
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, PrepareError> {
         let folder = folder.as_ref();
         let manifest = Manifest::read(folder)?;
-        let load = |side: usize, name: &str| vocabulary(&folder.join(name), manifest.vocabulary[side], manifest.vocabulary_crc[side]);
+        let load = |side: usize, name: &str| {
+            vocabulary(&folder.join(name), manifest.vocabulary[side], manifest.vocabulary_crc[side])
+        };
         let (source, target) = (load(0, SOURCE_VOCABULARY)?, load(1, TARGET_VOCABULARY)?);
         let shards = (0..manifest.shards.len())
             .into_par_iter()
@@ -44,14 +46,28 @@ impl PreparedCorpus {
                 let shard = Shard::open(&path)?;
                 let fits = shard.header.sum() == manifest.shards[index]
                     && shard.header.widths == [shard::width(source.len()), shard::width(target.len())];
-                if fits { Ok(shard) } else { Err(PrepareError::damaged(&path, "it is not the shard that `prepared.json` speaks of")) }
+                if fits {
+                    Ok(shard)
+                } else {
+                    Err(PrepareError::damaged(&path, "it is not the shard that `prepared.json` speaks of"))
+                }
             })
             .collect::<Result<Vec<_>, PrepareError>>()?;
-        let mut corpus =
-            Self { folder: folder.to_owned(), manifest, source, target, shards, starts: Vec::new(), skipped: Skipped::default() };
+        let mut corpus = Self {
+            folder: folder.to_owned(),
+            manifest,
+            source,
+            target,
+            shards,
+            starts: Vec::new(),
+            skipped: Skipped::default(),
+        };
         corpus.count();
         if corpus.len() as u64 != corpus.manifest.pairs {
-            return Err(PrepareError::damaged(folder, "its shards have another number of pairs than `prepared.json` says"));
+            return Err(PrepareError::damaged(
+                folder,
+                "its shards have another number of pairs than `prepared.json` says",
+            ));
         }
         Ok(corpus)
     }
@@ -70,7 +86,9 @@ impl PreparedCorpus {
     pub fn limit(&mut self, limits: Limits) -> Skipped {
         let before = self.len();
         for shard in &mut self.shards {
-            let fits = |entry: &shard::Entry| usize::from(entry.source) <= limits.source && usize::from(entry.target) <= limits.target;
+            let fits = |entry: &shard::Entry| {
+                usize::from(entry.source) <= limits.source && usize::from(entry.target) <= limits.target
+            };
             shard.entries.retain(fits);
         }
         self.count();

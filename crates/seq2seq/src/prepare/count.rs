@@ -29,7 +29,10 @@ pub(super) fn vocabularies(work: &mut Work<'_>) -> Result<([Vocabulary; 2], Vec<
     let sizes = [settings.source_vocabulary_size, settings.target_vocabulary_size];
     // A vocabulary that cannot be read is better found before an hour of counting.
     let given = named.map(|path| path.as_ref().map(Vocabulary::load).transpose());
-    let given = { let [source, target] = given; [source?, target?] };
+    let given = {
+        let [source, target] = given;
+        [source?, target?]
+    };
     if given.iter().any(Option::is_none) {
         count(work)?;
     }

@@ -119,7 +119,16 @@ pub(super) struct State {
 
 impl State {
     pub fn new(settings: &Settings, pieces: Pieces, files: Vec<InputFile>) -> State {
-        State { format: FORMAT, settings: settings.clone(), pieces, files, runs: 0, counted: 0, running: [0; 2], numbering: false }
+        State {
+            format: FORMAT,
+            settings: settings.clone(),
+            pieces,
+            files,
+            runs: 0,
+            counted: 0,
+            running: [0; 2],
+            numbering: false,
+        }
     }
 
     /// `None` where nothing was begun.
@@ -144,7 +153,8 @@ impl State {
                 format!("`{}` {}", before.path.display(), if changed { "has changed since" } else { "was read" })
             }));
         }
-        let json = |state: &State| serde_json::to_value((&state.settings, &state.pieces)).expect("plain values are JSON");
+        let json =
+            |state: &State| serde_json::to_value((&state.settings, &state.pieces)).expect("plain values are JSON");
         let (before, now) = (json(self), json(other));
         for index in 0..2 {
             let fields = before[index].as_object().expect("a struct");

@@ -182,7 +182,8 @@ fn check_folder(folder: &Path, overwrite: bool) -> Result<(), PrepareError> {
         return Ok(());
     }
     let ours = |name: &str| [LOCK, SHARDS].contains(&name) || name.ends_with(".writing");
-    let mut names = fs::read_dir(folder).map_err(at("read", folder))?.map_while(Result::ok).map(|entry| entry.file_name());
+    let mut names =
+        fs::read_dir(folder).map_err(at("read", folder))?.map_while(Result::ok).map(|entry| entry.file_name());
     if names.all(|name| name.to_str().is_some_and(ours)) {
         Ok(())
     } else {

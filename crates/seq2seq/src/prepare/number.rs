@@ -89,7 +89,8 @@ fn manifest(
 
 /// Which pairs of a block have been seen before, in it or in an earlier one.
 fn duplicates(block: &Block, seen: &mut FxHashSet<u64>) -> Vec<bool> {
-    let hashes: Vec<u64> = (0..block.len()).into_par_iter().map(|index| hash(block.line(0, index), block.line(1, index))).collect();
+    let hashes: Vec<u64> =
+        (0..block.len()).into_par_iter().map(|index| hash(block.line(0, index), block.line(1, index))).collect();
     hashes.into_iter().map(|hash| !seen.insert(hash)).collect()
 }
 
@@ -191,7 +192,11 @@ fn write_shard(
     (header.pairs, header.entries_crc) = (entries.len() as u32, shard::crc(&table));
     replace_file::<DiskError>(disk, path, |out| {
         let ids = order.iter().map(|&index| places[index as usize]);
-        [&header.bytes()[..], &table].into_iter().chain(ids).try_for_each(|bytes| out.write_all(bytes)).map_err(at("write", path))
+        [&header.bytes()[..], &table]
+            .into_iter()
+            .chain(ids)
+            .try_for_each(|bytes| out.write_all(bytes))
+            .map_err(at("write", path))
     })?;
     Ok(header)
 }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,7 +31,13 @@ struct Run {
 impl Run {
     fn open(path: PathBuf) -> Result<Run, PrepareError> {
         let file = File::open(&path).map_err(at("open", &path))?;
-        Ok(Run { lines: BufReader::with_capacity(1 << 16, file), path, line: Vec::new(), word: String::new(), count: 0 })
+        Ok(Run {
+            lines: BufReader::with_capacity(1 << 16, file),
+            path,
+            line: Vec::new(),
+            word: String::new(),
+            count: 0,
+        })
     }
 
     /// False at the end.

@@ -66,10 +66,16 @@ impl Settings {
             return wrong(format!("the shortest length to keep, {}, is above the longest, {longest}", self.min_length));
         }
         if self.max_length > LONGEST {
-            return wrong(format!("the longest length to keep, {}, is above {LONGEST}, which the format can hold", self.max_length));
+            return wrong(format!(
+                "the longest length to keep, {}, is above {LONGEST}, which the format can hold",
+                self.max_length
+            ));
         }
         if !self.max_ratio.is_finite() || (self.max_ratio != 0.0 && self.max_ratio < 1.0) {
-            return wrong(format!("the largest ratio of lengths, {}, must be 1 or more, or 0 for no limit", self.max_ratio));
+            return wrong(format!(
+                "the largest ratio of lengths, {}, must be 1 or more, or 0 for no limit",
+                self.max_ratio
+            ));
         }
         Ok(())
     }

@@ -186,7 +186,8 @@ impl Shard {
 
     fn of(path: &Path, file: Box<dyn ReadAt>) -> Result<Shard, PrepareError> {
         let length = file.length().map_err(at("read", path))?;
-        let too_short = |wanted: u64| PrepareError::damaged(path, format!("it has {length} bytes and should have {wanted}"));
+        let too_short =
+            |wanted: u64| PrepareError::damaged(path, format!("it has {length} bytes and should have {wanted}"));
         if length < HEADER as u64 {
             return Err(too_short(HEADER as u64));
         }
@@ -247,7 +248,11 @@ impl Shard {
         decode(&bytes[..first], self.header.widths[0], source);
         decode(&bytes[first..], self.header.widths[1], target);
         let fits = |ids: &[u32], size: usize| ids.iter().all(|&id| id >= UNK && (id as usize) < size);
-        if fits(source, sizes[0]) && fits(target, sizes[1]) { Ok(()) } else { Err(damaged("a word is in no vocabulary:")) }
+        if fits(source, sizes[0]) && fits(target, sizes[1]) {
+            Ok(())
+        } else {
+            Err(damaged("a word is in no vocabulary:"))
+        }
     }
 }
 

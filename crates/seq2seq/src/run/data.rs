@@ -97,7 +97,8 @@ pub(super) fn read(config: &Config, known: Option<[Vocabulary; 2]>) -> Result<Da
         None => TrainingData::Text(NumberedCorpus::read(&training, source_side, target_side, limits)?),
     };
     let validation_pairs = NumberedCorpus::read(&validation, source_side, target_side, Limits::NONE)?;
-    let training_name = config.prepared.as_ref().map_or_else(|| training.to_string(), |path| path.display().to_string());
+    let training_name =
+        config.prepared.as_ref().map_or_else(|| training.to_string(), |path| path.display().to_string());
     let all = [
         ("training", training_name, training_pairs.len(), training_pairs.skipped()),
         ("validation", validation.to_string(), validation_pairs.len(), validation_pairs.skipped()),
@@ -133,7 +134,8 @@ fn check_prepared(
     let language = |code: &str| Language::from(code);
     let mut problems = Vec::new();
     let mut differs = |key: &str, prepared: String| {
-        let text = format!("`{folder}` was prepared with `{key}` \"{prepared}\": give it here too, or prepare it again");
+        let text =
+            format!("`{folder}` was prepared with `{key}` \"{prepared}\": give it here too, or prepare it again");
         problems.push(Problem::Conflict(text));
     };
     if settings.tokeniser != config.tokeniser {
@@ -145,8 +147,12 @@ fn check_prepared(
     if language(&settings.target_language) != language(&config.target_language) {
         differs("target-language", settings.target_language.clone());
     }
-    if known.is_some_and(|[source, target]| source != prepared.source_vocabulary() || target != prepared.target_vocabulary()) {
-        let text = format!("`{folder}` has other vocabularies than the run that is resumed: give the corpus that it began with");
+    if known.is_some_and(|[source, target]| {
+        source != prepared.source_vocabulary() || target != prepared.target_vocabulary()
+    }) {
+        let text = format!(
+            "`{folder}` has other vocabularies than the run that is resumed: give the corpus that it began with"
+        );
         problems.push(Problem::Conflict(text));
     }
     if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
