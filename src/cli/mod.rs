@@ -1,13 +1,19 @@
 //! The command line: one module a subcommand, each a thin call into the translator's library.
 
+mod average;
 mod bench;
 mod bleu;
 mod completions;
 mod config_flags;
+mod devices;
+mod evaluate;
 mod example_corpus;
 mod input;
 mod matmul_precision;
+mod models;
 mod n_best;
+mod prepare;
+mod rescore;
 mod schedule;
 mod score;
 mod signals;
@@ -32,12 +38,17 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Vocab(vocab::Vocab),
+    Prepare(prepare::Prepare),
     Train(train::Train),
     Translate(translate::Translate),
     Score(score::Score),
     Bleu(bleu::Bleu),
+    Evaluate(evaluate::Evaluate),
+    Rescore(rescore::Rescore),
+    Average(average::Average),
     Bench(bench::Bench),
     Schedule(schedule::Schedule),
+    Devices(devices::Devices),
     ExampleCorpus(example_corpus::ExampleCorpus),
     Completions(completions::Completions),
 }
@@ -46,12 +57,17 @@ impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Vocab(command) => command.run(),
+            Self::Prepare(command) => command.run(),
             Self::Train(command) => command.run(),
             Self::Translate(command) => command.run(),
             Self::Score(command) => command.run(),
             Self::Bleu(command) => command.run(),
+            Self::Evaluate(command) => command.run(),
+            Self::Rescore(command) => command.run(),
+            Self::Average(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Schedule(command) => command.run(),
+            Self::Devices(command) => command.run(),
             Self::ExampleCorpus(command) => command.run(),
             Self::Completions(command) => command.run(),
         }

@@ -4,8 +4,13 @@ mod bad_input;
 mod bench;
 mod bleu;
 mod command;
+mod decoding;
+mod devices;
+mod evaluate;
 mod example_corpus;
 mod killed;
+mod prepare;
+mod rescore;
 mod schedule;
 mod toy;
 mod train;
@@ -29,9 +34,22 @@ fn version_and_help_are_there() {
     let folder = folder();
     assert_eq!(succeeds(folder.path(), &["--version"]), format!("unrolled {}\n", env!("CARGO_PKG_VERSION")));
     let help = succeeds(folder.path(), &["--help"]);
-    for command in
-        ["vocab", "train", "translate", "score", "bleu", "bench", "schedule", "example-corpus", "completions"]
-    {
+    for command in [
+        "vocab",
+        "prepare",
+        "train",
+        "translate",
+        "score",
+        "bleu",
+        "evaluate",
+        "rescore",
+        "average",
+        "bench",
+        "schedule",
+        "devices",
+        "example-corpus",
+        "completions",
+    ] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
     }
 }

@@ -12,6 +12,10 @@ typedef long long i64;
 typedef unsigned long long u64;
 
 #define INLINE static __device__ __forceinline__
+#define INLINE_MEMBER static __device__ __forceinline__
+// Before a struct that a kernel takes by value: it is read where it lies. Without that, indexing into it at run time copies it to local memory,
+// for each thread.
+#define PARAMETER const __grid_constant__
 #define KERNEL extern "C" __global__ void
 
 // 16-bit floats are bits in memory and f32 in registers.

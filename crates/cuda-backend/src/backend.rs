@@ -4,6 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use unrolled_tensor::fused::{
+    CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, LinearTopK, LinearTopKArgs, LstmArgs,
+    LstmGradients, LstmOutput, LstmOutputGradients,
+};
 use unrolled_tensor::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{Backend, DType, Event, MatmulPrecision, Memory, Result, Storage, Tensor};
@@ -39,6 +43,10 @@ impl CudaBackend {
 
     fn with(index: usize, budget: Option<usize>) -> Result<CudaBackend, Unusable> {
         Ok(CudaBackend { gpu: Arc::new(Gpu::new(index, budget)?), brain_products: AtomicBool::new(false) })
+    }
+
+    pub(crate) fn gpu(&self) -> &Arc<Gpu> {
+        &self.gpu
     }
 
     /// What the driver says of the device.
@@ -123,12 +131,12 @@ impl Backend for CudaBackend {
         verbs::reduce::cumulative_sum(&self.gpu, x)
     }
 
-    fn softmax(&self, _x: &Tensor, _logarithm: bool) -> Result<Storage> {
-        verbs::missing(&self.gpu, "softmax")
+    fn softmax(&self, x: &Tensor, logarithm: bool) -> Result<Storage> {
+        verbs::softmax::softmax(&self.gpu, x, logarithm)
     }
 
-    fn top_k(&self, _x: &Tensor, _k: usize) -> Result<(Storage, Storage)> {
-        verbs::missing(&self.gpu, "top_k")
+    fn top_k(&self, x: &Tensor, k: usize) -> Result<(Storage, Storage)> {
+        verbs::top_k::top_k(&self.gpu, x, k)
     }
 
     fn matmul(&self, a: &Tensor, b: &Tensor, onto: Option<Tensor>, out: DType) -> Result<Storage> {
@@ -143,12 +151,12 @@ impl Backend for CudaBackend {
         if self.brain_products.load(Relaxed) { MatmulPrecision::Bf16 } else { MatmulPrecision::F32 }
     }
 
-    fn gather(&self, _x: &Tensor, _axis: usize, _index: &Tensor) -> Result<Storage> {
-        verbs::missing(&self.gpu, "gather")
+    fn gather(&self, x: &Tensor, axis: usize, index: &Tensor) -> Result<Storage> {
+        verbs::indexing::gather(&self.gpu, x, axis, index)
     }
 
-    fn scatter_add(&self, _x: Tensor, _axis: usize, _index: &Tensor, _source: &Tensor) -> Result<Storage> {
-        verbs::missing(&self.gpu, "scatter_add")
+    fn scatter_add(&self, x: Tensor, axis: usize, index: &Tensor, source: &Tensor) -> Result<Storage> {
+        verbs::indexing::scatter_add(&self.gpu, x, axis, index, source)
     }
 
     fn concat(&self, parts: &[&Tensor], axis: usize) -> Result<Storage> {
@@ -157,28 +165,74 @@ impl Backend for CudaBackend {
 
     fn random(
         &self,
-        _distribution: Distribution,
-        _key: Key,
-        _step: Option<&Tensor>,
-        _len: usize,
-        _dtype: DType,
+        distribution: Distribution,
+        key: Key,
+        step: Option<&Tensor>,
+        len: usize,
+        dtype: DType,
     ) -> Result<Storage> {
-        verbs::missing(&self.gpu, "random")
+        verbs::random::random(&self.gpu, distribution, key, step, len, dtype)
     }
 
-    fn accumulate(&self, _onto: &mut Tensor, _x: &Tensor, _scale: f64) -> Result<()> {
-        verbs::missing(&self.gpu, "accumulate")
+    fn accumulate(&self, onto: &mut Tensor, x: &Tensor, scale: f64) -> Result<()> {
+        verbs::update::accumulate(&self.gpu, onto, x, scale)
     }
 
     fn update(
         &self,
-        _rule: &Update,
-        _parameter: &mut Tensor,
-        _gradient: &Tensor,
-        _rows: Option<&Tensor>,
-        _state: &mut [Tensor],
-        _hyper: &Tensor,
+        rule: &Update,
+        parameter: &mut Tensor,
+        gradient: &Tensor,
+        rows: Option<&Tensor>,
+        state: &mut [Tensor],
+        hyper: &Tensor,
     ) -> Result<()> {
-        verbs::missing(&self.gpu, "update")
+        verbs::update::update(&self.gpu, rule, parameter, gradient, rows, state, hyper)
+    }
+
+    fn lstm_sequence(&self, args: &LstmArgs<'_>) -> Result<LstmOutput> {
+        verbs::lstm::forward(self, args)
+    }
+
+    fn lstm_sequence_backward(
+        &self,
+        args: &LstmArgs<'_>,
+        output: &LstmOutput,
+        gradients: &LstmOutputGradients<'_>,
+    ) -> Result<LstmGradients> {
+        verbs::lstm::backward(self, args, output.clone(), gradients)
+    }
+
+    fn lstm_sequence_backward_last(
+        &self,
+        args: &LstmArgs<'_>,
+        output: LstmOutput,
+        gradients: &LstmOutputGradients<'_>,
+    ) -> Result<LstmGradients> {
+        verbs::lstm::backward(self, args, output, gradients)
+    }
+
+    fn linear_cross_entropy(&self, args: &CrossEntropyArgs<'_>, gradients: bool) -> Result<CrossEntropy> {
+        verbs::cross_entropy::fused(self, args, gradients)
+    }
+
+    fn linear_cross_entropy_partials(&self, args: &CrossEntropyArgs<'_>) -> Result<CrossEntropyPartials> {
+        verbs::cross_entropy::partials(self, args)
+    }
+
+    fn linear_cross_entropy_gradients(
+        &self,
+        args: &CrossEntropyArgs<'_>,
+        log_sum: &Tensor,
+    ) -> Result<CrossEntropyGradients> {
+        verbs::cross_entropy::gradients(self, args, log_sum)
+    }
+
+    fn linear_top_k(&self, args: &LinearTopKArgs<'_>) -> Result<LinearTopK> {
+        verbs::top_k::linear_top_k(self, args)
+    }
+
+    fn coalesce(&self, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
+        verbs::indexing::coalesce(&self.gpu, index, values)
     }
 }

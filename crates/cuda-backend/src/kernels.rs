@@ -18,7 +18,21 @@ macro_rules! modules {
     };
 }
 // A line for each kernels/NAME.cu.
-modules!["elementwise"];
+modules![
+    "binary",
+    "copy",
+    "cross_entropy",
+    "indexing",
+    "lstm",
+    "matmul",
+    "random",
+    "reduce",
+    "softmax",
+    "sort",
+    "top_k",
+    "unary",
+    "update",
+];
 
 /// Threads of a block where a kernel has no reason for another number.
 pub(crate) const BLOCK: u32 = 256;
@@ -175,7 +189,7 @@ mod tests {
 
     #[test]
     fn sizes_of_parameters_are_read_off_the_ptx() {
-        let (_, text) = MODULES[0];
+        let (_, text) = MODULES.iter().find(|(name, _)| *name == "copy").unwrap();
         assert_eq!(parameters(text, "fill_8"), [8, 1, 8]);
         assert_eq!(parameters(text, "copy_64"), [8, 8, size_of::<Views<1>>(), 4]);
         let text = ".visible .entry none()\n{ ret; }\n.visible .entry few(\n.param .align 8 .b8 few_param_0[168],\n.param .f32 few_param_1\n)";

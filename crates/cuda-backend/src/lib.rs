@@ -28,8 +28,6 @@
 //! }
 //! ```
 
-#![expect(dead_code, reason = "verbs are being added")]
-
 mod backend;
 mod driver;
 mod gpu;

@@ -15,9 +15,8 @@ pub(crate) fn fill(gpu: &Arc<Gpu>, value: f64, len: usize, dtype: DType) -> Resu
     let out = gpu.empty(len, dtype)?;
     let (start, count) = (out.start(), len as u64);
     let grid = [gpu.grid_for(u32::try_from(len).unwrap_or(u32::MAX)), 1, 1];
-    let with = |kernel: &str, bits: &dyn Argument| {
-        gpu.launch("elementwise", kernel, grid, [BLOCK, 1, 1], 0, &[&start, bits, &count])
-    };
+    let with =
+        |kernel: &str, bits: &dyn Argument| gpu.launch("copy", kernel, grid, [BLOCK, 1, 1], 0, &[&start, bits, &count]);
     match dtype {
         DType::F32 => with("fill_32", &f32::of_f64(value).to_bits()),
         DType::F64 => with("fill_64", &value.to_bits()),

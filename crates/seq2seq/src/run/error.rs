@@ -71,6 +71,16 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Checkpoints are not of the same model.
+    #[error("`{folder}` cannot be averaged with `{first}`: {reason}")]
+    UnlikeCheckpoints {
+        /// The checkpoint.
+        folder: PathBuf,
+        /// The first, which it does not go with.
+        first: PathBuf,
+        /// What it differs in.
+        reason: String,
+    },
     /// The folder has a run already.
     #[error("`{path}` has a run already: resume it, overwrite it, or choose another folder")]
     RunExists {

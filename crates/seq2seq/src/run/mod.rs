@@ -42,7 +42,7 @@ use crate::model::{InitialRange, Model, Sizes};
 use crate::progress::{Observer, Reason};
 use crate::vocabulary::Vocabulary;
 
-pub use crate::translator::{Hypothesis, Score, Translator};
+pub use crate::translator::{Hypothesis, Line, Request, Score, Translator, Translators, UnlikeModels, Way};
 pub use error::Error;
 
 /// The configuration in a run folder and in each checkpoint.

@@ -56,6 +56,7 @@ pub(super) fn translations(
         batch_size: DECODE_BATCH,
         max_length: config.max_output_length,
         length_normalisation: config.length_normalisation,
+        ..DecodeOptions::default()
     };
     let sources: Vec<String> = pairs.iter().map(|(source, _)| source.clone()).collect();
     let translated = translator.translate_until(&sources, &options, &|| stop.load(Ordering::Relaxed))?;
