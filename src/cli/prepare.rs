@@ -90,7 +90,10 @@ impl Prepare {
             return Ok(());
         }
         let (sources, targets) = (self.source.len(), self.target.len());
-        anyhow::ensure!(sources == targets, "{sources} source files and {targets} target files: each needs its counterpart");
+        anyhow::ensure!(
+            sources == targets,
+            "{sources} source files and {targets} target files: each needs its counterpart"
+        );
         let stop = stop_flag().context("cannot listen for signals")?;
         let shown = !self.quiet && io::stderr().is_terminal();
         let mut bar = Bar::new(shown);
@@ -172,9 +175,12 @@ impl Bar {
                 None => "{msg}: {human_pos} pairs, {per_sec}",
             };
             let style = ProgressStyle::with_template(template).expect("a template that a test draws");
-            self.bar.set_style(style.with_key("per_sec", |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
-                let _ = write!(out, "{} lines/s", HumanCount(state.per_sec() as u64));
-            }));
+            self.bar.set_style(style.with_key(
+                "per_sec",
+                |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+                    let _ = write!(out, "{} lines/s", HumanCount(state.per_sec() as u64));
+                },
+            ));
         }
         self.bar.set_position(pairs);
     }

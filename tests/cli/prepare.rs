@@ -14,12 +14,16 @@ fn a_prepared_corpus_trains_as_its_text_does() {
     let output = with_input(corpus.path(), &PREPARE, "");
     assert!(output.status.success() && output.stdout.is_empty());
     let told = text(&output.stderr);
-    assert!(told.contains("125 of 125 pairs prepared in `prepared`, 1 shards") && told.contains("100.00% of 375"), "{told}");
+    assert!(
+        told.contains("125 of 125 pairs prepared in `prepared`, 1 shards") && told.contains("100.00% of 375"),
+        "{told}"
+    );
     assert!(!told.contains("lines/s"), "progress is for terminals");
 
     let short = ["--epochs", "0", "--updates", "12", "--checkpoint-every", "12"];
     assert!(toy::train(corpus.path(), &short).status.success());
-    let prepared = [&short[..], &["--source", "", "--target", "", "--prepared", "prepared", "--output", "again"]].concat();
+    let prepared =
+        [&short[..], &["--source", "", "--target", "", "--prepared", "prepared", "--output", "again"]].concat();
     let output = toy::train(corpus.path(), &prepared);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let model = |run: &str| fs::read(corpus.path().join(run).join("checkpoints/0000000012/model.safetensors")).unwrap();
@@ -30,11 +34,13 @@ fn a_prepared_corpus_trains_as_its_text_does() {
 fn what_was_dropped_is_told_with_the_reason() {
     let folder = folder();
     write(&folder, "a.tsv", "a b\tc d\na b\tc d\n\tc\na\tc d e f\na b c d e f g\tc d e f g h\nb\ta\n");
-    let arguments = ["prepare", "--tsv", "a.tsv", "--output", "p", "--max-length", "6", "--max-ratio", "3", "--deduplicate"];
+    let arguments =
+        ["prepare", "--tsv", "a.tsv", "--output", "p", "--max-length", "6", "--max-ratio", "3", "--deduplicate"];
     let output = with_input(folder.path(), &arguments, "");
     let told = text(&output.stderr);
     assert!(output.status.success(), "{told}");
-    let reasons = "4 pairs dropped: 1 with an empty side, 0 too short, 1 too long, 1 by the ratio of lengths, 1 duplicates";
+    let reasons =
+        "4 pairs dropped: 1 with an empty side, 0 too short, 1 too long, 1 by the ratio of lengths, 1 duplicates";
     assert!(told.contains("2 of 6 pairs") && told.contains(reasons), "{told}");
     let exists = fails(folder.path(), &arguments, 1);
     assert!(exists.contains("holds a prepared corpus already"), "{exists}");

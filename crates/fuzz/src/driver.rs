@@ -92,13 +92,7 @@ impl Seen {
 }
 
 /// True where the outcome is new.
-fn run(
-    target: &Target,
-    input: &[u8],
-    report: &mut Report,
-    seen: &mut Seen,
-    before: &mut dyn FnMut(&[u8]),
-) -> bool {
+fn run(target: &Target, input: &[u8], report: &mut Report, seen: &mut Seen, before: &mut dyn FnMut(&[u8])) -> bool {
     before(input);
     let began = Instant::now();
     let outcome = caught(|| (target.run)(input));

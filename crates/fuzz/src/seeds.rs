@@ -9,7 +9,7 @@ use unrolled_nn::io;
 use unrolled_tensor::{DType, Device, Tensor};
 
 use crate::scratch;
-use crate::targets::checkpoint::{FILES, sound_file};
+use crate::targets::{checkpoint, prepared};
 
 /// The folder of a target's seeds, in this crate.
 pub fn folder(target: &str) -> PathBuf {
@@ -43,9 +43,14 @@ pub fn made() -> Vec<(&'static str, String, Vec<u8>)> {
     for (name, tensor) in &numpy {
         made.push(("npy", name.clone(), bytes(io::save_npy(&path, tensor).map_err(Into::into))));
     }
-    for (index, name) in FILES.iter().enumerate() {
-        made.push(("checkpoint", (*name).to_owned(), [&[index as u8][..], &sound_file(name)].concat()));
+    for (index, name) in checkpoint::FILES.iter().enumerate() {
+        made.push(("checkpoint", (*name).to_owned(), [&[index as u8][..], &checkpoint::sound_file(name)].concat()));
     }
+    for (index, name) in prepared::FILES.iter().enumerate() {
+        let file = [&[index as u8][..], &prepared::sound_file(name)].concat();
+        made.push(("prepared", name.replace('/', "-"), file));
+    }
+    made.push(("prepared", "resealed".to_owned(), [&[0x80][..], &prepared::sound_file(prepared::FILES[0])].concat()));
     made
 }
 

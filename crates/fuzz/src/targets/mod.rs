@@ -1,6 +1,7 @@
 //! The readers, each as a function of bytes.
 
 pub mod checkpoint;
+pub mod prepared;
 mod settings;
 mod tensors;
 mod text;
@@ -25,9 +26,11 @@ pub fn targets() -> &'static [Target] {
         text::TSV,
         text::GZ,
         text::VOCABULARY,
+        text::N_BEST,
         settings::CONFIG,
         tensors::SAFETENSORS,
         checkpoint::CHECKPOINT,
+        prepared::PREPARED,
         tensors::NPY,
         tensors::NPZ,
     ]

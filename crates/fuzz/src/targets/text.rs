@@ -5,6 +5,7 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use unrolled_seq2seq::corpus::{Corpus, CorpusError, Lines};
+use unrolled_seq2seq::n_best::{NBest, Reader};
 use unrolled_seq2seq::tokenise::{Language, Tokeniser};
 use unrolled_seq2seq::vocabulary::{SPECIALS, Vocabulary};
 
@@ -100,6 +101,30 @@ pub const VOCABULARY: Target = Target {
     run: vocabulary,
 };
 
+pub const N_BEST: Target = Target {
+    name: "n-best",
+    about: "Moses's n-best lists: what was read is written and read again",
+    words: &[
+        " ||| ",
+        "|||",
+        "0 ||| ",
+        "1 ||| ",
+        "LM= -1.5 ",
+        "d: 0 ",
+        "=",
+        ":",
+        "\n",
+        "nan",
+        "inf",
+        "-1e308",
+        "1e400",
+        "18446744073709551616",
+        "-0",
+        "\u{a0}",
+    ],
+    run: n_best,
+};
+
 /// Reads all pairs; how many, and how many bytes.
 fn read(corpus: &Corpus) -> Result<(usize, usize), CorpusError> {
     let mut read = (0, 0);
@@ -172,5 +197,19 @@ fn vocabulary(input: &[u8]) -> String {
         }
         let _ = (vocabulary.coverage(), vocabulary.encode(["a"]));
         format!("{} words", vocabulary.len())
+    })
+}
+
+fn n_best(input: &[u8]) -> String {
+    let parse = |bytes: &[u8]| -> Result<Vec<NBest>, CorpusError> {
+        let mut reader = Reader::new(Lines::from_reader("list", std::io::Cursor::new(bytes.to_vec())));
+        std::iter::from_fn(|| reader.next_list().transpose()).collect()
+    };
+    told(parse(input), |lists| {
+        let mut written = Vec::new();
+        lists.iter().for_each(|list| list.write(&mut written).expect("memory takes every byte"));
+        let again = parse(&written).unwrap_or_else(|error| panic!("what was written cannot be read: {error}"));
+        assert!(again == lists, "a list changes when it is written");
+        format!("{} lists, {} entries", lists.len(), lists.iter().map(|list| list.entries.len()).sum::<usize>())
     })
 }

@@ -3,9 +3,12 @@
 use super::Language;
 
 const ENGLISH: &[&str] = &[
-    "Adm", "Brig", "Bros", "Capt", "Cmdr", "Col", "Corp", "Cpl", "Dr", "Drs", "Gen", "Gov", "Hon", "Lt", "Maj",
-    "Messrs", "Mgr", "Mr", "Mrs", "Ms", "Mt", "Prof", "Rep", "Reps", "Rev", "Sen", "Sens", "Sgt", "St", "Supt", "cf",
-    "vs", "v",
+    // Titles and ranks.
+    "Adm", "Asst", "Brig", "Bros", "Capt", "Cmdr", "Col", "Corp", "Cpl", "Dr", "Drs", "Gen", "Gov", "Hon", "Insp", "Lt",
+    "Maj", "Messrs", "Mgr", "Mr", "Mrs", "Ms", "Mt", "Msgr", "Pfc", "Prof", "Pvt", "Rep", "Reps", "Rev", "Sen", "Sens",
+    "Sgt", "Sr", "St", "Supt", "Surg", // Months; May is a whole word.
+    "Jan", "Feb", "Mar", "Apr", "Jun", "Jul", "Aug", "Sep", "Sept", "Oct", "Nov", "Dec", // Others.
+    "Bldg", "Hosp", "Rs", "cf", "rev", "vs", "v",
 ];
 const FRENCH: &[&str] = &[
     "Dr", "Drs", "MM", "Me", "Mes", "Mgr", "Mlle", "Mlles", "Mme", "Mmes", "Pr", "Prof", "St", "Ste", "Sts", "Vve",
