@@ -56,6 +56,16 @@ pub enum Error {
         #[source]
         error: LoadError,
     },
+    /// A checkpoint's configuration is of a model of quite another size.
+    #[error("the configuration in `{path}` asks for a model of {wanted:.3e} parameters, but its values are {found}")]
+    Size {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Parameters of the model.
+        wanted: f64,
+        /// Numbers in the checkpoint.
+        found: usize,
+    },
     /// A checkpoint's progress cannot be understood.
     #[error("the state of checkpoint `{path}` cannot be used")]
     State {
