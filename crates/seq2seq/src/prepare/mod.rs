@@ -181,7 +181,9 @@ fn check_folder(folder: &Path, overwrite: bool) -> Result<(), PrepareError> {
     if folder.join(MANIFEST).exists() || folder.join(STATE).exists() || !folder.exists() {
         return Ok(());
     }
-    let ours = |name: &str| [LOCK, SHARDS].contains(&name) || name.ends_with(".writing");
+    // What a kill leaves behind before there is a state, or while an old corpus goes.
+    let known = [LOCK, SHARDS, COUNTS, SOURCE_VOCABULARY, TARGET_VOCABULARY];
+    let ours = |name: &str| known.contains(&name) || name.ends_with(".writing");
     let mut names =
         fs::read_dir(folder).map_err(at("read", folder))?.map_while(Result::ok).map(|entry| entry.file_name());
     if names.all(|name| name.to_str().is_some_and(ours)) {
