@@ -32,16 +32,23 @@ pub(super) fn shards(work: &mut Work<'_>, vocabularies: &[Vocabulary; 2]) -> Res
         let path = shard_path(work.folder, headers.len());
         let disk = work.disk;
         let (header, read) = rayon::join(
-            || {
+            || -> Result<(Header, bool), PrepareError> {
                 // Of a block whose shard is there too: later blocks ask for its pairs.
                 let duplicate = seen.as_mut().map(|seen| duplicates(&block, seen));
-                finished(&path, &block).map_or_else(|| write_shard(disk, &path, &block, sides, rules, duplicate), Ok)
+                match finished(&path, &block) {
+                    Some(header) => Ok((header, false)),
+                    None => Ok((write_shard(disk, &path, &block, sides, rules, duplicate)?, true)),
+                }
             },
             || blocks.next(),
         );
-        headers.push(header?);
-        (work.progress)(Progress { stage: Stage::Numbering, pairs: block.end(), total });
-        if work.stop.load(Ordering::Relaxed) {
+        let (header, fresh) = header?;
+        headers.push(header);
+        if fresh {
+            (work.progress)(Progress { stage: Stage::Numbering, pairs: block.end(), total });
+        }
+        // Whoever is asked to stop at once each time gets on all the same.
+        if fresh && work.stop.load(Ordering::Relaxed) {
             return Err(PrepareError::Stopped);
         }
         next = read?;

@@ -116,7 +116,7 @@ fn vocabularies_can_be_given_and_ids_are_as_wide_as_they_need() {
     assert_eq!(manifest.vocabulary, [70_003, 6]);
     let wide = PreparedCorpus::open(path("wide")).unwrap();
     assert_eq!(wide.read(&[0]).unwrap().source_words(), 2);
-    let length = |folder: &str| fs::metadata(path(folder).join("shards/000000.pairs")).unwrap().len();
+    let length = |folder: &str| fs::metadata(path(folder).join("shards/000001.pairs")).unwrap().len();
     assert_eq!(length("wide"), 128 + 12 + 2 * 4 + 2 * 2);
 
     let file = |name: &str| Some(path("wide").join(name));
