@@ -1,11 +1,13 @@
 //! The command line: one module a subcommand, each a thin call into the translator's library.
 
+mod annotate;
 mod average;
 mod bench;
 mod bleu;
 mod completions;
 mod config_flags;
 mod devices;
+mod estimate;
 mod evaluate;
 mod example_corpus;
 mod input;
@@ -46,6 +48,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Rescore(rescore::Rescore),
     Average(average::Average),
+    Annotate(annotate::Annotate),
+    Estimate(estimate::Estimate),
     Bench(bench::Bench),
     Schedule(schedule::Schedule),
     Devices(devices::Devices),
@@ -65,6 +69,8 @@ impl Command {
             Self::Evaluate(command) => command.run(),
             Self::Rescore(command) => command.run(),
             Self::Average(command) => command.run(),
+            Self::Annotate(command) => command.run(),
+            Self::Estimate(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Schedule(command) => command.run(),
             Self::Devices(command) => command.run(),

@@ -59,7 +59,7 @@ fn with_profile(device: &Device, config: &Config) -> (Device, Option<Arc<Profile
     (profiled, Some(profile))
 }
 
-fn presets() -> PossibleValuesParser {
+pub(super) fn presets() -> PossibleValuesParser {
     PossibleValuesParser::new(PRESETS.iter().map(|preset| PossibleValue::new(preset.name).help(preset.summary())))
 }
 

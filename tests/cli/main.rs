@@ -1,11 +1,13 @@
 //! The `unrolled` command as a user meets it: what it prints where, and how it exits.
 
+mod annotate;
 mod bad_input;
 mod bench;
 mod bleu;
 mod command;
 mod decoding;
 mod devices;
+mod estimate;
 mod evaluate;
 mod example_corpus;
 mod killed;
@@ -44,6 +46,8 @@ fn version_and_help_are_there() {
         "evaluate",
         "rescore",
         "average",
+        "annotate",
+        "estimate",
         "bench",
         "schedule",
         "devices",

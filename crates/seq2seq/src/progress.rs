@@ -152,15 +152,18 @@ pub struct Validation {
     pub perplexity: f64,
     /// Where translations were asked for.
     pub bleu: Option<BleuScore>,
+    /// Where chrF was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chrf: Option<BleuScore>,
     /// Some of the translations.
     pub samples: Vec<Sample>,
-    /// Whether this is the lowest perplexity of the run so far.
+    /// Whether this is the best validation of the run so far, by the configuration's `best_metric`.
     pub best: bool,
     /// What it took.
     pub seconds: f64,
 }
 
-/// A BLEU score that says which BLEU it is.
+/// A BLEU (or chrF) score that says which it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BleuScore {
     /// From 0 to 100.
@@ -350,6 +353,7 @@ mod tests {
                 epoch: 0.5,
                 perplexity: 60.0,
                 bleu: Some(BleuScore { score: 1.5, signature: "multi-bleu".into(), sentences: 500 }),
+                chrf: None,
                 samples: vec![sample],
                 best: true,
                 seconds: 1.0,

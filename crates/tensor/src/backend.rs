@@ -36,9 +36,12 @@ pub struct Memory {
 /// What products of f32 matrices run in; see [`Device::set_matmul_precision`](crate::Device::set_matmul_precision).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MatmulPrecision {
-    /// f32 throughout.
+    /// In f32's accuracy, by whatever gives it fastest. On the CPU with AMX that is products of three bf16 parts of each operand, whose errors are
+    /// no larger than those of f32 multiply–adds, except that numbers below about 2⁻¹⁰² lose bits; elsewhere it is [`F32Fma`](Self::F32Fma).
     #[default]
     F32,
+    /// f32 multiply–adds throughout.
+    F32Fma,
     /// Operands rounded to bf16 (8 bits of mantissa, to nearest even), products exact, sums in f32.
     Bf16,
 }

@@ -5,9 +5,10 @@
 //! source.vocabulary                 the words of both languages
 //! target.vocabulary
 //! checkpoints/0000001000/           parameters, optimiser, progress; with a copy of the three files above
-//! best, latest                      which checkpoint has the lowest validation perplexity, and which is the last
+//! best, latest                      which checkpoint validated best (`best-metric`), and which is the last
 //! log.jsonl                         one event a line: see `progress`
 //! validation/0000001000.txt         the validation translations
+//! tensorboard/                      curves, where they are asked for
 //! ```
 //!
 //! A checkpoint is written whole or not at all; whatever ends a run (a signal, a full disk, a kill), its last checkpoint is sound, and a resumed run
@@ -25,6 +26,7 @@ mod resume;
 mod session;
 mod training_data;
 mod validation;
+mod warm_start;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -56,6 +58,9 @@ pub const TARGET_VOCABULARY: &str = "target.vocabulary";
 pub const LOG_FILE: &str = "log.jsonl";
 /// The folder of validation translations.
 pub const VALIDATION_FOLDER: &str = "validation";
+
+/// The folder of curves for TensorBoard.
+pub const TENSORBOARD_FOLDER: &str = "tensorboard";
 
 /// How a run begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -169,6 +174,11 @@ fn check_size(path: &Path, sizes: &Sizes, values: &BTreeMap<String, Tensor>) -> 
     let wanted = sizes.parameters_as_f64();
     let bound = 4.0 * found as f64 + (1 << 20) as f64;
     if wanted <= bound { Ok(()) } else { Err(Error::Size { path: path.to_owned(), wanted, found }) }
+}
+
+/// The training corpus of a configuration.
+pub(crate) fn training_corpus(config: &Config) -> crate::corpus::Corpus {
+    data::corpus(&config.source, &config.target, &config.tsv)
 }
 
 /// The model's sizes by a configuration and the vocabularies as they are.

@@ -18,9 +18,9 @@ use super::data::{self, Data};
 use super::feed::{Feed, Maker};
 use super::folder::{self, Claim};
 use super::log::Watchers;
-use super::progress::{Progress, is_lower};
+use super::progress::Progress;
 use super::progress_meter::Meter;
-use super::{Error, RunOptions, Summary, VALIDATION_FOLDER, initial_range_of, sizes_of, validation};
+use super::{Error, RunOptions, Summary, VALIDATION_FOLDER, initial_range_of, sizes_of, validation, warm_start};
 use crate::config::Config;
 use crate::model::Model;
 use crate::progress::{Event, Observer, Reason, Started, Validation};
@@ -49,17 +49,22 @@ pub(super) fn train(
     if options.resume {
         folder::check_resumed(&run, config)?;
     }
-    let known = options.resume.then(|| data::load_vocabularies(&run)).transpose()?;
+    let known = if options.resume { Some(data::load_vocabularies(&run)?) } else { warm_start::vocabularies(config)? };
     let data = data::read(config, known)?;
     let store = claim.take(&disk, &run, options)?;
     let _products = ProductsIn::new(device, config.matmul_precision.into());
     let mut session = Session::new(config, device, data, disk, store, run);
-    if options.resume {
-        session.resume(device)?;
+    match &config.start_from {
+        _ if options.resume => session.resume(device)?,
+        Some(start) => warm_start::load(&mut session.trainer.model, start, device)?,
+        None => {}
     }
     session.files = folder::write_files(&*session.disk, &session.run, config, &session.data)?;
     let logged = options.resume.then_some(session.progress.update);
     let mut watchers = Watchers::open(observer, &session.run, logged)?;
+    if config.tensorboard {
+        watchers = watchers.with_curves(&session.run, session.progress.update)?;
+    }
     let outcome = catch_device_error(|| session.run(&mut watchers, stop)).unwrap_or_else(|error| Err(error.into()));
     if let Err(error) = &outcome {
         watchers.event(&Event::Failed { message: error.with_causes() });
@@ -128,8 +133,10 @@ impl<'a> Session<'a> {
         let sizes = sizes_of(config, &data.source, &data.target);
         let model = Model::new(&sizes, config.dropout, initial_range_of(config), key.purpose("parameters"), device);
         let progress = Progress::new(data.batches_per_epoch(config));
+        let mut trainer = Trainer::new(model, optimiser_of(config), Recipe::of(config));
+        trainer.parts = config.accumulate;
         Session {
-            trainer: Trainer::new(model, optimiser_of(config), Recipe::of(config)),
+            trainer,
             schedule: progress.schedule(config),
             progress,
             meter: Meter::new(),
@@ -182,7 +189,7 @@ impl<'a> Session<'a> {
         self.save(observer)?;
         let (update, epoch) = (self.progress.update, self.progress.epoch());
         observer.event(&Event::Finished { reason, update, epoch, seconds: self.meter.elapsed() });
-        let best_perplexity = self.progress.best.map(|(_, perplexity)| perplexity);
+        let best_perplexity = self.progress.lowest_perplexity;
         Ok(Summary { reason, updates: update, epochs: epoch, best_perplexity })
     }
 
@@ -203,7 +210,7 @@ impl<'a> Session<'a> {
 
     /// The batches from here to the last update.
     fn feed(&self, last: Option<u64>) -> Feed {
-        let Config { batch_size, reverse_source, .. } = *self.config;
+        let (batch_size, reverse_source) = (self.config.size_of_batches(), self.config.reverse_source);
         let Progress { batches_per_epoch, batches, update, .. } = self.progress;
         let corpus = Arc::clone(&self.data.training);
         let maker = Maker::new(corpus, batch_size, batches_per_epoch, reverse_source, self.key.purpose("batches"));
@@ -300,18 +307,21 @@ impl<'a> Session<'a> {
         let measured = device.run(|| validation::perplexity(model, corpus, self.config, stop));
         let Some(perplexity) = measured else { return Ok(()) };
         let Some(translations) = self.translate(update, dry, stop)? else { return Ok(()) };
-        let best = is_lower(perplexity, self.progress.best.map(|(_, perplexity)| perplexity));
-        if best {
-            self.progress.best = Some((update, perplexity));
-        }
-        if occasion != Occasion::Closing {
-            self.progress.patience.note(perplexity);
-        }
+        let best = self.progress.note(self.config, perplexity, &translations, occasion != Occasion::Closing);
         self.progress.validated = Some(update);
-        let (bleu, samples) = (translations.bleu, translations.samples);
+        let validation::Translations { bleu, chrf, samples, monotony } = translations;
         let (epoch, seconds) = (self.progress.epoch(), began.elapsed().as_secs_f64());
-        observer.event(&Event::Validation(Validation { update, epoch, perplexity, bleu, samples, best, seconds }));
-        if let (false, Some(message)) = (dry, translations.monotony) {
+        observer.event(&Event::Validation(Validation {
+            update,
+            epoch,
+            perplexity,
+            bleu,
+            chrf,
+            samples,
+            best,
+            seconds,
+        }));
+        if let (false, Some(message)) = (dry, monotony) {
             observer.event(&Event::Warning { message });
         }
         if best {
@@ -365,7 +375,7 @@ impl<'a> Session<'a> {
         }
         let path = self.store.save(update, &checkpoint)?;
         self.saved = Some(self.progress.clone());
-        self.store.prune(self.config.keep_checkpoints)?;
+        self.store.prune_but(self.config.keep_checkpoints, &self.progress.kept())?;
         observer.event(&Event::Checkpoint { update, path });
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The training pairs, wherever they are.
 
-use crate::batch::{Batch, BatchPlan, Lengths};
+use crate::batch::{Batch, BatchPlan, BatchSize, Lengths};
 use crate::corpus::Skipped;
 use crate::numbered::NumberedCorpus;
 use crate::prepare::{PrepareError, PreparedCorpus};
@@ -16,6 +16,11 @@ pub(super) enum TrainingData {
 }
 
 impl TrainingData {
+    /// How many batches a pass makes.
+    pub fn batches(&self, batch_size: BatchSize) -> usize {
+        batch_size.batches(self.as_lengths())
+    }
+
     fn as_lengths(&self) -> &dyn Lengths {
         match self {
             Self::Text(corpus) => corpus,
@@ -37,7 +42,7 @@ impl TrainingData {
     }
 
     /// One epoch's batches.
-    pub fn plan(&self, batch_size: usize, key: Key, epoch: u64) -> BatchPlan {
+    pub fn plan(&self, batch_size: BatchSize, key: Key, epoch: u64) -> BatchPlan {
         BatchPlan::shuffled(self.as_lengths(), batch_size, key, epoch)
     }
 

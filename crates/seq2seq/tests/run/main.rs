@@ -3,6 +3,7 @@
 mod broken;
 mod medium;
 mod precision;
+mod recipes;
 mod resume;
 mod toy;
 mod watching;

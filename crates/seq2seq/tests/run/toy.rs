@@ -89,7 +89,7 @@ impl Observer for StopAt<'_> {
 /// What a run comes to: the bits of parameters and optimiser after its last update, its progress, the reports and validations of its log.
 #[derive(Debug, PartialEq)]
 pub struct Outcome {
-    tensors: BTreeMap<String, Vec<u8>>,
+    pub tensors: BTreeMap<String, Vec<u8>>,
     progress: serde_json::Value,
     pub reports: Vec<serde_json::Value>,
     pub validations: BTreeMap<u64, f64>,

@@ -21,7 +21,7 @@ mod update;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use bytemuck::Pod;
 use half::{bf16, f16};
@@ -141,7 +141,7 @@ pub struct CpuBackend {
     memory: Arc<Pool>,
     threads: Option<rayon::ThreadPool>,
     /// Whether products may round their f32 operands to bf16.
-    brain_products: AtomicBool,
+    precision: AtomicU8,
 }
 
 impl CpuBackend {
@@ -160,12 +160,18 @@ impl CpuBackend {
     }
 
     fn with(name: String, budget: usize, threads: Option<rayon::ThreadPool>) -> CpuBackend {
-        CpuBackend { memory: Pool::new(name.clone(), budget), name, threads, brain_products: AtomicBool::new(false) }
+        CpuBackend {
+            memory: Pool::new(name.clone(), budget),
+            name,
+            threads,
+            precision: AtomicU8::new(MatmulPrecision::F32 as u8),
+        }
     }
 
     /// What products of f32 run in.
     fn precision(&self) -> MatmulPrecision {
-        if self.brain_products.load(Relaxed) { MatmulPrecision::Bf16 } else { MatmulPrecision::F32 }
+        let all = [MatmulPrecision::F32, MatmulPrecision::F32Fma, MatmulPrecision::Bf16];
+        all[usize::from(self.precision.load(Relaxed))]
     }
 
     /// `work` on this device's threads.
@@ -361,7 +367,7 @@ impl Backend for CpuBackend {
     }
 
     fn set_matmul_precision(&self, precision: MatmulPrecision) {
-        self.brain_products.store(precision == MatmulPrecision::Bf16, Relaxed);
+        self.precision.store(precision as u8, Relaxed);
     }
 
     fn matmul_precision(&self) -> MatmulPrecision {
