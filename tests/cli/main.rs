@@ -11,6 +11,7 @@ mod estimate;
 mod evaluate;
 mod example_corpus;
 mod killed;
+mod plans;
 mod prepare;
 mod rescore;
 mod schedule;

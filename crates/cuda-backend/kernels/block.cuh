@@ -16,20 +16,20 @@ INLINE double exp_of(double x) { return exp(x); }
 INLINE float log_of(float x) { return logf(x); }
 INLINE double log_of(double x) { return log(x); }
 
-// Joins the values of a block's threads, each of which gets the answer. `T` has `join`, which does not care for the order of its operands.
-// Leaves its shared memory ready for the next call.
+// Joins the values of a block's threads, each of which gets the answer. `T` has `join`, which does not care for the order of its operands. Of
+// several calls for one `T` each has the next `turn`: they take two places of shared memory in turns, so that one barrier is enough.
 template <typename T> INLINE T over_warp(T mine) {
   for (int distance = 16; distance > 0; distance >>= 1) mine = mine.join(mine.from(LANE ^ distance));
   return mine;
 }
-template <typename T> INLINE T over_block(T mine) {
-  __shared__ T parts[MOST_WARPS];
+template <typename T> INLINE T over_block(T mine, u32 turn = 0) {
+  __shared__ T both[2][MOST_WARPS];
+  T* parts = both[turn & 1];
   mine = over_warp(mine);
   if (LANE == 0) parts[WARP] = mine;
   __syncthreads();
   T all = parts[0];
   for (u32 warp = 1; warp < blockDim.x >> 5; ++warp) all = all.join(parts[warp]);
-  __syncthreads();
   return all;
 }
 

@@ -1,12 +1,12 @@
 // Random elements, to the bit those of the CPU: crates/tensor/src/random.rs is the definition, and says where the constants are from.
 #include "common.cuh"
 
-// What all kernels take: which stream, and at which step, which `step_at` holds where it is not null.
 struct Stream { u64 stream, step; };
+// At the step that the device holds, where there is one.
+INLINE Stream now(u64 stream, u64 step, const i64* step_at) { return {stream, step_at ? (u64)*step_at : step}; }
 
-INLINE uint4 philox(Stream key, const i64* step_at, u64 block) {
-  u64 step = step_at ? (u64)*step_at : key.step;
-  u32 c0 = (u32)block, c1 = (u32)(block >> 32), c2 = (u32)step, c3 = (u32)(step >> 32);
+INLINE uint4 philox(Stream key, u64 block) {
+  u32 c0 = (u32)block, c1 = (u32)(block >> 32), c2 = (u32)key.step, c3 = (u32)(key.step >> 32);
   u32 k0 = (u32)key.stream, k1 = (u32)(key.stream >> 32);
 #pragma unroll
   for (int round = 0; round < 10; ++round) {
@@ -94,11 +94,11 @@ template <typename T> struct Dropout {
 };
 
 // A thread makes the elements of a whole block of words, and writes them at once.
-template <typename T, typename D> INLINE void fill(T* out, Stream key, const i64* step_at, D draw, u64 n) {
+template <typename T, typename D> INLINE void fill(T* out, Stream key, D draw, u64 n) {
   const int count = 4 / D::WORDS;
   struct alignas(count * sizeof(T)) Pack { T elements[count]; };
   EACH(block, (n + count - 1) / count) {
-    uint4 four = philox(key, step_at, block);
+    uint4 four = philox(key, block);
     u32 words[4] = {four.x, four.y, four.z, four.w};
     Pack pack;
 #pragma unroll
@@ -108,7 +108,7 @@ template <typename T, typename D> INLINE void fill(T* out, Stream key, const i64
       *(Pack*)(out + first) = pack;
     } else {
 #pragma unroll
-      for (int e = 0; e < count; ++e)
+      for (int e = 0; e < count - 1; ++e)
         if (first + e < n) out[first + e] = pack.elements[e];
     }
   }
@@ -116,12 +116,12 @@ template <typename T, typename D> INLINE void fill(T* out, Stream key, const i64
 
 #define RANDOM(NAME, T)                                                                                                                \
   KERNEL random_normal_##NAME(T* out, u64 stream, u64 step, const i64* step_at, double mean, double deviation, u64 n) {                \
-    fill<T>(out, {stream, step}, step_at, Normal<T>{mean, deviation}, n);                                                              \
+    fill<T>(out, now(stream, step, step_at), Normal<T>{mean, deviation}, n);                                                              \
   }                                                                                                                                    \
   KERNEL random_uniform_##NAME(T* out, u64 stream, u64 step, const i64* step_at, double low, double span, double cap, u64 n) {         \
-    fill<T>(out, {stream, step}, step_at, Uniform<T>{low, span, cap}, n);                                                              \
+    fill<T>(out, now(stream, step, step_at), Uniform<T>{low, span, cap}, n);                                                              \
   }                                                                                                                                    \
   KERNEL random_dropout_##NAME(T* out, u64 stream, u64 step, const i64* step_at, double keep, double kept, u64 n) {                    \
-    fill<T>(out, {stream, step}, step_at, Dropout<T>{keep, kept}, n);                                                                  \
+    fill<T>(out, now(stream, step, step_at), Dropout<T>{keep, kept}, n);                                                                  \
   }
 FOR_FLOATS(RANDOM)

@@ -23,8 +23,9 @@ KERNEL sort_count(u32* __restrict__ counts, const u32* __restrict__ keys, u32 n,
 
 // Each number becomes the sum of those before it; the sum of all goes to numbers[n]. One block.
 KERNEL sort_scan(u32* numbers, u32 n) {
-  __shared__ u32 of_warp[MOST_WARPS];
-  u32 before = 0;
+  // Two in turns, so that one barrier a round is enough.
+  __shared__ u32 both[2][MOST_WARPS];
+  u32 before = 0, *of_warp = both[0], *next = both[1];
   for (u64 first = 0; first < n; first += THREADS) {
     u64 i = first + threadIdx.x;
     u32 mine = i < n ? numbers[i] : 0, sum = mine;
@@ -41,7 +42,9 @@ KERNEL sort_scan(u32* numbers, u32 n) {
     }
     if (i < n) numbers[i] = sum - mine;
     before += all;
-    __syncthreads();
+    u32* free = of_warp;
+    of_warp = next;
+    next = free;
   }
   if (threadIdx.x == 0) numbers[n] = before;
 }

@@ -61,14 +61,15 @@ template <typename K, typename Row> INLINE Best<K> next_of(const Row& row, u32 n
   return over_warp(next);
 }
 
-// Calls `found` with the rank and place of the first k of a row, in one thread. A thread looks after every blockDim.x-th element: `mine` is the
+// Calls `found` with the rank and place of the first k of a row (at least one), in one thread. A thread looks after every blockDim.x-th element: `mine` is the
 // best of them. When one has been taken, only its owner needs another.
 template <typename K, typename Row, typename Found> INLINE void pick(const Row& row, u32 n, u32 k, Best<K> mine, Found found) {
-  for (u32 rank = 0; rank < k; ++rank) {
-    Best<K> top = over_block(mine);
+  for (u32 rank = 0;; ++rank) {
+    Best<K> top = over_block(mine, rank);
     u32 owner = top.place % blockDim.x;
     if (threadIdx.x == 0) found(rank, top.place);
-    if (rank + 1 < k && owner >> 5 == WARP) {
+    if (rank + 1 == k) return;
+    if (owner >> 5 == WARP) {
       Best<K> next = next_of(row, n, owner, top);
       if (threadIdx.x == owner) mine = next;
     }

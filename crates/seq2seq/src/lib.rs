@@ -11,6 +11,7 @@ pub mod cost_model;
 pub mod ensemble;
 pub mod estimate;
 pub mod evaluation;
+pub mod executor;
 pub mod grammar;
 pub mod minimum_risk;
 pub mod model;

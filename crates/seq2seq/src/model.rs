@@ -1,14 +1,18 @@
 //! The paper's model: an LSTM reads the source, its last state starts another that writes the target.
 
-use unrolled_autograd::{Var, no_grad};
+use unrolled_autograd::{Gradient, Gradients, Var, no_grad};
 use unrolled_nn::loss::row_weights;
-use unrolled_nn::{Dropout, Embedding, Linear, Lstm, LstmState, module};
+use unrolled_nn::{Dropout, Embedding, Linear, Lstm, LstmState, Module, module};
 use unrolled_tensor::fused::{CrossEntropyArgs, LinearTopK, LinearTopKArgs};
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{DType, Device, Tensor};
 
 use crate::batch::{Batch, Sources};
+use crate::schedule::even_slices;
 use crate::vocabulary::{EOS, PAD};
+
+/// What the paths of the projection's parameters begin with.
+pub(crate) const PROJECTION: &str = "projection.";
 
 /// The sizes of a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -161,6 +165,11 @@ impl Model {
         }
     }
 
+    /// The probability with which activations are dropped while learning.
+    pub fn dropout_probability(&self) -> f64 {
+        self.dropout.probability()
+    }
+
     /// Where the parameters are.
     pub fn device(&self) -> &Device {
         self.projection.weight.tensor().device()
@@ -245,6 +254,30 @@ impl Model {
     pub fn best_next_words(&self, last: &Tensor, state: &LstmState, k: usize) -> (LinearTopK, LstmState) {
         let (hidden, state) = self.step(last, state);
         (self.best_words(&hidden, k), state)
+    }
+
+    /// ‖g‖₂ over the gradients of all parameters, as [`global_norm`](unrolled_nn::global_norm); but each softmax slice has a sum of squares of its own,
+    /// as on devices that have a slice each.
+    pub fn gradient_norm(&self, gradients: &Gradients) -> f64 {
+        let mut squares: Vec<Tensor> = Vec::new();
+        for (path, parameter) in self.parameters() {
+            match gradients.gradient(parameter.var()) {
+                None => {}
+                Some(Gradient::Rows(rows)) => squares.push(rows.values.sum_squares(.., false)),
+                Some(Gradient::Dense(gradient)) if path.starts_with(PROJECTION) => {
+                    let words = even_slices(gradient.dim(0), self.softmax_slices);
+                    let ends = words.iter().scan(0, |end, words| {
+                        *end += words;
+                        Some(*end)
+                    });
+                    let slices = ends.zip(&words).map(|(end, &words)| gradient.tensor().narrow(0, end - words, words));
+                    squares.extend(slices.map(|slice| slice.sum_squares(.., false)));
+                }
+                Some(Gradient::Dense(gradient)) => squares.push(gradient.tensor().sum_squares(.., false)),
+            }
+        }
+        // All are asked for before the first is read: a device is waited for once.
+        squares.iter().map(|square| square.to_f64_vec()[0]).fold(0.0, |sum, square| sum + square).sqrt()
     }
 
     fn hidden_rows(&self, batch: &DeviceBatch, dropout: Option<Key>) -> Var {

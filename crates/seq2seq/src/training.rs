@@ -1,7 +1,7 @@
 //! The paper's training step: gradient of the summed loss divided by the sentences, clipped by its global norm, one step of the optimiser.
 
 use unrolled_autograd::{Gradients, Var};
-use unrolled_nn::{LossScaler, Module, Optimiser, StepOutcome, clip_factor, global_norm};
+use unrolled_nn::{LossScaler, Module, Optimiser, StepOutcome, clip_factor};
 use unrolled_tensor::DType;
 use unrolled_tensor::ops::Update as Rule;
 use unrolled_tensor::profile::Profile;
@@ -160,7 +160,7 @@ impl Trainer {
     /// The global norm, and whether a step was taken.
     fn plain_step(&mut self, loss: f64, gradients: &mut Gradients, divisor: f64, rate: f64) -> (f64, bool) {
         // The division is put off to the optimiser's step, where it costs nothing.
-        let norm = global_norm(&self.model, gradients) / divisor;
+        let norm = self.model.gradient_norm(gradients) / divisor;
         let factor = clip_factor(norm, self.recipe.clip_norm);
         let taken = loss.is_finite() && norm.is_finite();
         if taken {

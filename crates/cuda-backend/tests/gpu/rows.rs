@@ -46,7 +46,7 @@ fn near(what: &str, found: &Tensor, expected: &Tensor, epsilons: f64) {
 
 #[test]
 fn softmax_of_short_and_long_rows() {
-    on_gpus("rows::softmax_of_short_and_long_rows", &[LAZY, SHUFFLED], || {
+    on_gpus("rows::softmax_of_short_and_long_rows", &[SHUFFLED], || {
         for dtype in DType::FLOATS {
             for (rows, n) in [(9, 1), (11, 33), (3, 1024), (2, 1300), (1, 300)] {
                 let [cpu, gpu] = both(&numbers(rows * n, false), &[rows, n], dtype);
@@ -70,11 +70,13 @@ fn softmax_of_short_and_long_rows() {
 
 #[test]
 fn the_largest_k_in_all_three_ways() {
-    on_gpus("rows::the_largest_k_in_all_three_ways", &[LAZY, SHUFFLED], || {
+    on_gpus("rows::the_largest_k_in_all_three_ways", &[SHUFFLED], || {
         let dtypes = [DType::F32, DType::F64, DType::F16, DType::BF16, DType::U32, DType::I64];
         for dtype in dtypes {
-            // Counted, picked, sorted; the last in more than one tile, with more than one row.
-            for (rows, n, k) in [(5, 37, 9), (3, 128, 128), (2, 300, 5), (3, 600, 64), (2, 1500, 90), (1, 2100, 2100)] {
+            // Counted, picked, sorted; the first and the last by more threads than a grid has.
+            for (rows, n, k) in
+                [(900, 37, 9), (3, 128, 128), (2, 300, 5), (3, 600, 64), (1, 1500, 90), (17, 2000, 2000)]
+            {
                 let values = numbers(rows * n, dtype.is_float());
                 let values: Vec<f64> =
                     if dtype == DType::U32 { values.iter().map(|x| (x + 4.0) * 5e8).collect() } else { values };
@@ -92,7 +94,7 @@ fn the_largest_k_in_all_three_ways() {
 
 #[test]
 fn sums_of_many_duplicates_are_those_of_the_cpu_to_the_bit() {
-    on_gpus("rows::sums_of_many_duplicates_are_those_of_the_cpu_to_the_bit", &[LAZY, SHUFFLED], || {
+    on_gpus("rows::sums_of_many_duplicates_are_those_of_the_cpu_to_the_bit", &[SHUFFLED], || {
         let key = Key::new(3).purpose("duplicates");
         let index =
             |count: usize, bound: u64| -> Vec<u32> { (0..count as u64).map(|i| key.below(i, bound) as u32).collect() };
@@ -102,14 +104,14 @@ fn sums_of_many_duplicates_are_those_of_the_cpu_to_the_bit() {
             let whole =
                 |x: Vec<f64>| if dtype.is_float() { x } else { x.iter().map(|x| (x * 9.0).abs().floor()).collect() };
             let [x, gpu_x] = both(&whole(reals(7 * 3)), &[7, 3], dtype);
-            // One index a slice: three tiles of keys, of which seven differ.
-            let [source, gpu_source] = both(&whole(reals(4500 * 3)), &[4500, 3], dtype);
-            let [rows, gpu_rows] = on(&index(4500, 7), &[4500]);
+            // One index a slice: several tiles of keys, of which seven differ. (More elements than a grid has threads, here and below.)
+            let [source, gpu_source] = both(&whole(reals(11_000 * 3)), &[11_000, 3], dtype);
+            let [rows, gpu_rows] = on(&index(11_000, 7), &[11_000]);
             let found = gpu_x.index_add(0, &gpu_rows, &gpu_source);
             same_bits(&format!("slices of {dtype}"), &found, &x.index_add(0, &rows, &source));
             // An index for each element, over the other axis.
-            let [source, gpu_source] = both(&whole(reals(7 * 400)), &[7, 400], dtype);
-            let [places, gpu_places] = on(&index(7 * 400, 3), &[7, 400]);
+            let [source, gpu_source] = both(&whole(reals(7 * 4800)), &[7, 4800], dtype);
+            let [places, gpu_places] = on(&index(7 * 4800, 3), &[7, 4800]);
             let found = gpu_x.scatter_add(1, &gpu_places, &gpu_source);
             same_bits(&format!("elements of {dtype}"), &found, &x.scatter_add(1, &places, &source));
             same_bits(
@@ -121,9 +123,9 @@ fn sums_of_many_duplicates_are_those_of_the_cpu_to_the_bit() {
                 continue;
             }
             // Rows all over the range of an index, so that every pass of the sort has work.
-            let far: Vec<u32> = index(2500, 90).iter().map(|i| i.wrapping_mul(0x9e37_79b1)).collect();
+            let far: Vec<u32> = index(33_000, 20_000).iter().map(|i| i.wrapping_mul(0x9e37_79b1)).collect();
             let ([values, gpu_values], [rows, gpu_rows]) =
-                (both(&reals(2500 * 2), &[2500, 2], dtype), on(&far, &[2500]));
+                (both(&reals(33_000 * 3), &[33_000, 3], dtype), on(&far, &[33_000]));
             let (expected, found) = (values.coalesce(&rows), gpu_values.coalesce(&gpu_rows));
             same_bits("distinct rows", &found.0, &expected.0);
             same_bits(&format!("sums of rows of {dtype}"), &found.1, &expected.1);
@@ -154,7 +156,7 @@ fn random_numbers_have_the_bits_of_the_cpu() {
         ];
         for dtype in DType::FLOATS {
             for distribution in distributions {
-                for (len, step) in [(1usize, 0u64), (7, 1 << 40), (9001, 3), (1026, u64::MAX)] {
+                for (len, step) in [(1usize, 0u64), (7, 1 << 40), (140_003, 3), (1026, u64::MAX)] {
                     let key = Key::new(len as u64).purpose("bits").at(step);
                     let [expected, found] =
                         devices().map(|device| Tensor::random(distribution, key, [len], dtype, &device));

@@ -160,6 +160,12 @@ table! {
         seed: u64 = 1, Any, free;
         /// What to compute on: "cpu", "8xcpu" (eight CPU devices), "cuda:0", "cuda:0-7".
         device: String = "cpu".into(), Any, free;
+        /// Several devices to compute on by `plan`, as in `device`. Not given: `device`.
+        devices: String = String::new(), Any, free;
+        /// Which device has what: "single", "paper", "deferred", "data-parallel-softmax", "search", or a TOML file as `unrolled schedule --dump-plan` writes it.
+        /// Results do not depend on it, "data-parallel-softmax" aside, but on the number of softmax slices, which a plan for several devices raises where nothing else says how
+        /// many. Not given: everything on one device.
+        plan: String = String::new(), Any, free;
         /// Threads of the CPU. 0: all cores. Results do not depend on it.
         threads: usize = 0, Any, free;
     }

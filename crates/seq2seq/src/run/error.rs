@@ -10,6 +10,7 @@ use unrolled_tensor::DeviceError;
 
 use crate::config::ConfigError;
 use crate::corpus::CorpusError;
+use crate::executor::StepError;
 use crate::prepare::PrepareError;
 use crate::vocabulary::VocabularyError;
 
@@ -32,6 +33,9 @@ pub enum Error {
     /// The device failed.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// A step over several devices failed, or their plan does not fit.
+    #[error(transparent)]
+    Step(#[from] StepError),
     /// A file of the run cannot be written.
     #[error(transparent)]
     Disk(#[from] DiskError),

@@ -19,6 +19,7 @@ mod data;
 mod error;
 mod feed;
 mod folder;
+mod learner;
 mod log;
 mod progress;
 mod progress_meter;
@@ -29,7 +30,7 @@ mod validation;
 mod warm_start;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -41,6 +42,7 @@ use unrolled_tensor::{Device, Tensor, catch_device_error};
 
 use crate::config::Config;
 use crate::corpus::Lines;
+use crate::cost_model::Machine;
 use crate::model::{InitialRange, Model, Sizes};
 use crate::progress::{Observer, Reason};
 use crate::vocabulary::Vocabulary;
@@ -136,7 +138,45 @@ pub fn train_on(
     observer: &mut dyn Observer,
     stop: &AtomicBool,
 ) -> Result<Summary, Error> {
-    catch_device_error(|| session::train(disk, config, device, options, observer, stop))?
+    let placement = Placement::one(device);
+    let config = Config { plan: String::new(), ..config.clone() };
+    catch_device_error(|| session::train(disk, &config, &placement, options, observer, stop))?
+}
+
+/// [`train`] on several devices, by the plan that `config` names: a plan's [name](crate::schedule::Plan::NAMES), `search`, or a TOML file. It is the run of one device with
+/// the same number of softmax slices, to the bit: losses, checkpoints, log; and can be resumed on other devices, or on one.
+///
+/// # Errors
+/// As [`train`]; and where the plan does not fit the model or the devices.
+pub fn train_over(
+    config: &Config,
+    placement: &Placement,
+    options: &RunOptions,
+    observer: &mut dyn Observer,
+    stop: &AtomicBool,
+) -> Result<Summary, Error> {
+    let disk = Arc::new(FileSystem);
+    catch_device_error(|| session::train(disk, config, placement, options, observer, stop))?
+}
+
+/// The devices of a run.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    /// As the plan numbers them.
+    pub devices: Vec<Device>,
+    /// Where the whole model is put together for validation and translating: a device with room for all of it.
+    pub home: Device,
+    /// How fast they are, for a search and for the order of tasks; without it they are taken for CPU devices.
+    pub machine: Option<Machine>,
+    /// Where to write what happened in the last updates, as a trace for Chrome and Perfetto; a chart of the last one goes beside it, with the extension `svg`.
+    pub trace: Option<PathBuf>,
+}
+
+impl Placement {
+    /// Everything on one device.
+    pub fn one(device: &Device) -> Placement {
+        Placement { devices: vec![device.clone()], home: device.clone(), machine: None, trace: None }
+    }
 }
 
 /// Loads a model for translating: of a run folder its best checkpoint (or its last, where there was no validation), or a checkpoint itself.
