@@ -172,7 +172,7 @@ impl<'a> Session<'a> {
             return Err(StepError::Parts { parts: config.accumulate }.into());
         }
         let mut batches = session.feed(Some(session.progress.update + 1));
-        let plan = plan_of(config, &sizes, placement, &batches.next())?;
+        let plan = plan_of(config, &sizes, placement, &batches.next()?)?;
         drop(batches);
         let Learner::One(whole) = session.learner else { unreachable!("made just before") };
         let whole = (whole.model, whole.optimiser, recipe);
