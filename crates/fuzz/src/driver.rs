@@ -98,7 +98,7 @@ fn run(target: &Target, input: &[u8], report: &mut Report, seen: &mut Seen, befo
     let outcome = caught(|| (target.run)(input));
     report.executions += 1;
     // Again, where it is the machine that may have been busy.
-    let mut again = || {
+    let again = || {
         let began = Instant::now();
         let _ = caught(|| (target.run)(input));
         began.elapsed()

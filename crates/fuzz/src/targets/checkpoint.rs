@@ -16,6 +16,7 @@ use unrolled_tensor::random::Key;
 use super::{Target, told};
 use crate::scratch;
 
+/// Whole checkpoints.
 pub const CHECKPOINT: Target = Target {
     name: "checkpoint",
     about: "a run's checkpoint, of which the first byte names the file that the rest replaces",

@@ -10,6 +10,7 @@ use unrolled_seq2seq::prepare::{self, PrepareError, PreparedCorpus, Settings};
 use super::{Target, told};
 use crate::scratch;
 
+/// Prepared corpora.
 pub const PREPARED: Target = Target {
     name: "prepared",
     about: "a prepared corpus, of which the first byte names the file that the rest replaces",
