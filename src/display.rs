@@ -244,6 +244,7 @@ mod tests {
             target_words: 2000,
             seconds: 2.0,
             elapsed,
+            peak_memory: None,
         }
     }
 

@@ -15,6 +15,8 @@ mod matmul_precision;
 mod models;
 mod n_best;
 mod prepare;
+mod report;
+mod reproduce;
 mod rescore;
 mod schedule;
 mod score;
@@ -50,6 +52,8 @@ enum Command {
     Average(average::Average),
     Annotate(annotate::Annotate),
     Estimate(estimate::Estimate),
+    Report(report::Report),
+    Reproduce(reproduce::Reproduce),
     Bench(bench::Bench),
     Schedule(schedule::Schedule),
     Devices(devices::Devices),
@@ -71,6 +75,8 @@ impl Command {
             Self::Average(command) => command.run(),
             Self::Annotate(command) => command.run(),
             Self::Estimate(command) => command.run(),
+            Self::Report(command) => command.run(),
+            Self::Reproduce(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Schedule(command) => command.run(),
             Self::Devices(command) => command.run(),

@@ -44,6 +44,8 @@ fn version_and_help_are_there() {
         "translate",
         "score",
         "bleu",
+        "report",
+        "reproduce",
         "evaluate",
         "rescore",
         "average",

@@ -131,6 +131,10 @@ pub struct Update {
     pub seconds: f64,
     /// Seconds since this process began to train, everything included.
     pub elapsed: f64,
+    /// The most bytes of tensors that the device has held at once in this process (of several devices, their peaks together); logs of older versions
+    /// do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory: Option<u64>,
 }
 
 impl Update {
@@ -326,6 +330,7 @@ mod tests {
             target_words: 1200,
             seconds: 2.0,
             elapsed: 2.5,
+            peak_memory: Some(1 << 20),
         }
     }
 
@@ -386,10 +391,10 @@ mod tests {
 
     #[test]
     fn a_report_of_a_run_in_f32_says_nothing_of_a_scale_and_older_ones_can_be_read() {
-        let report = Update { skipped: 0, loss_scale: None, ..update() };
+        let report = Update { skipped: 0, loss_scale: None, peak_memory: None, ..update() };
         let mut line = serde_json::to_value(Event::Update(report.clone())).unwrap();
         let fields = line.as_object_mut().unwrap();
-        assert!(!fields.contains_key("loss_scale"));
+        assert!(!fields.contains_key("loss_scale") && !fields.contains_key("peak_memory"));
         fields.remove("skipped");
         assert_eq!(serde_json::from_value::<Event>(line).unwrap(), Event::Update(report));
     }

@@ -38,7 +38,8 @@ pub struct Memory {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MatmulPrecision {
     /// In f32's accuracy, by whatever gives it fastest. On the CPU with AMX that is products of three bf16 parts of each operand, whose errors are
-    /// no larger than those of f32 multiply–adds, except that numbers below about 2⁻¹⁰² lose bits; elsewhere it is [`F32Fma`](Self::F32Fma).
+    /// about half of those of f32 multiply–adds, except that numbers below about 2⁻¹⁰² lose bits; elsewhere, and in sums over fewer than 16 products, it
+    /// is [`F32Fma`](Self::F32Fma).
     #[default]
     F32,
     /// f32 multiply–adds throughout.

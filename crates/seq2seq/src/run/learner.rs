@@ -86,6 +86,15 @@ impl Learner {
         }
     }
 
+    /// The most bytes of tensors that the devices have held, each at its own time, together.
+    pub fn peak_memory(&self) -> u64 {
+        let peak = |device: &Device| device.memory().peak as u64;
+        match self {
+            Learner::One(trainer) => peak(trainer.model.device()),
+            Learner::Several(spread) => spread.executor.devices().map(peak).sum(),
+        }
+    }
+
     pub fn parameter_count(&self) -> usize {
         match self {
             Learner::One(trainer) => trainer.parameter_count(),

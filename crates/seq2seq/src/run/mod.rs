@@ -41,7 +41,7 @@ use unrolled_tensor::random::Key;
 use unrolled_tensor::{Device, Tensor, catch_device_error};
 
 use crate::config::Config;
-use crate::corpus::Lines;
+use crate::corpus::{Corpus, Lines};
 use crate::cost_model::Machine;
 use crate::model::{InitialRange, Model, Sizes};
 use crate::progress::{Observer, Reason};
@@ -216,8 +216,13 @@ fn check_size(path: &Path, sizes: &Sizes, values: &BTreeMap<String, Tensor>) -> 
     if wanted <= bound { Ok(()) } else { Err(Error::Size { path: path.to_owned(), wanted, found }) }
 }
 
+/// The validation pairs that a configuration names.
+pub(crate) fn validation_corpus(config: &Config) -> Corpus {
+    data::corpus(&config.valid_source, &config.valid_target, &config.valid_tsv)
+}
+
 /// The training corpus of a configuration.
-pub(crate) fn training_corpus(config: &Config) -> crate::corpus::Corpus {
+pub(crate) fn training_corpus(config: &Config) -> Corpus {
     data::corpus(&config.source, &config.target, &config.tsv)
 }
 

@@ -294,7 +294,7 @@ impl<'a> Session<'a> {
         let every = |n: usize| n > 0 && update.is_multiple_of(n as u64);
         let validates = self.progress.validates(self.config);
         if (every(self.config.log_every) || validates)
-            && let Some(report) = self.meter.take(update, self.progress.epoch(), rate, step)
+            && let Some(report) = self.meter.take(update, self.progress.epoch(), rate, step, self.learner.peak_memory())
         {
             observer.event(&Event::Update(report));
         }

@@ -2,7 +2,8 @@
 //!
 //! A sum over k runs in blocks of [`K_BLOCK`](super::matmul::K_BLOCK): each block's sum starts from zero and takes ascending fused
 //! multiply–adds, and is then added to the result. Neither rows, columns, threads nor the choice of a kernel changes that order, so
-//! none changes a bit.
+//! none changes a bit. With AMX a product of f32 is one of three bf16 parts of each operand, unless [`Precision::F32Fma`] is asked for or k is short: the
+//! blocks are the same, the sum within one has another order (`bf16::x86::split`), which also depends on k alone.
 //!
 //! [`Packed`] hides what the machine likes: panels of f32 for a vector kernel ([`float`]), pairs of bf16 ([`bf16`]), or, for f64 and for
 //! processors without a kernel of ours, plain rows for matrixmultiply ([`row_major`]).

@@ -9,6 +9,8 @@
 //!   first, over blocks of 256, whose sum is added to the result;
 //! - elsewhere the operands are rounded and multiplied as f32 is: [`rounded`].
 //!
+//! Of f32 that is not rounded, machines with AMX make three bf16 parts: [`split_product`], which has its promises in `x86::split`.
+//!
 //! The first two count subnormal numbers as zero. All stay within k · 2⁻²⁴ of the sum of the products' sizes.
 
 mod rounded;

@@ -92,6 +92,8 @@ impl Kernel for Amx {
     const PARTS: usize = 1;
     /// 32 columns of them fill two thirds of the first cache.
     const STEPS: usize = 16;
+    const ROWS: usize = 256;
+    const DEEP: usize = 4096;
 
     /// 45 ns, with the release.
     fn enter(self) -> Configured {

@@ -32,6 +32,8 @@ impl Kernel for Avx512 {
 
     const PARTS: usize = 1;
     const STEPS: usize = 16;
+    const ROWS: usize = 256;
+    const DEEP: usize = 4096;
 
     fn enter(self) {}
 

@@ -13,12 +13,8 @@ use super::pack::{Lines, Order, Places, pack};
 use super::{Block, Choice, DEPTH, Kernel, LINES, STRIP, Tile, Tiles, split, tiles_of, with_kernel, with_room};
 use crate::cpu::matmul::Matrix;
 
-/// Rows whose part along k stays in the second cache: 256 KiB.
-const ROWS: usize = 256;
-/// Columns of the result that are finished before the next: with [`ROWS`] rows, 256 KiB.
+/// Columns of the result that are finished before the next: with [`Kernel::ROWS`] rows, at most 256 KiB.
 const COLUMNS: usize = 256;
-/// Places of k that are packed at a time.
-const DEEP: usize = 4096;
 /// Elements of an operand that all threads share, packed at a time: 8 MiB.
 const SHARED: usize = 4 << 20;
 /// Multiply–adds that are worth a task of their own: a few microseconds.
@@ -81,11 +77,11 @@ pub(super) unsafe fn rows_times<K: Kernel>(
     targets: &[(Strips, Rows)],
     add: bool,
 ) {
-    with_room(tiles_of::<K>(rows.len().min(ROWS), k.len().min(DEEP)), |room| {
-        for first in rows.clone().step_by(ROWS) {
-            let rows = first..rows.end.min(first + ROWS);
-            for from in k.clone().step_by(DEEP) {
-                let part = from..k.end.min(from + DEEP);
+    with_room(tiles_of::<K>(rows.len().min(K::ROWS), k.len().min(K::DEEP)), |room| {
+        for first in rows.clone().step_by(K::ROWS) {
+            let rows = first..rows.end.min(first + K::ROWS);
+            for from in k.clone().step_by(K::DEEP) {
+                let part = from..k.end.min(from + K::DEEP);
                 let add = add || from > k.start;
                 // SAFETY: the caller's promise; the room has the tiles of these rows and places.
                 let special = unsafe { pack::<K>(a, rows.clone(), part.clone(), Order::Lines, room.at(0)) };
@@ -118,7 +114,7 @@ unsafe fn multiply<K: Kernel>(kernel: K, a: Strips, b: Strips, steps: usize, c: 
 unsafe fn multiply_finite<K: Kernel>(kernel: K, a: Strips, b: Strips, steps: usize, c: Rows, first: usize, add: bool) {
     let region = kernel.enter();
     let mut whole = Whole([[0.0; STRIP]; STRIP]);
-    for rows in (0..a.lines).step_by(ROWS).map(|row| row..a.lines.min(row + ROWS)) {
+    for rows in (0..a.lines).step_by(K::ROWS).map(|row| row..a.lines.min(row + K::ROWS)) {
         for columns in (0..b.lines).step_by(COLUMNS).map(|column| column..b.lines.min(column + COLUMNS)) {
             for from in (0..steps).step_by(K::STEPS) {
                 for column in columns.clone().step_by(STRIP) {
@@ -224,9 +220,9 @@ pub(super) fn in_parts<K: Kernel>(kernel: K, a: Matrix<'_, f32>, b: Matrix<'_, f
     let (m, k, n) = (a.rows, a.columns, b.columns);
     let (left, right) = (Lines::rows(a), Lines::columns(b));
     let out = Rows { c: c.as_mut_ptr(), places: Places::Even { first: 0, step: n as isize } };
-    let shared_lines = (SHARED / k.min(DEEP)).max(ROWS) / ROWS * ROWS;
+    let shared_lines = (SHARED / k.min(K::DEEP)).max(K::ROWS) / K::ROWS * K::ROWS;
     let parts = |len: usize, step: usize| (0..len).step_by(step).map(move |from| from..len.min(from + step));
-    for depth in parts(k, DEEP) {
+    for depth in parts(k, K::DEEP) {
         let add = add || depth.start > 0;
         // SAFETY: `Matrix::new` checked what the operands reach, and c has m × n elements.
         unsafe {
@@ -244,10 +240,10 @@ pub(super) fn in_parts<K: Kernel>(kernel: K, a: Matrix<'_, f32>, b: Matrix<'_, f
 }
 
 /// How many of `lines` a task should take, so that tasks are worth it and there are several for each thread.
-fn lines_per_task(lines: usize, others: usize, k: usize) -> usize {
+fn lines_per_task<K: Kernel>(lines: usize, others: usize, k: usize) -> usize {
     let worth = TASK.div_ceil(others * k);
     let fair = lines.div_ceil(4 * rayon::current_num_threads());
-    fair.max(worth).next_multiple_of(STRIP).min(ROWS)
+    fair.max(worth).next_multiple_of(STRIP).min(K::ROWS)
 }
 
 /// `work` on parts of `lines`.
@@ -281,7 +277,7 @@ unsafe fn shared_columns<K: Kernel>(
         let next = tiles_of::<K>(STRIP, k.len());
         let right = Strips { tiles: room.at(0), next, lines: columns.len(), special };
         let out = c.shifted(columns.start);
-        let per_task = lines_per_task(rows.len(), columns.len(), k.len());
+        let per_task = lines_per_task::<K>(rows.len(), columns.len(), k.len());
         over_threads(rows, per_task, &|rows| {
             // SAFETY: tasks have rows of their own.
             unsafe { rows_times(kernel, a, rows, k.clone(), &[(right, out)], add) };
@@ -305,7 +301,7 @@ unsafe fn shared_rows<K: Kernel>(
         // SAFETY: the caller's promise; the room has the tiles of these rows.
         let special = unsafe { pack_over_threads::<K>(a, rows.clone(), k.clone(), Order::Lines, room) };
         let left = Strips { tiles: room.at(0), next, lines: rows.len(), special };
-        let per_task = lines_per_task(columns.len(), rows.len(), k.len());
+        let per_task = lines_per_task::<K>(columns.len(), rows.len(), k.len());
         over_threads(columns, per_task, &|columns| {
             with_room(tiles_of::<K>(columns.len(), k.len()), |room| {
                 let (lines, out) = (columns.len(), c.shifted(columns.start));

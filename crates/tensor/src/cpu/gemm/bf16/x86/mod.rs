@@ -69,6 +69,10 @@ trait Kernel: Copy + Send + Sync {
     const PARTS: usize;
     /// Tiles of k that are summed before they go to memory. A multiple of the kernel's own blocks, so cutting here changes no bit.
     const STEPS: usize;
+    /// Rows that are packed at a time. With [`DEEP`](Kernel::DEEP) places of k and beside what streams past they fit the second cache.
+    const ROWS: usize;
+    /// Places of k that are packed at a time, a multiple of `STEPS` tiles.
+    const DEEP: usize;
 
     fn enter(self) -> Self::Region;
 
