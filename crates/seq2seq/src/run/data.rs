@@ -92,7 +92,7 @@ pub(super) fn read(config: &Config, known: Option<[Vocabulary; 2]>) -> Result<Da
     let training_pairs = match prepared {
         Some(mut prepared) => {
             prepared.limit(limits);
-            TrainingData::Prepared(prepared)
+            TrainingData::Prepared(Box::new(prepared))
         }
         None => TrainingData::Text(NumberedCorpus::read(&training, source_side, target_side, limits)?),
     };

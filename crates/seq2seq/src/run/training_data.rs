@@ -12,7 +12,7 @@ pub(super) enum TrainingData {
     /// Read from text files, all in memory.
     Text(NumberedCorpus),
     /// In a prepared folder, read batch by batch.
-    Prepared(PreparedCorpus),
+    Prepared(Box<PreparedCorpus>),
 }
 
 impl TrainingData {
@@ -24,7 +24,7 @@ impl TrainingData {
     fn as_lengths(&self) -> &dyn Lengths {
         match self {
             Self::Text(corpus) => corpus,
-            Self::Prepared(corpus) => corpus,
+            Self::Prepared(corpus) => &**corpus,
         }
     }
 
