@@ -1,8 +1,7 @@
 //! The seam, filled: each verb is a call into its group.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use unrolled_tensor::fused::{
     CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, LinearTopK, LinearTopKArgs, LstmArgs,
@@ -20,8 +19,8 @@ use crate::verbs;
 /// One GPU as a device.
 pub struct CudaBackend {
     gpu: Arc<Gpu>,
-    /// Whether products may round their f32 operands to bf16.
-    brain_products: AtomicBool,
+    /// What products of f32 run in.
+    precision: Mutex<MatmulPrecision>,
 }
 
 impl CudaBackend {
@@ -42,7 +41,7 @@ impl CudaBackend {
     }
 
     fn with(index: usize, budget: Option<usize>) -> Result<CudaBackend, Unusable> {
-        Ok(CudaBackend { gpu: Arc::new(Gpu::new(index, budget)?), brain_products: AtomicBool::new(false) })
+        Ok(CudaBackend { gpu: Arc::new(Gpu::new(index, budget)?), precision: Mutex::default() })
     }
 
     pub(crate) fn gpu(&self) -> &Arc<Gpu> {
@@ -144,11 +143,11 @@ impl Backend for CudaBackend {
     }
 
     fn set_matmul_precision(&self, precision: MatmulPrecision) {
-        self.brain_products.store(precision == MatmulPrecision::Bf16, Relaxed);
+        *self.precision.lock().unwrap_or_else(PoisonError::into_inner) = precision;
     }
 
     fn matmul_precision(&self) -> MatmulPrecision {
-        if self.brain_products.load(Relaxed) { MatmulPrecision::Bf16 } else { MatmulPrecision::F32 }
+        *self.precision.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn gather(&self, x: &Tensor, axis: usize, index: &Tensor) -> Result<Storage> {

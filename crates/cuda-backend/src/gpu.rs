@@ -19,7 +19,7 @@ pub(crate) struct Gpu {
     pub pool: Pool,
     pub kernels: Kernels,
     pub staging: Staging,
-    pub blas: OnceLock<Option<Blas>>,
+    blas: OnceLock<Option<Blas>>,
     /// What another device's copy still reads here, until the event.
     lent: Mutex<Vec<(Arc<Event>, Storage)>>,
     /// The order of all work but copies between devices.
@@ -57,6 +57,11 @@ impl Gpu {
     /// Makes its context current to this thread, as each call of the driver needs it.
     pub fn bind(&self) -> Result<()> {
         self.context.bind().lost(&self.name, "cuCtxSetCurrent")
+    }
+
+    /// cuBLAS, loaded when first wanted; None where it is missing.
+    pub fn blas(&self) -> Option<&Blas> {
+        self.blas.get_or_init(|| self.bind().ok().and_then(|()| Blas::new(self))).as_ref()
     }
 
     /// An answer of the driver, as the seam's.

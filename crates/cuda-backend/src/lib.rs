@@ -12,6 +12,11 @@
 //! back to the pool may be handed out at once, for whatever is written to it next is behind its last reader in that stream. Only
 //! `download`, `synchronize` and running out of memory wait.
 //!
+//! The same seed gives the same bits on one kind of GPU: no kernel adds in an order that chance decides. Random numbers, optimiser steps and
+//! whatever moves elements have the CPU's bits; sums and functions are within the conformance suite's bounds of it. For products see
+//! [`MatmulPrecision`](unrolled_tensor::MatmulPrecision): `F32` and `Bf16` are cuBLAS's, whose order of a sum depends on all sizes, `F32Fma` is our own
+//! kernel's, which has the CPU's bits.
+//!
 //! | module | what it has |
 //! |---|---|
 //! | `driver` | presence, context, stream, event, pinned memory: owners of the driver's handles |

@@ -1,10 +1,13 @@
 //! Matrix products: cuBLAS, or a kernel of our own where it is missing.
+//!
+//! cuBLAS picks its kernel, and so the order of a sum, by all of a product's sizes: the same product has the same bits each time, but a row may have
+//! others in another batch. [`MatmulPrecision::F32Fma`] takes our own kernel for f32 even so, which is slower and has the CPU's order and bits.
 
 use std::sync::Arc;
 
 use unrolled_tensor::{DType, MatmulPrecision, Result, Storage, Tensor};
 
-use super::blas::{Blas, Operand};
+use super::blas::Operand;
 use super::elementwise::{cast, contiguous, contiguous_as};
 use super::memory::fill;
 use crate::gpu::Gpu;
@@ -36,9 +39,9 @@ pub(crate) fn matmul(
     }
     if dtype == DType::F32 && precision == MatmulPrecision::Bf16 {
         let (a, b) = (contiguous_as(gpu, a, DType::BF16)?, contiguous_as(gpu, b, DType::BF16)?);
-        return product(gpu, &a, &b, onto, out);
+        return product(gpu, &a, &b, onto, out, true);
     }
-    product(gpu, a, b, onto, out)
+    product(gpu, a, b, onto, out, dtype != DType::F32 || precision != MatmulPrecision::F32Fma)
 }
 
 /// The result's.
@@ -49,7 +52,7 @@ fn shape(a: &Tensor, b: &Tensor) -> Vec<usize> {
 }
 
 /// Where `out` is what the operands' sums run in, or the operands' own dtype.
-fn product(gpu: &Arc<Gpu>, a: &Tensor, b: &Tensor, onto: Option<Tensor>, out: DType) -> Result<Storage> {
+fn product(gpu: &Arc<Gpu>, a: &Tensor, b: &Tensor, onto: Option<Tensor>, out: DType, cublas: bool) -> Result<Storage> {
     let shape = shape(a, b);
     let [.., m, n] = shape[..] else { unreachable!("a matrix has two axes") };
     let (k, elements) = (a.shape()[a.rank() - 1], shape.iter().product::<usize>());
@@ -70,7 +73,7 @@ fn product(gpu: &Arc<Gpu>, a: &Tensor, b: &Tensor, onto: Option<Tensor>, out: DT
     };
     let to = pointer_mut(&mut c)?;
     let sizes = Sizes { m, n, k, matrices: elements / (m * n) };
-    sizes.multiply(gpu, a, b, to, add, out)?;
+    sizes.multiply(gpu, a, b, to, add, out, cublas)?;
     Ok(c.storage().clone())
 }
 
@@ -122,7 +125,16 @@ impl Matrices {
 }
 
 impl Sizes {
-    fn multiply(mut self, gpu: &Arc<Gpu>, a: &Tensor, b: &Tensor, to: Pointer, add: bool, out: DType) -> Result<()> {
+    fn multiply(
+        mut self,
+        gpu: &Arc<Gpu>,
+        a: &Tensor,
+        b: &Tensor,
+        to: Pointer,
+        add: bool,
+        out: DType,
+        cublas: bool,
+    ) -> Result<()> {
         let (mut left, mut right) = (Matrices::of(gpu, a)?, Matrices::of(gpu, b)?);
         // One right operand for all: one product, with more rows.
         if self.matrices > 1
@@ -132,7 +144,8 @@ impl Sizes {
             left = one;
             self = Sizes { m: self.matrices * self.m, matrices: 1, ..self };
         }
-        let Some(blas) = gpu.blas.get_or_init(|| Blas::new(gpu)) else {
+        let blas = if cublas { gpu.blas() } else { None };
+        let Some(blas) = blas else {
             return self.with_own_kernel(gpu, left.operand(), right.operand(), to, add, out);
         };
         for (side, rows, columns) in [(&mut left, self.m, self.k), (&mut right, self.k, self.n)] {

@@ -2,7 +2,7 @@
 
 use unrolled_tensor::conformance::{Part, check_parts};
 
-use crate::support::{LAZY, Virtual, on_gpus};
+use crate::support::{LAZY, NO_CUBLAS, SHUFFLED, Virtual, on_gpus};
 
 fn passes(test: &str, kinds: &[Virtual], parts: &[Part]) {
     on_gpus(test, kinds, || match check_parts(&unrolled_cuda::device(0).unwrap(), parts) {
@@ -11,7 +11,15 @@ fn passes(test: &str, kinds: &[Virtual], parts: &[Part]) {
     });
 }
 
-const NO_CUBLAS: Virtual = Virtual { name: "without cuBLAS", variables: &[], cublas: false };
+#[test]
+fn memory() {
+    passes("conformance::memory", &[LAZY], &[Part::Memory]);
+}
+
+#[test]
+fn elementwise() {
+    passes("conformance::elementwise", &[SHUFFLED], &[Part::Elementwise, Part::Specials]);
+}
 
 #[test]
 fn joining() {

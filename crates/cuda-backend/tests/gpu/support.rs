@@ -40,6 +40,8 @@ pub const SHUFFLED: Virtual = Virtual {
     ],
     cublas: true,
 };
+/// As [`EAGER`], and products run in a kernel of our own.
+pub const NO_CUBLAS: Virtual = Virtual { name: "without cuBLAS", variables: &[], cublas: false };
 
 /// Runs `body` on virtual GPUs of each kind, and on hardware where there is some. `test` is the test's path in this binary.
 #[track_caller]
@@ -52,7 +54,6 @@ pub fn on_gpus(test: &str, kinds: &[Virtual], body: impl FnOnce()) {
         let folder = driver(kind.cublas);
         let mut child = Command::new(std::env::current_exe().unwrap());
         child.env("LD_LIBRARY_PATH", folder).env(INSIDE, "1").envs(kind.variables.iter().copied());
-        // Tests run side by side already; a virtual GPU that took every core would only slow its neighbours.
         run(child, test, kind.name);
     }
     if unrolled_cuda::probe().is_ok() {
