@@ -10,9 +10,9 @@ use crate::panics::caught;
 /// An input that takes longer is a finding: real files have thousands of lines of this length.
 pub const SLOW: Duration = Duration::from_secs(5);
 /// Outcomes that begin alike and are told apart: a message that quotes what it cannot read would else make every input a new one.
-const ALIKE: usize = 64;
-/// Letters by which a beginning is known.
-const BEGINNING: usize = 32;
+const ALIKE: usize = 256;
+/// Letters by which a beginning is known: few, as what is quoted may hold quotation marks and then counts as part of the message.
+const BEGINNING: usize = 12;
 
 /// An input that a reader does not bear.
 #[derive(Debug, Clone, PartialEq, Eq)]
