@@ -17,7 +17,7 @@ fn every_damage_of_every_file_is_found_and_named() {
     for (name, bytes) in files(&output).into_iter().filter(|(name, _)| !name.ends_with("prepared.json")) {
         let path = output.join(&name);
         let mut damaged = vec![Vec::new(), bytes[..bytes.len() - 1].to_vec(), [&bytes[..], b"x"].concat()];
-        damaged.extend((0..bytes.len()).step_by(23).map(|at| {
+        damaged.extend((0..bytes.len()).step_by(17).map(|at| {
             let mut bytes = bytes.clone();
             bytes[at] ^= 1 << (at % 8);
             bytes
