@@ -112,7 +112,7 @@ fn main() {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let mut numbers = vec![1];
     numbers.extend((cores > 1).then_some(cores));
-    for precision in [MatmulPrecision::F32, MatmulPrecision::Bf16] {
+    for precision in [MatmulPrecision::F32, MatmulPrecision::F32Fma, MatmulPrecision::Bf16] {
         for &threads in &numbers {
             for measured in all(threads, precision, only) {
                 report(&measured, json);

@@ -2,9 +2,9 @@
 
 usage: python benches/vs_pytorch.py [--sizes s,m,l] [--threads 2] [--rounds 5] [--steps N] [--json | --table]
            [--binary PATH] [--python PATH] [--no-install] [--loss fastest|plain|fused]
-           [--embeddings fastest|sparse|dense] [--precision f32|bf16] [--matmul-precision f32|bf16]
+           [--embeddings fastest|sparse|dense] [--precision f32|bf16] [--matmul-precision f32|f32-fma|bf16]
        python benches/vs_pytorch.py --translate [--sizes s,m,l] [--beam 12] [--batch-size 64] [--sentences N] [--threads 2]
-           [--matmul-precision f32|bf16] [--precision f32|bf16] [--rounds 5] [--json] [--binary PATH] [--python PATH]
+           [--matmul-precision f32|f32-fma|bf16] [--precision f32|bf16] [--rounds 5] [--json] [--binary PATH] [--python PATH]
        python benches/vs_pytorch.py --graph [--rounds 5] [--json] [--binary PATH] [--python PATH] [--no-install]
 
 Needs a built command (`cargo build --release`). PyTorch is taken from --python, else from the Python that runs this
@@ -305,7 +305,7 @@ def arguments():
     parser.add_argument("--loss", choices=("fastest", "plain", "fused"), default="fastest")
     parser.add_argument("--embeddings", choices=("fastest", "sparse", "dense"), default="fastest")
     parser.add_argument("--precision", choices=("f32", "bf16"), default="f32", help="PyTorch's; bf16 is autocast")
-    parser.add_argument("--matmul-precision", choices=("f32", "bf16"), default="f32", help="unrolled's")
+    parser.add_argument("--matmul-precision", choices=("f32", "f32-fma", "bf16"), default="f32", help="unrolled's")
     parser.add_argument("--translate", action="store_true", help="greedy or beam search instead of a training step")
     parser.add_argument("--beam", type=int, default=12, help="of --translate")
     parser.add_argument("--batch-size", type=int, default=64, help="of --translate")

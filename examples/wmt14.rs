@@ -13,13 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
 use clap::Parser;
 use unrolled::display::Display;
 use unrolled::seq2seq::beam_search::DecodeOptions;
 use unrolled::seq2seq::bleu::{Convention, Scorer};
 use unrolled::seq2seq::config::{Config, Layers, Optimiser, Schedule};
-use unrolled::seq2seq::corpus::Corpus;
+use unrolled::seq2seq::corpus::{Corpus, Wmt14};
 use unrolled::seq2seq::grammar::{Counts, PhraseGrammar};
 use unrolled::seq2seq::run::{self, RunOptions, Translator};
 
@@ -155,48 +154,9 @@ fn built_in(output: &Path) -> anyhow::Result<(Config, Option<Corpus>)> {
     Ok((config, Some(Corpus::parallel(folder.join("test.en"), folder.join("test.fr")))))
 }
 
-/// WMT'14's files, as far as they are there: training sets in the order of the task's page, newstest2013 for validation, newstest2014 as test.
+/// WMT'14's files, and the preset's configuration to train on them.
 fn wmt14(folder: &Path, preset: &str) -> anyhow::Result<(Config, Option<Corpus>)> {
-    let find = |names: &[String]| names.iter().map(|name| folder.join(name)).find(|path| path.exists());
-    let pair = |stem: &str| {
-        let side = |language: &str| find(&[format!("{stem}.{language}"), format!("{stem}.{language}.gz")]);
-        side("en").zip(side("fr"))
-    };
-    let training: Vec<(PathBuf, PathBuf)> = [
-        "europarl-v7.fr-en",
-        "commoncrawl.fr-en",
-        "un/undoc.2000.fr-en",
-        "undoc.2000.fr-en",
-        "news-commentary-v9.fr-en",
-        "giga-fren.release2.fixed",
-    ]
-    .iter()
-    .filter_map(|stem| pair(&format!("training/{stem}")).or_else(|| pair(stem)))
-    .collect();
-    if training.is_empty() {
-        bail!(
-            "no training files in `{}`: expected training/europarl-v7.fr-en.en and .fr, or others of WMT'14's; \
-             scripts/fetch-wmt14.sh fetches them",
-            folder.display()
-        );
-    }
-    let sgm = |stem: &str, part: &str| {
-        find(&[
-            format!("dev/{stem}-src.en.sgm"),
-            format!("test-full/{stem}-src.en.sgm"),
-            format!("test/{stem}-src.en.sgm"),
-        ])
-        .zip(find(&[
-            format!("dev/{stem}-ref.fr.sgm"),
-            format!("test-full/{stem}-ref.fr.sgm"),
-            format!("test/{stem}-ref.fr.sgm"),
-        ]))
-        .or_else(|| pair(&format!("{part}/{stem}")))
-    };
-    let validation = sgm("newstest2013", "dev").with_context(|| {
-        format!("no dev/newstest2013-src.en.sgm and -ref.fr.sgm (or plain .en and .fr) in `{}`", folder.display())
-    })?;
-    let test = sgm("newstest2014-fren", "test-full");
+    let Wmt14 { training, validation, test } = Wmt14::find(folder)?;
     let layers = Layers { preset: Some(preset.to_owned()), ..Layers::default() };
     let mut config = layers.resolve()?.config;
     println!("Training on WMT'14 files of {}:", folder.display());

@@ -1,10 +1,11 @@
 //! Device names: the one place that knows which backends exist.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use unrolled_tensor::Device;
 
-/// The one device that `name` means: `cpu`.
+/// The one device that `name` means: `cpu`, `cuda:0`.
 ///
 /// ```
 /// assert_eq!(unrolled::device("cpu").unwrap().name(), "cpu");
@@ -21,7 +22,8 @@ pub fn device(name: &str) -> Result<Device, DeviceNameError> {
     }
 }
 
-/// All devices that `name` means: `cpu`, or `8xcpu` for eight CPU devices that share the machine's threads.
+/// All devices that `name` means: `cpu`, `8xcpu` for eight CPU devices that share the machine's threads, `cuda:0` for a GPU, or
+/// `cuda:0-7` for eight.
 ///
 /// ```
 /// assert_eq!(unrolled::devices("3xcpu").unwrap().len(), 3);
@@ -38,10 +40,118 @@ pub fn devices(name: &str) -> Result<Vec<Device>, DeviceNameError> {
         let count = count.parse().ok().filter(|n| (1..=1024).contains(n)).ok_or_else(unknown)?;
         return Ok(Device::cpus(count));
     }
-    if name == "cuda" || name.starts_with("cuda:") {
-        return Err(DeviceNameError::NotBuilt { name: name.to_owned() });
+    let numbers = name.strip_prefix("cuda:").and_then(numbers).ok_or_else(unknown)?;
+    numbers.map(|index| gpu::device(name, index)).collect()
+}
+
+/// `3`, or `0-7`.
+fn numbers(text: &str) -> Option<RangeInclusive<usize>> {
+    let number = |text: &str| text.parse().ok().filter(|&n: &usize| n < 1024);
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let range = number(first)?..=number(last)?;
+    (!range.is_empty()).then_some(range)
+}
+
+/// A device of this machine, or what stands in the way of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FoundDevice {
+    /// Its name here: `cpu`, `cuda:0`; `cuda` where there is none.
+    pub name: String,
+    /// What it is; empty where that cannot be found out.
+    pub hardware: String,
+    /// Bytes of memory.
+    pub memory: Option<usize>,
+    /// What else is known: `compute capability`, `9.0`.
+    pub details: Vec<(&'static str, String)>,
+    /// Why it cannot be used, if so.
+    pub unusable: Option<String>,
+}
+
+/// The devices of this machine, those included that cannot be used.
+///
+/// ```
+/// let found = unrolled::found_devices();
+/// assert!(found[0].name == "cpu" && found[0].unusable.is_none());
+/// ```
+pub fn found_devices() -> Vec<FoundDevice> {
+    std::iter::once(cpu()).chain(gpu::found()).collect()
+}
+
+fn cpu() -> FoundDevice {
+    // What Linux tells; elsewhere the fields stay empty.
+    let field = |file: &str, key: &str| {
+        let text = std::fs::read_to_string(file).ok()?;
+        let line = text.lines().find(|line| line.starts_with(key))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    };
+    let kibibytes = |text: String| text.strip_suffix(" kB")?.parse::<usize>().ok();
+    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
+    FoundDevice {
+        name: "cpu".into(),
+        hardware: field("/proc/cpuinfo", "model name").unwrap_or_default(),
+        memory: field("/proc/meminfo", "MemTotal").and_then(kibibytes).map(|n| n << 10),
+        details: vec![("threads", threads.to_string())],
+        unusable: None,
     }
-    Err(unknown())
+}
+
+#[cfg(feature = "cuda")]
+mod gpu {
+    use super::*;
+    use unrolled_cuda::DeviceInfo;
+
+    pub fn device(name: &str, index: usize) -> Result<Device, DeviceNameError> {
+        unrolled_cuda::device(index)
+            .map_err(|why| DeviceNameError::Unusable { name: name.to_owned(), why: why.to_string() })
+    }
+
+    pub fn found() -> Vec<FoundDevice> {
+        match unrolled_cuda::probe() {
+            Ok(driver) => (0..driver.devices).map(one).collect(),
+            Err(why) => vec![nothing("cuda".into(), why.to_string())],
+        }
+    }
+
+    fn nothing(name: String, why: String) -> FoundDevice {
+        FoundDevice { name, hardware: String::new(), memory: None, details: Vec::new(), unusable: Some(why) }
+    }
+
+    fn one(index: usize) -> FoundDevice {
+        let name = format!("cuda:{index}");
+        let info = match DeviceInfo::of(index) {
+            Ok(info) => info,
+            Err(why) => return nothing(name, why.to_string()),
+        };
+        let (major, minor) = info.capability;
+        let products = if unrolled_cuda::has_cublas() { "cuBLAS" } else { "own kernels: cuBLAS was not found" };
+        FoundDevice {
+            name,
+            memory: Some(info.memory),
+            details: vec![
+                ("compute capability", format!("{major}.{minor}")),
+                ("multiprocessors", info.multiprocessors.to_string()),
+                ("driver", format!("CUDA {}.{}", info.driver / 1000, info.driver % 1000 / 10)),
+                ("products", products.into()),
+            ],
+            unusable: info.usable().err().map(|why| why.to_string()),
+            hardware: info.name,
+        }
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+mod gpu {
+    use super::*;
+
+    pub fn device(name: &str, _: usize) -> Result<Device, DeviceNameError> {
+        let why = "this build has no CUDA: the feature `cuda` was left out".into();
+        Err(DeviceNameError::Unusable { name: name.to_owned(), why })
+    }
+
+    pub fn found() -> Vec<FoundDevice> {
+        Vec::new()
+    }
 }
 
 /// Why a device name cannot be used.
@@ -60,10 +170,12 @@ pub enum DeviceNameError {
         /// How many it means.
         count: usize,
     },
-    /// This build has no such backend.
-    NotBuilt {
+    /// The device is not here, or something that it needs is missing.
+    Unusable {
         /// The name.
         name: String,
+        /// What stands in the way.
+        why: String,
     },
 }
 
@@ -71,13 +183,16 @@ impl fmt::Display for DeviceNameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DeviceNameError::Unknown { name } => {
-                write!(f, "device `{name}` is unknown: it is `cpu`, or `8xcpu` for eight CPU devices")
+                write!(
+                    f,
+                    "device `{name}` is unknown: it is `cpu`, `8xcpu` for eight CPU devices, `cuda:0` for a GPU or `cuda:0-7` for eight"
+                )
             }
             DeviceNameError::Several { name, count } => {
-                write!(f, "device `{name}` means {count} devices where one is needed: use `cpu`")
+                write!(f, "device `{name}` means {count} devices where one is needed: use `cpu` or `cuda:0`")
             }
-            DeviceNameError::NotBuilt { name } => {
-                write!(f, "device `{name}` cannot be used: this version computes on the CPU alone; use `cpu`")
+            DeviceNameError::Unusable { name, why } => {
+                write!(f, "device `{name}` cannot be used: {why}")
             }
         }
     }
@@ -96,10 +211,25 @@ mod tests {
             ("0xcpu", "unknown"),
             ("xcpu", "unknown"),
             ("2xcpu", "means 2"),
-            ("cuda:0", "CPU alone"),
+            ("cuda", "unknown"),
+            ("cuda:", "unknown"),
+            ("cuda:-1", "unknown"),
+            ("cuda:7-0", "unknown"),
+            ("cuda:1000", "cannot be used"),
         ] {
             let message = device(name).unwrap_err().to_string();
             assert!(message.contains(name) && message.contains(says), "{message}");
+        }
+        assert_eq!(numbers("0-7"), Some(0..=7));
+        assert_eq!(numbers("3"), Some(3..=3));
+    }
+
+    #[test]
+    fn what_is_listed_can_be_used_or_says_why_not() {
+        let found = found_devices();
+        assert!(found.len() > usize::from(cfg!(feature = "cuda")));
+        for FoundDevice { name, unusable, .. } in found {
+            assert_eq!(device(&name).is_ok(), unusable.is_none(), "{name}: {unusable:?}");
         }
     }
 }

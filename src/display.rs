@@ -176,9 +176,11 @@ fn report(validation: &Validation) -> Vec<String> {
         }
         None => String::new(),
     };
+    let chrf = validation.chrf.as_ref().map_or(String::new(), |chrf| format!(", chrF2 {:.2}", chrf.score));
     let (update, epoch) = (HumanCount(validation.update), validation.epoch);
+    let perplexity = validation.perplexity;
     let first =
-        format!("validation at update {update}, epoch {epoch:.2}: perplexity {:.3}{best}{bleu}", validation.perplexity);
+        format!("validation at update {update}, epoch {epoch:.2}: perplexity {perplexity:.3}{best}{bleu}{chrf}");
     let samples = validation.samples.iter().flat_map(|sample| {
         [
             format!("  source     {}", sample.source),
@@ -242,6 +244,7 @@ mod tests {
             target_words: 2000,
             seconds: 2.0,
             elapsed,
+            peak_memory: None,
         }
     }
 
@@ -264,6 +267,7 @@ mod tests {
                 epoch: 0.2,
                 perplexity: 50.0,
                 bleu: Some(bleu),
+                chrf: None,
                 samples: vec![sample],
                 best: true,
                 seconds: 1.0,

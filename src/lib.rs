@@ -16,6 +16,7 @@
 //! - [`autograd`]: gradients of any order, gradient checkers.
 //! - [`nn`]: layers, losses, optimisers, checkpoints.
 //! - [`io`]: tensors in files, safetensors and NumPy's.
+//! - [`device`]: devices by name, `cpu` or `cuda:0` (feature `cuda`); [`found_devices`] lists what this machine has.
 //! - [`seq2seq`] (feature `seq2seq`): corpus, translator, training, beam search, BLEU.
 //!
 //! Without the default features only the library for tensors and gradients is built.
@@ -24,7 +25,7 @@ mod device;
 #[cfg(feature = "cli")]
 pub mod display;
 
-pub use device::{DeviceNameError, device, devices};
+pub use device::{DeviceNameError, FoundDevice, device, devices, found_devices};
 pub use unrolled_autograd as autograd;
 pub use unrolled_nn as nn;
 pub use unrolled_nn::io;

@@ -23,7 +23,7 @@ pub(super) struct Bleu {
     /// Which BLEU: sacrebleu for text as people write it, multi-bleu for tokenised text, as in the paper.
     #[arg(long, value_enum, default_value_t = Style::Sacrebleu)]
     style: Style,
-    /// sacrebleu: how text is cut into words, 13a or none [default: 13a].
+    /// sacrebleu: how text is cut into words, 13a, intl or none [default: 13a].
     #[arg(long, value_name = "NAME")]
     tokeniser: Option<BleuTokeniser>,
     /// sacrebleu: what is done where no n-gram matches; exp, floor, add-k or none [default: exp].

@@ -6,8 +6,10 @@ use unrolled_tensor::{Device, MatmulPrecision};
 /// A precision's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Name {
-    /// As they are stored.
+    /// In f32's accuracy, by the fastest way to it.
     F32,
+    /// f32 multiply–adds throughout.
+    F32Fma,
     /// Operands rounded to bf16, sums in f32: faster where the processor has such products, and a little less exact.
     Bf16,
 }
@@ -28,6 +30,7 @@ impl Precision {
     pub(super) fn set(self, device: &Device) -> anyhow::Result<()> {
         let wanted = match self.name {
             Name::F32 => MatmulPrecision::F32,
+            Name::F32Fma => MatmulPrecision::F32Fma,
             Name::Bf16 => MatmulPrecision::Bf16,
         };
         device.set_matmul_precision(wanted);
@@ -42,6 +45,7 @@ impl Precision {
     pub(super) fn name(self) -> &'static str {
         match self.name {
             Name::F32 => "f32",
+            Name::F32Fma => "f32-fma",
             Name::Bf16 => "bf16",
         }
     }

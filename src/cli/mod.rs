@@ -1,13 +1,22 @@
 //! The command line: one module a subcommand, each a thin call into the translator's library.
 
+mod annotate;
+mod average;
 mod bench;
 mod bleu;
 mod completions;
 mod config_flags;
+mod devices;
+mod estimate;
+mod evaluate;
 mod example_corpus;
 mod input;
 mod matmul_precision;
+mod models;
 mod n_best;
+mod report;
+mod reproduce;
+mod rescore;
 mod schedule;
 mod score;
 mod signals;
@@ -36,8 +45,16 @@ enum Command {
     Translate(translate::Translate),
     Score(score::Score),
     Bleu(bleu::Bleu),
+    Evaluate(evaluate::Evaluate),
+    Rescore(rescore::Rescore),
+    Average(average::Average),
+    Annotate(annotate::Annotate),
+    Estimate(estimate::Estimate),
+    Report(report::Report),
+    Reproduce(reproduce::Reproduce),
     Bench(bench::Bench),
     Schedule(schedule::Schedule),
+    Devices(devices::Devices),
     ExampleCorpus(example_corpus::ExampleCorpus),
     Completions(completions::Completions),
 }
@@ -50,8 +67,16 @@ impl Command {
             Self::Translate(command) => command.run(),
             Self::Score(command) => command.run(),
             Self::Bleu(command) => command.run(),
+            Self::Evaluate(command) => command.run(),
+            Self::Rescore(command) => command.run(),
+            Self::Average(command) => command.run(),
+            Self::Annotate(command) => command.run(),
+            Self::Estimate(command) => command.run(),
+            Self::Report(command) => command.run(),
+            Self::Reproduce(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Schedule(command) => command.run(),
+            Self::Devices(command) => command.run(),
             Self::ExampleCorpus(command) => command.run(),
             Self::Completions(command) => command.run(),
         }

@@ -9,8 +9,15 @@ pub(super) struct Candidate {
     pub(super) text: String,
     /// Its log-probability, `<EOS>` included.
     pub(super) log_probability: f64,
-    /// What the beam search ranked it by.
+    /// What it is ranked by.
     pub(super) score: f64,
+}
+
+impl Candidate {
+    /// A text that no model has chosen: it is certain.
+    pub(super) fn given(text: String) -> Self {
+        Self { text, log_probability: 0.0, score: 0.0 }
+    }
 }
 
 /// How translations are written.
@@ -18,8 +25,8 @@ pub(super) struct Candidate {
 pub(super) enum Format {
     /// One line for each line of input.
     Best,
-    /// As Moses: `id ||| hypothesis ||| features ||| score`, the best first; ids count lines from 0.
-    NBest,
+    /// So many as Moses writes them: `id ||| hypothesis ||| features ||| score`, the best first; ids count lines from 0.
+    NBest(usize),
 }
 
 impl Format {
@@ -27,8 +34,8 @@ impl Format {
     pub(super) fn write(self, output: &mut impl Write, id: u64, candidates: &[Candidate]) -> io::Result<()> {
         match self {
             Self::Best => writeln!(output, "{}", candidates.first().map_or("", |best| &best.text)),
-            Self::NBest if candidates.is_empty() => writeln!(output, "{id} |||  ||| LogProbability= 0 ||| 0"),
-            Self::NBest => candidates.iter().try_for_each(|Candidate { text, log_probability, score }| {
+            Self::NBest(_) if candidates.is_empty() => writeln!(output, "{id} |||  ||| LogProbability= 0 ||| 0"),
+            Self::NBest(n) => candidates.iter().take(n).try_for_each(|Candidate { text, log_probability, score }| {
                 writeln!(output, "{id} ||| {text} ||| LogProbability= {log_probability:.6} ||| {score:.6}")
             }),
         }
@@ -52,15 +59,21 @@ mod tests {
         let two = [candidate("le chat", -1.5, -0.75), candidate("la chatte", -2.25, -1.125)];
         assert_eq!(written(Format::Best, &two), "le chat\n");
         assert_eq!(
-            written(Format::NBest, &two),
+            written(Format::NBest(2), &two),
             "7 ||| le chat ||| LogProbability= -1.500000 ||| -0.750000\n\
              7 ||| la chatte ||| LogProbability= -2.250000 ||| -1.125000\n"
         );
     }
 
     #[test]
+    fn no_more_are_written_than_wanted() {
+        let three = ["a", "b", "c"].map(|text| Candidate::given(text.into()));
+        assert_eq!(written(Format::NBest(2), &three).lines().count(), 2);
+    }
+
+    #[test]
     fn a_line_without_translation_is_not_lost() {
         assert_eq!(written(Format::Best, &[]), "\n");
-        assert_eq!(written(Format::NBest, &[]).split(" ||| ").count(), 4);
+        assert_eq!(written(Format::NBest(3), &[]).split(" ||| ").count(), 4);
     }
 }

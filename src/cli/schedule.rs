@@ -12,8 +12,11 @@ use unrolled_seq2seq::config::{Config, Layers, Preset};
 use unrolled_seq2seq::cost_model::{
     Comparison, Link, Machine, Report, Search, fraction_for, paper_fraction, published, search,
 };
+use unrolled_seq2seq::executor::Workload;
 use unrolled_seq2seq::model::Sizes;
-use unrolled_seq2seq::schedule::{Caption, Graph, Lengths, Plan, Timeline, chart};
+use unrolled_seq2seq::schedule::{Caption, Graph, Lengths, Plan, Sums, Timeline, chart};
+
+mod measure;
 
 /// Predict a training step on several devices: words/s, who waits for whom, memory, and a chart.
 ///
@@ -66,6 +69,18 @@ pub(super) struct Schedule {
     /// Draw the chart into a file.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Measure CPU devices of one thread each that are here, as many as --devices says (as in 2xcpu), and predict with what they do instead of with published figures.
+    #[arg(long)]
+    calibrate: bool,
+    /// Calibrate, then run each plan on one and on all of these CPU devices, and tell how far the predictions are off.
+    #[arg(long, conflicts_with_all = ["plan", "svg", "dump_plan", "published", "compare"])]
+    measure: bool,
+    /// With --measure: so many times, train in turn on one device without a plan and on all of them by the best plan.
+    #[arg(long, value_name = "N", requires = "measure", value_parser = clap::value_parser!(u32).range(1..))]
+    pairs: Option<u32>,
+    /// With --calibrate or --measure: steps that are timed of each.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    steps: u32,
     /// Print the plan as TOML and stop.
     #[arg(long, conflicts_with = "json")]
     dump_plan: bool,
@@ -79,6 +94,8 @@ struct Setting {
     sizes: Sizes,
     lengths: Lengths,
     machine: Machine,
+    /// The slices were asked for, by the command line or the model.
+    sliced: bool,
 }
 
 const SEARCHED: [&str; 2] = ["search", "search-slices"];
@@ -89,6 +106,9 @@ impl Schedule {
             return self.print_published();
         }
         let setting = self.setting()?;
+        if self.measure {
+            return measure::run(&setting, &self.workload(&setting)?, self.steps as usize, self.pairs, self.json);
+        }
         if self.compare {
             return self.print_comparison(&setting);
         }
@@ -97,7 +117,7 @@ impl Schedule {
             io::stdout().write_all(plan.to_toml().as_bytes())?;
             return Ok(());
         }
-        let Setting { sizes, lengths, machine } = &setting;
+        let Setting { sizes, lengths, machine, .. } = &setting;
         let (report, graph, timeline) = Report::of(sizes, lengths, &plan, machine)?;
         let report = report.with_largest(sizes, lengths, &plan, machine)?;
         if let Some(path) = &self.svg {
@@ -120,35 +140,54 @@ impl Schedule {
         let mut sizes = sizes_of(&config);
         let mut machine = self.devices.clone();
         machine.link = self.link.clone().unwrap_or(machine.link);
+        let sliced = self.slices.is_some() || sizes.softmax_slices > 1;
         // One slice is no split: the paper's plan then cuts as many as it has devices for, and the others do the same.
         let left = (machine.devices.len() - sizes.layers.min(machine.devices.len() / 2)).max(1);
         let slices = if sizes.softmax_slices > 1 { sizes.softmax_slices } else { left };
         sizes.softmax_slices = self.slices.map_or(slices, |slices| slices as usize).min(sizes.target_words);
+        if self.calibrate {
+            let workload = Workload { sizes: sizes.clone(), ..self.workload_of(&sizes, &lengths)? };
+            machine = workload.calibrate(&measure::devices(&machine)?, self.steps as usize)?;
+            eprintln!("{}", measure::rates(&machine));
+        }
         let machine = match self.one_device_words_per_s {
             None => machine.calibrated(paper_fraction()),
             Some(speed) if speed > 0.0 && speed.is_finite() => calibrated(machine, &sizes, &lengths, speed)?,
             Some(speed) => anyhow::bail!("--one-device-words-per-s must be above 0, not {speed}"),
         };
-        Ok(Setting { sizes, lengths, machine })
+        Ok(Setting { sizes, lengths, machine, sliced })
+    }
+
+    fn workload(&self, setting: &Setting) -> anyhow::Result<Workload> {
+        self.workload_of(&setting.sizes, &setting.lengths)
+    }
+
+    /// What is run on devices that are here: sentences of the longest length.
+    fn workload_of(&self, sizes: &Sizes, lengths: &Lengths) -> anyhow::Result<Workload> {
+        let (source_words, target_words) = (*self.source_words.end(), *self.target_words.end());
+        Ok(Workload { sizes: sizes.clone(), sentences: lengths.sentences(), source_words, target_words })
     }
 
     fn plan(&self, name: &str, setting: &Setting) -> anyhow::Result<Plan> {
-        let Setting { sizes, lengths, machine } = setting;
+        let Setting { sizes, lengths, machine, .. } = setting;
         let simulations = self.simulations as usize;
         if name.ends_with(".toml") {
             let text = fs::read_to_string(name).with_context(|| format!("cannot open `{name}`"))?;
             return Plan::from_toml(&text).with_context(|| format!("`{name}`"));
         }
+        let sums = if self.calibrate { Sums::ByRows } else { Sums::BySteps };
         if SEARCHED.contains(&name) {
             let slices = (name == "search" || self.slices.is_some()).then_some(sizes.softmax_slices);
-            let found = search(sizes, lengths, machine, &Search { slices, simulations })?;
+            let found = search(sizes, lengths, machine, &Search { slices, simulations, sums })?;
             return Ok(Plan { name: name.to_owned(), ..found });
         }
-        Ok(Plan::named(name, sizes, machine.devices.len())?)
+        // What is measured runs with the sums of training.
+        let plan = Plan::named(name, sizes, machine.devices.len())?;
+        Ok(if self.calibrate { plan.for_training() } else { plan })
     }
 
     fn print_comparison(&self, setting: &Setting) -> anyhow::Result<()> {
-        let Setting { sizes, lengths, machine } = setting;
+        let Setting { sizes, lengths, machine, .. } = setting;
         let mut plans = Vec::new();
         for name in Plan::NAMES.into_iter().chain(SEARCHED) {
             let plan = match self.plan(name, setting) {

@@ -7,8 +7,8 @@ use clap::Args;
 use serde::Serialize;
 use unrolled::tensor::catch_device_error;
 use unrolled_seq2seq::corpus::{Corpus, CorpusError, Pair};
-use unrolled_seq2seq::run;
 
+use super::models::Models;
 use super::threads::use_threads;
 use super::translate::positive;
 
@@ -17,9 +17,8 @@ use super::translate::positive;
 /// Log-probabilities are natural logarithms and include `<EOS>`, as does the perplexity. The summary goes to standard error.
 #[derive(Debug, Args)]
 pub(super) struct Score {
-    /// The model: a run folder (its best checkpoint is taken) or a checkpoint.
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
+    #[command(flatten)]
+    models: Models,
     /// Source sentences, one a line.
     #[arg(long, value_name = "FILE", required_unless_present = "tsv", requires = "target")]
     source: Option<PathBuf>,
@@ -76,11 +75,12 @@ impl Score {
     pub(super) fn run(self) -> anyhow::Result<()> {
         use_threads(self.threads)?;
         let pairs = self.corpus().pairs()?;
-        let translator = run::load(&self.model, &unrolled::device(&self.device)?)?;
+        let models = self.models.load(&unrolled::device(&self.device)?)?;
+        let translators = models.together()?;
         let block = self.batch_size.saturating_mul(BATCHES_IN_A_BLOCK);
         let mut output = BufWriter::new(io::stdout().lock());
         let (pairs, total) = stream(pairs, &mut output, block, self.json, |pairs| {
-            let scores = catch_device_error(|| translator.score(pairs, self.batch_size))?.into_iter();
+            let scores = catch_device_error(|| translators.score(pairs, self.batch_size))?.into_iter();
             Ok(scores
                 .map(|score| Measure { log_probability: score.log_probability, words: score.words as u64 })
                 .collect())

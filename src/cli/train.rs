@@ -8,9 +8,10 @@ use anyhow::Context;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use unrolled::display::Display;
-use unrolled_seq2seq::config::{Config, Layers, PRESETS, Resolved};
+use unrolled_seq2seq::config::{Config, Layers, Origin, PRESETS, Resolved};
 use unrolled_seq2seq::progress::{Observer, Silent};
-use unrolled_seq2seq::run::{self, RunOptions};
+use unrolled_seq2seq::run::{self, Placement, RunOptions};
+use unrolled_seq2seq::schedule::Plan;
 use unrolled_tensor::Device;
 use unrolled_tensor::profile::Profile;
 
@@ -47,8 +48,41 @@ pub(super) struct Train {
     /// In the end tell on standard error where the time of an update goes, operation by operation; validation and checkpoints are not in it.
     #[arg(long)]
     profile: bool,
+    /// With a plan: write what each device did in the last updates, as a trace for Chrome and Perfetto, and a chart of the last one beside it (FILE with `.svg`).
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     #[command(flatten)]
     flags: ConfigFlags,
+}
+
+/// The devices that a plan has: those of `devices`, or of `device`.
+fn placement(config: &Config) -> anyhow::Result<Placement> {
+    let named = if config.devices.is_empty() { &config.device } else { &config.devices };
+    let devices = unrolled::devices(named)?;
+    // The whole model is validated with all of the CPU's threads, or where `device` says.
+    let home = match unrolled::device(&config.device) {
+        Ok(home) => home,
+        Err(_) if named.ends_with("cpu") => Device::cpu(),
+        Err(_) => devices[0].clone(),
+    };
+    Ok(Placement { devices, home, machine: None, trace: None })
+}
+
+/// Where a plan shares the softmax over devices, and nobody has said into how many slices it is cut: into as many as the plan can use.
+fn share_softmax(resolved: &mut Resolved) -> anyhow::Result<()> {
+    let said = !matches!(resolved.origin("softmax-slices"), Origin::Default);
+    let config = &resolved.config;
+    if config.plan.is_empty() || said {
+        return Ok(());
+    }
+    let slices = if config.plan.ends_with(".toml") {
+        let text = std::fs::read_to_string(&config.plan).with_context(|| format!("cannot open `{}`", config.plan))?;
+        Plan::from_toml(&text).with_context(|| format!("`{}`", config.plan))?.arithmetic().slices.len().max(1)
+    } else {
+        Plan::slices_wanted(&config.plan, config.layers, placement(config)?.devices.len())
+    };
+    resolved.config.softmax_slices = slices;
+    Ok(())
 }
 
 /// The device with a clock, which knows already how fast products can be.
@@ -59,13 +93,14 @@ fn with_profile(device: &Device, config: &Config) -> (Device, Option<Arc<Profile
     (profiled, Some(profile))
 }
 
-fn presets() -> PossibleValuesParser {
+pub(super) fn presets() -> PossibleValuesParser {
     PossibleValuesParser::new(PRESETS.iter().map(|preset| PossibleValue::new(preset.name).help(preset.summary())))
 }
 
 impl Train {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let resolved = self.resolve()?;
+        let mut resolved = self.resolve()?;
+        share_softmax(&mut resolved)?;
         if self.dump_config {
             io::stdout().write_all(resolved.to_toml().as_bytes())?;
             return Ok(());
@@ -74,10 +109,21 @@ impl Train {
         config.check_for_training()?;
         let stop = stop_flag().context("cannot listen for signals")?;
         use_threads(config.threads)?;
-        let device = unrolled::device(&config.device)?;
-        let (device, profile) = if self.profile { with_profile(&device, config) } else { (device, None) };
         let options = RunOptions { resume: self.resume, overwrite: self.overwrite };
         let mut display: Box<dyn Observer> = if self.quiet { Box::new(Silent) } else { Box::new(Display::on_stderr()) };
+        if !config.plan.is_empty() {
+            anyhow::ensure!(!self.profile, "--profile watches one device: leave out `plan`, or use --trace");
+            let placement = Placement { trace: self.trace.clone(), ..placement(config)? };
+            run::train_over(config, &placement, &options, display.as_mut(), &stop)?;
+            return Ok(());
+        }
+        anyhow::ensure!(
+            config.devices.is_empty(),
+            "`devices` need a `plan` that says which has what: try --plan search"
+        );
+        anyhow::ensure!(self.trace.is_none(), "--trace tells of several devices: give a --plan");
+        let device = unrolled::device(&config.device)?;
+        let (device, profile) = if self.profile { with_profile(&device, config) } else { (device, None) };
         let outcome = run::train(config, &device, &options, display.as_mut(), &stop);
         // Of a run that failed, too: it may be why.
         if let Some(profile) = profile {

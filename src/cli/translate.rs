@@ -1,5 +1,7 @@
 //! `unrolled translate`: lines in, as many lines out.
 
+mod flags;
+
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
@@ -7,36 +9,35 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use unrolled::tensor::catch_device_error;
-use unrolled_seq2seq::beam_search::DecodeOptions;
-use unrolled_seq2seq::corpus::Lines;
-use unrolled_seq2seq::run::{self, Translator};
+use unrolled_seq2seq::corpus::{CorpusError, Lines};
+use unrolled_seq2seq::run::{Hypothesis, Line, Request, Translators};
 
 use super::input::open;
 use super::matmul_precision::Precision;
+use super::models::Models;
 use super::n_best::{Candidate, Format};
 use super::threads::use_threads;
+use flags::Finding;
 
 /// Translate text, one sentence a line, from standard input to standard output.
+///
+/// Each line of input is answered by one line of output, as soon as its block is read; an empty line by an empty line. The most probable translations
+/// are searched for, or translations are drawn at random with --sample.
 #[derive(Debug, Args)]
 pub(super) struct Translate {
-    /// The model: a run folder (its best checkpoint is taken) or a checkpoint.
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
-    /// Hypotheses kept at each step; 1 is greedy.
-    #[arg(long, visible_alias = "beam-size", value_name = "N", default_value_t = 12, value_parser = positive)]
-    beam: usize,
-    /// Write the N best translations of each line as Moses does: `id ||| hypothesis ||| features ||| score`.
+    #[command(flatten)]
+    models: Models,
+    #[command(flatten)]
+    finding: Finding,
+    /// Write N translations of each line as Moses does: `id ||| hypothesis ||| features ||| score`, the best first; with --sample as they are drawn.
     #[arg(long, value_name = "N", value_parser = positive)]
     n_best: Option<usize>,
     /// Sentences translated together; the translations do not depend on it.
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive)]
     batch_size: usize,
-    /// Longest translation, in words. 0: twice the source's words and ten.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    max_output_length: usize,
-    /// Power of the length that a finished translation's log-probability is divided by. 0: none, as in the paper.
-    #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = not_negative)]
-    length_normalisation: f64,
+    /// How each line's translations must begin: a file with one line, perhaps empty, for each line of input.
+    #[arg(long, value_name = "FILE")]
+    prefix: Option<PathBuf>,
     /// The text to translate; `-` is standard input.
     #[arg(long, value_name = "FILE", default_value = "-")]
     input: PathBuf,
@@ -60,21 +61,15 @@ pub(super) fn positive(word: &str) -> Result<usize, String> {
     word.parse().ok().filter(|&number| number > 0).ok_or_else(|| "a whole number of 1 or more is needed".to_owned())
 }
 
-fn not_negative(word: &str) -> Result<f64, String> {
-    let number = word.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
-    number.ok_or_else(|| "a number of 0 or more is needed".to_owned())
-}
-
 impl Translate {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        if let Some(n_best) = self.n_best.filter(|&n_best| n_best > self.beam) {
-            anyhow::bail!("--n-best {n_best} needs a beam at least as large: --beam {} finds fewer", self.beam);
-        }
+        let request = self.finding.request(self.n_best, self.batch_size)?;
         use_threads(self.threads)?;
-        let lines = open(&self.input)?;
+        let input = Input { lines: open(&self.input)?, prefixes: self.prefix.as_deref().map(open).transpose()? };
         let device = unrolled::device(&self.device)?;
         self.precision.set(&device)?;
-        let translator = run::load(&self.model, &device)?;
+        let models = self.models.load(&device)?;
+        let translators = models.together()?;
         let output: Box<dyn Write> = match &self.output {
             Some(path) => Box::new(File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?),
             None => Box::new(io::stdout().lock()),
@@ -82,60 +77,86 @@ impl Translate {
         // A person who types a line wants its translation, not a full block.
         let typed = self.input.as_os_str() == "-" && io::stdin().is_terminal();
         let block = if typed { 1 } else { self.batch_size.saturating_mul(BATCHES_IN_A_BLOCK) };
-        let format = if self.n_best.is_some() { Format::NBest } else { Format::Best };
-        stream(lines, &mut BufWriter::new(output), block, format, |lines| {
-            Ok(catch_device_error(|| self.translate(&translator, lines))?)
+        let format = self.n_best.map_or(Format::Best, Format::NBest);
+        stream(input, &mut BufWriter::new(output), block, format, |lines| {
+            Ok(catch_device_error(|| translate(&translators, lines, &request))?)
         })
-    }
-
-    fn translate(&self, translator: &Translator, lines: &[String]) -> Vec<Vec<Candidate>> {
-        let options = DecodeOptions {
-            beam_size: self.beam,
-            n_best: self.n_best.unwrap_or(1),
-            batch_size: self.batch_size,
-            max_length: self.max_output_length,
-            length_normalisation: self.length_normalisation,
-        };
-        let translated = translator.translate_lines(lines, &options).into_iter();
-        let candidate = |hypothesis: unrolled_seq2seq::run::Hypothesis| Candidate {
-            text: hypothesis.text,
-            log_probability: hypothesis.log_probability,
-            score: hypothesis.score,
-        };
-        translated.map(|hypotheses| hypotheses.into_iter().map(candidate).collect()).collect()
     }
 }
 
-/// Translates `lines` in blocks and writes each block before it reads the next. Lines without a word are not translated: their
-/// translation is empty, and stands in their place.
+fn translate(translators: &Translators<'_>, lines: &[Numbered], request: &Request) -> Vec<Vec<Candidate>> {
+    let lines: Vec<Line<'_>> = lines.iter().map(Numbered::line).collect();
+    let translated = translators.translate(&lines, request).into_iter();
+    let candidate = |hypothesis: Hypothesis| Candidate {
+        text: hypothesis.text,
+        log_probability: hypothesis.log_probability,
+        score: hypothesis.score,
+    };
+    translated.map(|hypotheses| hypotheses.into_iter().map(candidate).collect()).collect()
+}
+
+/// What is translated.
+struct Input {
+    lines: Lines,
+    prefixes: Option<Lines>,
+}
+
+/// A line with its number, from 0.
+struct Numbered {
+    number: u64,
+    text: String,
+    prefix: String,
+}
+
+impl Numbered {
+    fn line(&self) -> Line<'_> {
+        Line { source: &self.text, prefix: &self.prefix, number: self.number }
+    }
+}
+
+impl Input {
+    /// The next line.
+    fn next(&mut self) -> Result<Option<Numbered>, CorpusError> {
+        let number = self.lines.line();
+        let text = self.lines.next_line()?.map(str::to_owned);
+        let Some(prefixes) = &mut self.prefixes else {
+            return Ok(text.map(|text| Numbered { number, text, prefix: String::new() }));
+        };
+        match (text, prefixes.next_line()?.map(str::to_owned)) {
+            (Some(text), Some(prefix)) => Ok(Some(Numbered { number, text, prefix })),
+            (None, None) => Ok(None),
+            _ => Err(CorpusError::unequal(&mut self.lines, prefixes)),
+        }
+    }
+}
+
+/// Translates the input in blocks and writes each block before it reads the next. Lines without a word are not translated: their translation is their
+/// prefix, and stands in their place.
 fn stream(
-    mut lines: Lines,
+    mut input: Input,
     output: &mut impl Write,
     block: usize,
     format: Format,
-    mut translate: impl FnMut(&[String]) -> anyhow::Result<Vec<Vec<Candidate>>>,
+    mut translate: impl FnMut(&[Numbered]) -> anyhow::Result<Vec<Vec<Candidate>>>,
 ) -> anyhow::Result<()> {
-    let mut id = 0;
     loop {
-        let mut texts = Vec::new();
-        let mut is_empty = Vec::new();
-        while is_empty.len() < block
-            && let Some(line) = lines.next_line()?
+        let (mut full, mut empty) = (Vec::new(), Vec::new());
+        while full.len() + empty.len() < block
+            && let Some(line) = input.next()?
         {
-            let empty = line.trim().is_empty();
-            is_empty.push(empty);
-            if !empty {
-                texts.push(line.to_owned());
-            }
+            if line.text.trim().is_empty() { &mut empty } else { &mut full }.push(line);
         }
-        let mut translations = if texts.is_empty() { Vec::new() } else { translate(&texts)? }.into_iter();
-        for &empty in &is_empty {
-            let candidates = if empty { None } else { translations.next() };
-            format.write(output, id, &candidates.unwrap_or_default())?;
-            id += 1;
+        let count = full.len() + empty.len();
+        let translations = if full.is_empty() { Vec::new() } else { translate(&full)? };
+        let none = |line: Numbered| (line.number, vec![Candidate::given(line.prefix)]);
+        let mut answers: Vec<(u64, Vec<Candidate>)> = empty.into_iter().map(none).collect();
+        answers.extend(full.iter().map(|line| line.number).zip(translations));
+        answers.sort_by_key(|&(number, _)| number);
+        for (number, candidates) in answers {
+            format.write(output, number, &candidates)?;
         }
         output.flush()?;
-        if is_empty.len() < block {
+        if count < block {
             return Ok(());
         }
     }
@@ -148,10 +169,10 @@ mod tests {
     /// Streams `text` through a translator that turns letters to capitals; gives the output, and the size of each block it was handed.
     fn capitals(text: &'static str, block: usize, format: Format) -> (String, Vec<usize>) {
         let (mut output, mut blocks) = (Vec::new(), Vec::new());
-        let lines = Lines::from_reader("<test>", text.as_bytes());
-        stream(lines, &mut output, block, format, |lines| {
+        let input = Input { lines: Lines::from_reader("<test>", text.as_bytes()), prefixes: None };
+        stream(input, &mut output, block, format, |lines| {
             blocks.push(lines.len());
-            let candidate = |line: &String| Candidate { text: line.to_uppercase(), log_probability: -1.0, score: -1.0 };
+            let candidate = |line: &Numbered| Candidate::given(line.text.to_uppercase());
             Ok(lines.iter().map(|line| vec![candidate(line)]).collect())
         })
         .unwrap();
@@ -176,22 +197,36 @@ mod tests {
 
     #[test]
     fn ids_of_the_list_are_line_numbers() {
-        let (text, _) = capitals("a\n\nb\n", 2, Format::NBest);
+        let (text, _) = capitals("a\n\nb\n", 2, Format::NBest(1));
         let ids: Vec<&str> = text.lines().filter_map(|line| line.split(" ||| ").next()).collect();
         assert_eq!(ids, ["0", "1", "2"]);
     }
 
     #[test]
     fn a_block_is_written_before_the_next_is_read() {
-        let lines = Lines::from_reader("<test>", &b"a\nb\n\xff\n"[..]);
+        let input = Input { lines: Lines::from_reader("<test>", &b"a\nb\n\xff\n"[..]), prefixes: None };
         let mut output = Vec::new();
-        let result = stream(lines, &mut output, 2, Format::Best, |lines| {
-            Ok(lines
-                .iter()
-                .map(|line| vec![Candidate { text: line.clone(), log_probability: 0.0, score: 0.0 }])
-                .collect())
+        let result = stream(input, &mut output, 2, Format::Best, |lines| {
+            Ok(lines.iter().map(|line| vec![Candidate::given(line.text.clone())]).collect())
         });
         assert!(result.unwrap_err().to_string().contains("line 3"));
         assert_eq!(output, b"a\nb\n");
+    }
+
+    #[test]
+    fn prefixes_go_with_their_lines_and_must_be_as_many() {
+        let run = |prefixes: &'static str| {
+            let lines = |text: &'static str| Lines::from_reader("<test>", text.as_bytes());
+            let input = Input { lines: lines("a\n\nb\n"), prefixes: Some(lines(prefixes)) };
+            let mut output = Vec::new();
+            let result = stream(input, &mut output, 2, Format::Best, |lines| {
+                let text = |line: &Numbered| format!("{}{}{}", line.prefix, line.text, line.number);
+                Ok(lines.iter().map(|line| vec![Candidate::given(text(line))]).collect())
+            });
+            result.map(|()| String::from_utf8(output).unwrap())
+        };
+        assert_eq!(run("x\ny\n\n").unwrap(), "xa0\ny\nb2\n");
+        let message = run("x\ny\n").unwrap_err().to_string();
+        assert!(message.contains("has 3 lines") && message.contains("has 2"), "{message}");
     }
 }

@@ -77,7 +77,9 @@ fn empty_lines_and_large_vocabularies_are_warned_of() {
 #[test]
 fn devices_that_are_not_here_and_sizes_of_nothing_are_refused() {
     let corpus = corpus();
-    for (device, says) in [("cuda:0", "cuda:0"), ("8xcpu", "means 8 devices where one is needed"), ("tpu", "unknown")] {
+    for (device, says) in
+        [("cuda:1000", "cannot be used"), ("8xcpu", "means 8 devices where one is needed"), ("tpu", "unknown")]
+    {
         let error = train_fails(corpus.path(), &["--device", device]);
         assert!(error.contains(&format!("device `{device}`")) && error.contains(says), "{error}");
     }

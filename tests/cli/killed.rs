@@ -31,7 +31,7 @@ fn outcome(run: &Path) -> (BTreeMap<&'static str, Vec<u8>>, Vec<Value>) {
     for line in log.lines() {
         let mut event: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         if ["update", "validation"].contains(&event["event"].as_str().unwrap()) {
-            for clock in ["seconds", "elapsed"] {
+            for clock in ["seconds", "elapsed", "peak_memory"] {
                 event.get_mut(clock).map(Value::take);
             }
             told.push(event);

@@ -1,11 +1,18 @@
 //! The `unrolled` command as a user meets it: what it prints where, and how it exits.
 
+mod annotate;
 mod bad_input;
 mod bench;
 mod bleu;
 mod command;
+mod decoding;
+mod devices;
+mod estimate;
+mod evaluate;
 mod example_corpus;
 mod killed;
+mod plans;
+mod rescore;
 mod schedule;
 mod toy;
 mod train;
@@ -29,7 +36,25 @@ fn version_and_help_are_there() {
     let folder = folder();
     assert_eq!(succeeds(folder.path(), &["--version"]), format!("unrolled {}\n", env!("CARGO_PKG_VERSION")));
     let help = succeeds(folder.path(), &["--help"]);
-    for command in ["vocab", "train", "translate", "score", "bleu", "bench", "schedule", "example-corpus", "completions"] {
+    for command in [
+        "vocab",
+        "train",
+        "translate",
+        "score",
+        "bleu",
+        "report",
+        "reproduce",
+        "evaluate",
+        "rescore",
+        "average",
+        "annotate",
+        "estimate",
+        "bench",
+        "schedule",
+        "devices",
+        "example-corpus",
+        "completions",
+    ] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
     }
 }

@@ -97,3 +97,41 @@ fn a_signal_saves_and_stops() {
     let output = train(corpus.path(), &["--epochs", "0", "--updates", "1", "--resume"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
+
+#[test]
+fn a_run_is_reported_as_a_page() {
+    let corpus = crate::toy::trained();
+    let folder = corpus.path();
+    let arguments = ["report", "run", "--threads", "1", "--beam", "2", "--sentences", "30"];
+    assert_eq!(succeeds(folder, &arguments), "");
+    let page = std::fs::read_to_string(folder.join("run/report.html")).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("30 sentences, beam 2"), "{page}");
+
+    write(&corpus, "phrases", "one two\ntwo one\n\nfive\n");
+    let more = ["--phrases", "phrases", "--source", "a.en", "--target", "a.fr", "--output", "page.html"];
+    succeeds(folder, &[&arguments[..], &more].concat());
+    let page = std::fs::read_to_string(folder.join("page.html")).unwrap();
+    assert!(page.contains("a.en / a.fr") && page.contains("Group 2 of phrases") && !page.contains("Group 3"));
+
+    assert!(fails(folder, &["report", "nowhere"], 1).contains("nowhere"));
+    assert!(fails(folder, &["report", "run", "--phrases", "none"], 1).contains("none"));
+    assert!(fails(folder, &["report", "run", "--source", "a.en"], 2).contains("--target"));
+}
+
+#[test]
+fn the_papers_tables_are_reproduced_and_gone_on_with() {
+    let folder = folder();
+    let arguments = ["reproduce", "--scale", "seconds", "--seeds", "1", "--sentences", "6", "--n-best", "3"];
+    let arguments = [&arguments[..], &["--threads", "1", "--output", "tables", "--quiet"]].concat();
+    let table = succeeds(folder.path(), &arguments);
+    for line in ["| single reversed LSTM, beam 12 | 30.59 | ", "| five models are better than one | +4.22 | "] {
+        assert!(table.contains(line), "{table}");
+    }
+    assert_eq!(std::fs::read_to_string(folder.path().join("tables/table.md")).unwrap(), table);
+    let log = folder.path().join("tables/models/reversed-layers1-seed1/log.jsonl");
+    let before = std::fs::read(&log).unwrap();
+    assert_eq!(succeeds(folder.path(), &arguments), table);
+    assert_eq!(std::fs::read(&log).unwrap(), before, "what is trained is not trained again");
+    assert!(fails(folder.path(), &["reproduce", "--scale", "days"], 2).contains("seconds, minutes, hours or paper"));
+    assert!(fails(folder.path(), &["reproduce", "--scale", "paper"], 1).contains("WMT'14"));
+}

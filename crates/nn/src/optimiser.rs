@@ -104,29 +104,45 @@ impl Optimiser {
         if let Err(error) = self.groups.check(module) {
             panic!("step: {error}");
         }
-        self.steps += 1;
-        let corrections = match self.rule {
-            Update::Adam { beta1, beta2, .. } => [beta1, beta2].map(|beta| 1.0 - beta.powf(self.steps as f64)),
-            _ => [1.0, 1.0],
-        };
+        self.begin_step();
         for (path, parameter) in module.parameters_mut() {
             parameter.check_original("step");
             if let Some(gradient) = gradients.take(parameter.var()) {
-                let options = self.groups.of(&path);
-                let hyper = [rate * options.rate_factor, scale, corrections[0], corrections[1]];
-                self.change(&path, parameter, gradient, options, hyper);
+                self.change(&path, parameter, gradient, rate, scale);
             }
         }
     }
 
-    fn change(
-        &mut self,
-        path: &str,
-        parameter: &mut Parameter,
-        gradient: Gradient,
-        options: GroupOptions,
-        mut hyper: [f64; 4],
-    ) {
+    /// Counts a step whose parameters are then [changed](Optimiser::change) one by one: for whoever has their gradients at different times or places.
+    ///
+    /// ```
+    /// use unrolled_autograd::{Gradient, Var};
+    /// use unrolled_nn::{Optimiser, Parameter};
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let device = Device::cpu();
+    /// let mut parameter = Parameter::new(Tensor::from_slice(&[1f32], [1], &device));
+    /// let gradient = Gradient::Dense(Var::constant(Tensor::from_slice(&[2f32], [1], &device)));
+    /// let mut optimiser = Optimiser::sgd();
+    /// optimiser.begin_step();
+    /// optimiser.change("weight", &mut parameter, gradient, 0.25, 1.0);
+    /// assert_eq!((parameter.tensor().item::<f32>(), optimiser.steps()), (0.5, 1));
+    /// ```
+    pub fn begin_step(&mut self) {
+        self.steps += 1;
+    }
+
+    /// What [`step`](Optimiser::step) does with one parameter, which is known by `path`.
+    ///
+    /// # Panics
+    /// With a [`DeviceError`](unrolled_tensor::DeviceError) where memory for the state is lacking, and where the gradient does not fit the parameter.
+    #[track_caller]
+    pub fn change(&mut self, path: &str, parameter: &mut Parameter, gradient: Gradient, rate: f64, scale: f64) {
+        let corrections = match self.rule {
+            Update::Adam { beta1, beta2, .. } => [beta1, beta2].map(|beta| 1.0 - beta.powf(self.steps as f64)),
+            _ => [1.0, 1.0],
+        };
+        let options = self.groups.of(path);
+        let mut hyper = [rate * options.rate_factor, scale, corrections[0], corrections[1]];
         let (rule, decay) = options.applied(&self.rule);
         let value = parameter.tensor_mut();
         let device = value.device().clone();

@@ -1,18 +1,33 @@
 //! The LSTM translator of "Sequence to Sequence Learning with Neural Networks".
 
+pub mod average;
 pub mod batch;
 pub mod beam_search;
 pub mod bleu;
+pub mod chrf;
 pub mod config;
 pub mod corpus;
 pub mod cost_model;
+pub mod ensemble;
+pub mod estimate;
+pub mod evaluation;
+pub mod executor;
 pub mod grammar;
+pub mod minimum_risk;
 pub mod model;
+pub mod n_best;
 pub mod numbered;
 pub mod progress;
+pub mod report;
+pub mod reproduce;
+pub mod rescore;
 pub mod run;
+pub mod sampling;
 pub mod schedule;
+pub mod svg;
+pub mod tensorboard;
 pub mod tokenise;
 pub mod training;
 pub mod translator;
+pub mod unknown;
 pub mod vocabulary;

@@ -1,14 +1,18 @@
 //! The paper's model: an LSTM reads the source, its last state starts another that writes the target.
 
-use unrolled_autograd::{Var, no_grad};
+use unrolled_autograd::{Gradient, Gradients, Var, no_grad};
 use unrolled_nn::loss::row_weights;
-use unrolled_nn::{Dropout, Embedding, Linear, Lstm, LstmState, module};
+use unrolled_nn::{Dropout, Embedding, Linear, Lstm, LstmState, Module, module};
 use unrolled_tensor::fused::{CrossEntropyArgs, LinearTopK, LinearTopKArgs};
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{DType, Device, Tensor};
 
 use crate::batch::{Batch, Sources};
+use crate::schedule::even_slices;
 use crate::vocabulary::{EOS, PAD};
+
+/// What the paths of the projection's parameters begin with.
+pub(crate) const PROJECTION: &str = "projection.";
 
 /// The sizes of a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -153,6 +157,11 @@ impl Model {
         }
     }
 
+    /// The probability with which activations are dropped while learning.
+    pub fn dropout_probability(&self) -> f64 {
+        self.dropout.probability()
+    }
+
     /// Where the parameters are.
     pub fn device(&self) -> &Device {
         self.projection.weight.tensor().device()
@@ -206,26 +215,61 @@ impl Model {
         (self.dropout.forward(&hidden, dropout.map(|key| key.purpose("projection"))), state)
     }
 
-    /// One step of translating: the log-probabilities of the next word `[n, V]` after the words `last` (u32 `[n]`), and the state.
-    pub fn next_word(&self, last: &Tensor, state: &LstmState) -> (Tensor, LstmState) {
+    /// One step of translating, without the softmax: h of the decoder's last layer after the words `last` (u32 `[n]`), `[n, H]`, and the state.
+    pub fn step(&self, last: &Tensor, state: &LstmState) -> (Tensor, LstmState) {
         no_grad(|| {
             let (hidden, state) = self.decode(&last.unsqueeze(0), None, state, None);
-            let logits = self.projection.forward(&hidden.squeeze(0));
-            (logits.tensor().log_softmax(-1), state)
+            (hidden.tensor().squeeze(0), state)
         })
+    }
+
+    /// The log-probabilities of all words `[n, V]` where the decoder's last layer has h = `hidden` `[n, H]`.
+    pub fn all_words(&self, hidden: &Tensor) -> Tensor {
+        no_grad(|| self.projection.forward(&Var::constant(hidden.clone())).tensor().log_softmax(-1))
+    }
+
+    /// Of [`all_words`](Model::all_words) the `k` most probable, or all where there are fewer, and `<EOS>` as the watched word.
+    pub fn best_words(&self, hidden: &Tensor, k: usize) -> LinearTopK {
+        let (weight, bias) = (self.projection.weight.tensor(), self.projection.bias.tensor());
+        let k = k.min(weight.dim(0));
+        Tensor::linear_top_k(&LinearTopKArgs { hidden, weight, bias, k, watched: EOS as usize })
+    }
+
+    /// One step of translating: the log-probabilities of the next word `[n, V]` after the words `last` (u32 `[n]`), and the state.
+    pub fn next_word(&self, last: &Tensor, state: &LstmState) -> (Tensor, LstmState) {
+        let (hidden, state) = self.step(last, state);
+        (self.all_words(&hidden), state)
     }
 
     /// As [`next_word`](Model::next_word), but only the `k` most probable next words, or all where there are fewer, and the log-probability of
     /// `<EOS>` as the watched word.
     pub fn best_next_words(&self, last: &Tensor, state: &LstmState, k: usize) -> (LinearTopK, LstmState) {
-        let (weight, bias) = (self.projection.weight.tensor(), self.projection.bias.tensor());
-        no_grad(|| {
-            let (hidden, state) = self.decode(&last.unsqueeze(0), None, state, None);
-            let hidden = hidden.tensor().squeeze(0);
-            let k = k.min(weight.dim(0));
-            let best = LinearTopKArgs { hidden: &hidden, weight, bias, k, watched: EOS as usize };
-            (Tensor::linear_top_k(&best), state)
-        })
+        let (hidden, state) = self.step(last, state);
+        (self.best_words(&hidden, k), state)
+    }
+
+    /// ‖g‖₂ over the gradients of all parameters, as [`global_norm`](unrolled_nn::global_norm); but each softmax slice has a sum of squares of its own,
+    /// as on devices that have a slice each.
+    pub fn gradient_norm(&self, gradients: &Gradients) -> f64 {
+        let mut squares: Vec<Tensor> = Vec::new();
+        for (path, parameter) in self.parameters() {
+            match gradients.gradient(parameter.var()) {
+                None => {}
+                Some(Gradient::Rows(rows)) => squares.push(rows.values.sum_squares(.., false)),
+                Some(Gradient::Dense(gradient)) if path.starts_with(PROJECTION) => {
+                    let words = even_slices(gradient.dim(0), self.softmax_slices);
+                    let ends = words.iter().scan(0, |end, words| {
+                        *end += words;
+                        Some(*end)
+                    });
+                    let slices = ends.zip(&words).map(|(end, &words)| gradient.tensor().narrow(0, end - words, words));
+                    squares.extend(slices.map(|slice| slice.sum_squares(.., false)));
+                }
+                Some(Gradient::Dense(gradient)) => squares.push(gradient.tensor().sum_squares(.., false)),
+            }
+        }
+        // All are asked for before the first is read: a device is waited for once.
+        squares.iter().map(|square| square.to_f64_vec()[0]).fold(0.0, |sum, square| sum + square).sqrt()
     }
 
     fn hidden_rows(&self, batch: &DeviceBatch, dropout: Option<Key>) -> Var {
@@ -249,21 +293,31 @@ impl Model {
 
     /// The log-probability of each sentence's target, `<EOS>` included, whatever the other sentences of the batch are.
     pub fn log_probabilities(&self, batch: &DeviceBatch) -> Vec<f64> {
+        let b = batch.target_input.dim(1);
+        let mut sums = vec![0.0; b];
+        for (i, word) in self.word_log_probabilities(batch).into_iter().enumerate() {
+            sums[i % b] += word;
+        }
+        sums
+    }
+
+    /// The log-probability of each target word and `<EOS>` after those before it, `[Tt · B]`; 0 at padding.
+    pub fn word_log_probabilities(&self, batch: &DeviceBatch) -> Vec<f64> {
         let hidden = no_grad(|| self.hidden_rows(batch, None));
+        self.given_words(hidden.tensor(), &batch.target_output, &batch.row_weights)
+    }
+
+    /// The log-probabilities of the words `targets` (u32 `[R]`), one in each row of `hidden` `[R, H]`; 0 where the row's weight (`[R]`) is.
+    pub fn given_words(&self, hidden: &Tensor, targets: &Tensor, row_weights: &Tensor) -> Vec<f64> {
         let args = CrossEntropyArgs {
-            hidden: hidden.tensor(),
+            hidden,
             weight: self.projection.weight.tensor(),
             bias: self.projection.bias.tensor(),
-            targets: &batch.target_output,
-            row_weights: &batch.row_weights.cast(hidden.dtype()),
+            targets,
+            row_weights: &row_weights.cast(hidden.dtype()),
             offset: 0,
         };
         let losses = Tensor::linear_cross_entropy(&args, false).losses;
-        let b = batch.target_input.dim(1);
-        let mut sums = vec![0.0; b];
-        for (i, loss) in losses.to_f64_vec().into_iter().enumerate() {
-            sums[i % b] -= loss;
-        }
-        sums
+        losses.to_f64_vec().into_iter().map(|loss| 0.0 - loss).collect()
     }
 }

@@ -131,6 +131,10 @@ pub struct Update {
     pub seconds: f64,
     /// Seconds since this process began to train, everything included.
     pub elapsed: f64,
+    /// The most bytes of tensors that the device has held at once in this process (of several devices, their peaks together); logs of older versions
+    /// do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory: Option<u64>,
 }
 
 impl Update {
@@ -152,15 +156,18 @@ pub struct Validation {
     pub perplexity: f64,
     /// Where translations were asked for.
     pub bleu: Option<BleuScore>,
+    /// Where chrF was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chrf: Option<BleuScore>,
     /// Some of the translations.
     pub samples: Vec<Sample>,
-    /// Whether this is the lowest perplexity of the run so far.
+    /// Whether this is the best validation of the run so far, by the configuration's `best_metric`.
     pub best: bool,
     /// What it took.
     pub seconds: f64,
 }
 
-/// A BLEU score that says which BLEU it is.
+/// A BLEU (or chrF) score that says which it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BleuScore {
     /// From 0 to 100.
@@ -323,6 +330,7 @@ mod tests {
             target_words: 1200,
             seconds: 2.0,
             elapsed: 2.5,
+            peak_memory: Some(1 << 20),
         }
     }
 
@@ -350,6 +358,7 @@ mod tests {
                 epoch: 0.5,
                 perplexity: 60.0,
                 bleu: Some(BleuScore { score: 1.5, signature: "multi-bleu".into(), sentences: 500 }),
+                chrf: None,
                 samples: vec![sample],
                 best: true,
                 seconds: 1.0,
@@ -382,10 +391,10 @@ mod tests {
 
     #[test]
     fn a_report_of_a_run_in_f32_says_nothing_of_a_scale_and_older_ones_can_be_read() {
-        let report = Update { skipped: 0, loss_scale: None, ..update() };
+        let report = Update { skipped: 0, loss_scale: None, peak_memory: None, ..update() };
         let mut line = serde_json::to_value(Event::Update(report.clone())).unwrap();
         let fields = line.as_object_mut().unwrap();
-        assert!(!fields.contains_key("loss_scale"));
+        assert!(!fields.contains_key("loss_scale") && !fields.contains_key("peak_memory"));
         fields.remove("skipped");
         assert_eq!(serde_json::from_value::<Event>(line).unwrap(), Event::Update(report));
     }

@@ -1,7 +1,7 @@
 //! The paper's training step: gradient of the summed loss divided by the sentences, clipped by its global norm, one step of the optimiser.
 
-use unrolled_autograd::Var;
-use unrolled_nn::{LossScaler, Module, Optimiser, StepOutcome, clip_factor, global_norm};
+use unrolled_autograd::{Gradients, Var};
+use unrolled_nn::{LossScaler, Module, Optimiser, StepOutcome, clip_factor};
 use unrolled_tensor::DType;
 use unrolled_tensor::ops::Update as Rule;
 use unrolled_tensor::profile::Profile;
@@ -20,6 +20,8 @@ pub struct Trainer {
     pub optimiser: Optimiser,
     /// What scales the loss, where the recipe's precision is f16.
     pub scaler: Option<LossScaler>,
+    /// In how many parts a batch's gradient is computed, one after another; their sum makes the step. 1 at first.
+    pub parts: usize,
     recipe: Recipe,
 }
 
@@ -91,7 +93,7 @@ impl Trainer {
     /// A trainer of a model with a fresh optimiser.
     pub fn new(model: Model, optimiser: Optimiser, recipe: Recipe) -> Trainer {
         let scaler = (recipe.precision == Precision::F16).then(LossScaler::new);
-        Trainer { model, optimiser, scaler, recipe }
+        Trainer { model, optimiser, scaler, parts: 1, recipe }
     }
 
     /// One step on a batch; `update` (from 0) names the step for dropout.
@@ -101,20 +103,18 @@ impl Trainer {
     pub fn step(&mut self, batch: &Batch, update: u64, rate: f64) -> StepReport {
         let device = self.model.device().clone();
         let _step = device.profile().map(Profile::step);
-        let on_device = DeviceBatch::new(batch, &device);
         let predictions = batch.target_words + batch.sentences() as u64;
         let divisor = match self.recipe.normalise {
             Normalise::Sentences => batch.sentences() as f64,
             Normalise::Words => predictions as f64,
         };
         let dropout = self.recipe.dropout.then(|| self.recipe.key.purpose("dropout").at(update));
-        let loss = self.loss(&on_device, dropout);
         let loss_scale = self.scaler.as_ref().map(LossScaler::factor);
+        let (loss, mut gradients) = self.gradients(batch, divisor, dropout);
         let (norm, taken) = match self.scaler {
-            Some(_) => self.scaled_step(&loss, divisor, rate),
-            None => self.plain_step(&loss, divisor, rate),
+            Some(_) => self.scaled_step(&mut gradients, rate),
+            None => self.plain_step(loss, &mut gradients, divisor, rate),
         };
-        let loss = loss.tensor().to_f64_vec()[0];
         StepReport {
             loss,
             predictions,
@@ -126,6 +126,29 @@ impl Trainer {
         }
     }
 
+    /// The summed loss in nats, and its gradients, in f16 of the scaled and divided loss: f16 has no room for a whole batch's sum.
+    fn gradients(&self, batch: &Batch, divisor: f64, dropout: Option<Key>) -> (f64, Gradients) {
+        let of = |part: &Batch, dropout: Option<Key>| {
+            let loss = self.loss(&DeviceBatch::new(part, self.model.device()), dropout);
+            let gradients = match &self.scaler {
+                Some(scaler) => scaler.scale(&(&loss * (1.0 / divisor))).backward(),
+                None => loss.backward(),
+            };
+            (loss.tensor().to_f64_vec()[0], gradients)
+        };
+        if self.parts <= 1 {
+            return of(batch, dropout);
+        }
+        let (mut sum, mut gradients) = (0.0, Gradients::default());
+        for (place, part) in batch.parts(self.parts).iter().enumerate() {
+            // Each part has masks of its own.
+            let (loss, of_part) = of(part, dropout.map(|key| key.purpose(&format!("part {place}"))));
+            sum += loss;
+            gradients.accumulate(of_part);
+        }
+        (sum, gradients)
+    }
+
     /// The summed loss, in f32; whatever else is on the way to it in the recipe's precision.
     fn loss(&self, batch: &DeviceBatch, dropout: Option<Key>) -> Var {
         match self.recipe.precision.dtype() {
@@ -135,25 +158,23 @@ impl Trainer {
     }
 
     /// The global norm, and whether a step was taken.
-    fn plain_step(&mut self, loss: &Var, divisor: f64, rate: f64) -> (f64, bool) {
-        let mut gradients = loss.backward();
+    fn plain_step(&mut self, loss: f64, gradients: &mut Gradients, divisor: f64, rate: f64) -> (f64, bool) {
         // The division is put off to the optimiser's step, where it costs nothing.
-        let norm = global_norm(&self.model, &gradients) / divisor;
+        let norm = self.model.gradient_norm(gradients) / divisor;
         let factor = clip_factor(norm, self.recipe.clip_norm);
-        let taken = loss.tensor().to_f64_vec()[0].is_finite() && norm.is_finite();
+        let taken = loss.is_finite() && norm.is_finite();
         if taken {
-            self.optimiser.step(&mut self.model, &mut gradients, rate, factor / divisor);
+            self.optimiser.step(&mut self.model, gradients, rate, factor / divisor);
         }
         (norm, taken)
     }
 
-    /// As [`plain_step`](Self::plain_step) of the scaled loss, which is divided before: f16 has no room for a whole batch's sum.
-    fn scaled_step(&mut self, loss: &Var, divisor: f64, rate: f64) -> (f64, bool) {
-        let Trainer { model, optimiser, scaler: Some(scaler), recipe } = self else {
+    /// As [`plain_step`](Self::plain_step), of the gradients of the scaled and divided loss.
+    fn scaled_step(&mut self, gradients: &mut Gradients, rate: f64) -> (f64, bool) {
+        let Trainer { model, optimiser, scaler: Some(scaler), recipe, .. } = self else {
             unreachable!("asked for where there is a scaler");
         };
-        let mut gradients = scaler.scale(&(loss * (1.0 / divisor))).backward();
-        match scaler.step(optimiser, model, &mut gradients, rate, recipe.clip_norm) {
+        match scaler.step(optimiser, model, gradients, rate, recipe.clip_norm) {
             StepOutcome::Taken { norm } => (norm, true),
             StepOutcome::Skipped { .. } => (f64::INFINITY, false),
         }

@@ -1,7 +1,7 @@
 //! Batches: every pair once an epoch, the same for the same seed, and laid out as the model reads them.
 
 use proptest::prelude::*;
-use unrolled_seq2seq::batch::{Batch, BatchPlan, Sources};
+use unrolled_seq2seq::batch::{Batch, BatchPlan, BatchSize, Sources};
 use unrolled_seq2seq::numbered::NumberedCorpus;
 use unrolled_seq2seq::vocabulary::{EOS, PAD};
 use unrolled_tensor::random::Key;
@@ -139,5 +139,43 @@ proptest! {
             prop_assert_eq!(column(&batch.target_output, b), output);
         }
         prop_assert_eq!(batch.words(), corpus.source_words() + corpus.target_words());
+    }
+}
+
+#[test]
+fn batches_by_words_are_full_and_as_many_in_every_epoch() {
+    let corpus = natural(500);
+    for most in [1, 20, 47, 200, 3000, usize::MAX] {
+        let size = BatchSize::Words(most);
+        let plans: Vec<BatchPlan> =
+            (0..3).map(|epoch| BatchPlan::shuffled(&corpus, size, Key::new(1), epoch)).collect();
+        assert!(plans.iter().all(|plan| plan.len() == size.batches(&corpus)), "{most}");
+        assert!(most == usize::MAX || plans[0] != plans[1]);
+        let mut seen: Vec<u32> = plans[0].iter().flatten().copied().collect();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..500).collect::<Vec<_>>(), "every pair once");
+        let words = |pairs: &[u32]| Batch::of(&corpus, pairs, true).target_output.len();
+        for pairs in plans[0].iter() {
+            assert!(pairs.len() == 1 || words(pairs) <= most, "{} words", words(pairs));
+        }
+        // In order of length, no batch has room for the first of the next.
+        let sorted: Vec<Vec<u32>> = BatchPlan::sorted(&corpus, size).iter().map(<[u32]>::to_vec).collect();
+        for pair in sorted.windows(2) {
+            assert!(words(&[&pair[0][..], &pair[1][..1]].concat()) > most);
+        }
+    }
+    assert!(BatchPlan::sorted(&NumberedCorpus::new(), BatchSize::Words(9)).is_empty());
+}
+
+proptest! {
+    #[test]
+    fn parts_are_batches_of_their_own(lengths in prop::collection::vec((0usize..5, 0usize..5), 1..9), count in 1usize..10) {
+        let corpus = corpus(&lengths);
+        let all: Vec<u32> = (0..lengths.len() as u32).collect();
+        let parts = Batch::of(&corpus, &all, true).parts(count);
+        prop_assert!(parts.len() <= count);
+        let size = parts[0].sentences();
+        let wanted: Vec<Batch> = all.chunks(size).map(|pairs| Batch::of(&corpus, pairs, true)).collect();
+        prop_assert_eq!(parts, wanted);
     }
 }

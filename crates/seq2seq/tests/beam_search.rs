@@ -10,7 +10,7 @@ use unrolled_seq2seq::batch::{Batch, Sources};
 use unrolled_seq2seq::beam_search::{DecodeOptions, Finished, translate};
 use unrolled_seq2seq::model::{DeviceBatch, Model, Sizes};
 use unrolled_seq2seq::numbered::NumberedCorpus;
-use unrolled_seq2seq::vocabulary::{EOS, PAD};
+use unrolled_seq2seq::vocabulary::{EOS, PAD, UNK};
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{DType, Device, MatmulPrecision, Tensor};
 
@@ -84,8 +84,8 @@ fn slow_beam(model: &Model, source: &[u32], options: &DecodeOptions) -> Vec<Fini
         let mut candidates = Vec::new();
         for (words, log_probability) in &live {
             for (word, value) in next(model, source, words).into_iter().enumerate() {
-                let may_follow =
-                    if words.len() < options.max_length { word != PAD as usize } else { word == EOS as usize };
+                let may_stand = word != PAD as usize && (options.allow_unknown || word != UNK as usize);
+                let may_follow = if words.len() < options.max_length { may_stand } else { word == EOS as usize };
                 if may_follow {
                     candidates.push((words.clone(), word as u32, log_probability + value as f64));
                 }
@@ -97,7 +97,9 @@ fn slow_beam(model: &Model, source: &[u32], options: &DecodeOptions) -> Vec<Fini
         live.clear();
         for (words, word, log_probability) in candidates {
             if word == EOS {
-                let score = log_probability / ((words.len() + 1) as f64).powf(options.length_normalisation);
+                let length = (words.len() + 1) as f64;
+                let penalty = ((5.0 + length) / 6.0).powf(options.length_penalty);
+                let score = log_probability / (length.powf(options.length_normalisation) * penalty);
                 finished.push(Finished { words, log_probability, score });
             } else {
                 live.push(([words, vec![word]].concat(), log_probability));
@@ -122,9 +124,13 @@ proptest! {
         // From all words alike to one word nearly certain.
         range in prop::sample::select(vec![0.5, RANGE, 5.0]),
         length_normalisation in prop::sample::select(vec![0.0, 0.6, 1.0, 3.0]),
+        length_penalty in prop::sample::select(vec![0.0, 0.0, 0.6, 2.0]),
+        allow_unknown: bool,
     ) {
         let model = model_of(range, seed, 5);
-        let options = DecodeOptions { length_normalisation, ..options(beam, n_best.min(beam), max_length) };
+        let options = DecodeOptions {
+            length_normalisation, length_penalty, allow_unknown, ..options(beam, n_best.min(beam), max_length)
+        };
         prop_assert_eq!(one(&model, &source, &options), slow_beam(&model, &source, &options));
     }
 

@@ -202,3 +202,33 @@ fn a_step_that_is_not_finite_is_not_taken() {
     assert_eq!(bits(&trainer.model), before);
     assert_eq!((trainer.optimiser.steps(), trainer.optimiser.state().len()), (0, 0));
 }
+
+#[test]
+fn a_step_in_parts_is_the_step_of_the_whole_but_for_rounding() {
+    let batch = all(&example());
+    let step = |parts: usize| {
+        let mut trainer = Trainer::new(model(0.0), Optimiser::sgd(), recipe(false));
+        trainer.parts = parts;
+        let report = trainer.step(&batch, 0, 0.7);
+        assert!(report.taken);
+        (report, trainer.model.state())
+    };
+    let (whole, wanted) = step(1);
+    for parts in [2, 3, 9] {
+        let (report, found) = step(parts);
+        assert!((report.loss - whole.loss).abs() < 1e-4 && report.predictions == whole.predictions);
+        assert!((report.gradient_norm - whole.gradient_norm).abs() < 1e-4 * whole.gradient_norm);
+        for (path, wanted) in &wanted {
+            let pairs = wanted.to_f64_vec().into_iter().zip(found[path].to_f64_vec());
+            assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-5), "{path} in {parts} parts");
+        }
+    }
+    let masks = |parts: usize| {
+        let mut trainer = Trainer::new(model(0.5), Optimiser::sgd(), recipe(true));
+        trainer.parts = parts;
+        trainer.step(&batch, 0, 0.7);
+        bits(&trainer.model)
+    };
+    assert_eq!(masks(2), masks(2));
+    assert_ne!(masks(2), masks(1), "each part draws masks of its own");
+}

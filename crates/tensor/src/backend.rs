@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::fused::{
-    self, CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, LinearTopK, LinearTopKArgs,
-    LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients,
+    self, CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, KeptLogits, KeptRows,
+    LinearTopK, LinearTopKArgs, LinearTopKPartials, LstmArgs, LstmDataGradients, LstmGradients, LstmOutput,
+    LstmOutputGradients, LstmWeightArgs, LstmWeightGradients, MergedPartials,
 };
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use crate::profile::Profile;
@@ -36,9 +37,13 @@ pub struct Memory {
 /// What products of f32 matrices run in; see [`Device::set_matmul_precision`](crate::Device::set_matmul_precision).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MatmulPrecision {
-    /// f32 throughout.
+    /// In f32's accuracy, by whatever gives it fastest. On the CPU with AMX that is products of three bf16 parts of each operand, whose errors are
+    /// about half of those of f32 multiply–adds, except that numbers below about 2⁻¹⁰² lose bits; elsewhere, and in sums over fewer than 16 products, it
+    /// is [`F32Fma`](Self::F32Fma).
     #[default]
     F32,
+    /// f32 multiply–adds throughout.
+    F32Fma,
     /// Operands rounded to bf16 (8 bits of mantissa, to nearest even), products exact, sums in f32.
     Bf16,
 }
@@ -60,6 +65,11 @@ pub trait Backend: Send + Sync + fmt::Debug {
     fn upload(&self, bytes: &[u8], dtype: DType) -> Result<Storage>;
     /// Copies a contiguous tensor's elements to `bytes`; waits for the work that makes them.
     fn download(&self, x: &Tensor, bytes: &mut [u8]) -> Result<()>;
+    /// A copy of another device's contiguous tensor where this one can read that device's memory; None where the elements must go by way of the
+    /// host.
+    fn copy_from(&self, _x: &Tensor) -> Result<Option<Storage>> {
+        Ok(None)
+    }
     /// `len` elements, all of them `value`.
     fn fill(&self, value: f64, len: usize, dtype: DType) -> Result<Storage>;
     /// What live tensors hold.
@@ -193,6 +203,19 @@ pub trait Backend: Send + Sync + fmt::Debug {
     ) -> Result<LstmGradients> {
         self.lstm_sequence_backward(args, &output, gradients)
     }
+    /// [`lstm_sequence_backward_last`](Backend::lstm_sequence_backward_last) without the gradients of the weights.
+    fn lstm_sequence_backward_data(
+        &self,
+        args: &LstmArgs<'_>,
+        output: LstmOutput,
+        gradients: &LstmOutputGradients<'_>,
+    ) -> Result<LstmDataGradients> {
+        fused::lstm::data_definition(args, &output, gradients)
+    }
+    /// The gradients of a layer's weights over all steps; see [`LstmWeightArgs`].
+    fn lstm_weight_gradients(&self, args: &LstmWeightArgs<'_>) -> Result<LstmWeightGradients> {
+        fused::lstm::weights_definition(args)
+    }
     /// Loss and gradients of a linear layer under softmax and cross-entropy; see [`CrossEntropyArgs`].
     fn linear_cross_entropy(&self, args: &CrossEntropyArgs<'_>, gradients: bool) -> Result<CrossEntropy> {
         fused::cross_entropy::definition(args, gradients)
@@ -209,9 +232,35 @@ pub trait Backend: Send + Sync + fmt::Debug {
     ) -> Result<CrossEntropyGradients> {
         fused::cross_entropy::gradients_definition(args, log_sum)
     }
+    /// As [`linear_cross_entropy_partials`](Backend::linear_cross_entropy_partials), and keeps the logits; see [`fused::kept_logits`].
+    fn linear_cross_entropy_begin(&self, args: &CrossEntropyArgs<'_>) -> Result<(CrossEntropyPartials, KeptLogits)> {
+        fused::kept_logits::begin_definition(args)
+    }
+    /// A slice's part of the gradient of h, `[N, H]`; what was kept becomes the logits' gradients.
+    fn linear_cross_entropy_hidden(
+        &self,
+        args: &CrossEntropyArgs<'_>,
+        kept: KeptLogits,
+        merged: &MergedPartials,
+    ) -> Result<(Tensor, KeptLogits)> {
+        fused::kept_logits::hidden_definition(args, kept, merged)
+    }
+    /// The gradients of a slice's weight and bias over some rows, `(part, row)` each, added to what is given.
+    fn linear_cross_entropy_weights(
+        &self,
+        parts: &[KeptRows<'_>],
+        rows: &[(u32, u32)],
+        onto: Option<(Tensor, Tensor)>,
+    ) -> Result<(Tensor, Tensor)> {
+        fused::kept_logits::weights_definition(parts, rows, onto)
+    }
     /// The most probable words of a linear layer under softmax; see [`LinearTopKArgs`].
     fn linear_top_k(&self, args: &LinearTopKArgs<'_>) -> Result<LinearTopK> {
         fused::top_k::definition(args)
+    }
+    /// What a slice of the vocabulary knows of its most probable words; see [`fused::merge_top_k`].
+    fn linear_top_k_partials(&self, args: &LinearTopKArgs<'_>) -> Result<LinearTopKPartials> {
+        fused::top_k::partials_definition(args)
     }
     /// Distinct rows of `index` `[n]` in ascending order, and for each the sum of its rows of `values` `[n, d]`, in order.
     fn coalesce(&self, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {

@@ -31,7 +31,7 @@ pub mod random;
 mod tensor;
 
 pub use backend::{Backend, Event, MatmulPrecision, Memory, Result, Storage};
-pub use cpu::{CpuBackend, peak_flops};
+pub use cpu::{CpuBackend, SUM_BLOCK, peak_flops};
 pub use device::{Device, memory_in_use, peak_memory, reset_peak_memory};
 pub use dtype::{DType, Element};
 pub use error::{Bytes, DeviceError, catch_device_error};

@@ -1,7 +1,7 @@
 //! The k most probable words of a linear layer: the part of the conformance suite, and the same bits on any number of threads.
 
 use unrolled_tensor::conformance::{Part, check_parts};
-use unrolled_tensor::fused::LinearTopKArgs;
+use unrolled_tensor::fused::{LinearTopKArgs, LinearTopKPartials, TopKSlice, merge_top_k};
 use unrolled_tensor::ops::Distribution;
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{DType, Device, Tensor};
@@ -53,4 +53,39 @@ fn a_changed_weight_is_packed_anew() {
     weight.accumulate(&change, 1.0);
     assert_eq!(device.memory().in_use, before);
     assert_eq!(best(&weight), 1);
+}
+
+/// In uneven slices the same words are found, and the same log-probabilities to rounding; of one slice to the bit.
+#[test]
+fn slices_of_the_vocabulary_merge() {
+    let device = Device::cpu_with(0, 2, usize::MAX);
+    let random = |seed: u64, shape: &[usize]| {
+        let normal = Distribution::Normal { mean: 0.0, deviation: 0.3 };
+        Tensor::random(normal, Key::new(seed), shape, DType::F32, &device)
+    };
+    let (hidden, weight, bias) = (random(1, &[70, 40]), random(2, &[3001, 40]), random(3, &[3001]));
+    let (k, watched) = (13, 1700);
+    let whole = Tensor::linear_top_k(&LinearTopKArgs { hidden: &hidden, weight: &weight, bias: &bias, k, watched });
+    for cuts in [&[0, 3001][..], &[0, 5, 1650, 3001]] {
+        let slice = |cut: &[usize]| -> LinearTopKPartials {
+            let words = cut[1] - cut[0];
+            let (weight, bias) = (weight.narrow(0, cut[0], words), bias.narrow(0, cut[0], words));
+            let watched = if (cut[0]..cut[1]).contains(&watched) { watched - cut[0] } else { 0 };
+            let (weight, bias, k) = (&weight, &bias, k.min(words));
+            Tensor::linear_top_k_partials(&LinearTopKArgs { hidden: &hidden, weight, bias, k, watched })
+        };
+        let parts: Vec<LinearTopKPartials> = cuts.windows(2).map(slice).collect();
+        let slices: Vec<TopKSlice<'_>> =
+            parts.iter().zip(cuts).map(|(partials, &offset)| TopKSlice { partials, offset }).collect();
+        let merged = merge_top_k(&slices, k, parts.len() - 1);
+        assert_eq!(merged.words.to_vec::<u32>(), whole.words.to_vec::<u32>());
+        if parts.len() == 1 {
+            assert!(merged.values.to_bytes() == whole.values.to_bytes());
+            assert!(merged.watched.to_bytes() == whole.watched.to_bytes());
+        }
+        for (found, expected) in [(&merged.values, &whole.values), (&merged.watched, &whole.watched)] {
+            let far = (found - expected).abs().max(.., false).item::<f32>();
+            assert!(far < 1e-5, "{far}");
+        }
+    }
 }

@@ -169,6 +169,8 @@ impl Config {
                 "VIRTUAL_CUDA_LIMIT" => c.strictness.limit = number()?,
                 "VIRTUAL_CUDA_PERTURB" => c.perturb = number()? as u32,
                 "VIRTUAL_CUDA_VERBOSE" => c.verbose = flag()?,
+                // Read where modules are loaded.
+                "VIRTUAL_CUDA_PTX" => {}
                 _ => return Err(format!("{name}: there is no such choice (see the documentation of virtual-cuda)")),
             }
         }

@@ -25,6 +25,7 @@
 //! | `VIRTUAL_CUDA_GLOBAL_RACES` | 0, 1 | so are those of two blocks to global memory (slow; kernels with "last block" counters are reported too) |
 //! | `VIRTUAL_CUDA_EXITED` | 1, 0 | a barrier that exited threads cannot reach is an error |
 //! | `VIRTUAL_CUDA_LIMIT` | 2000000000 | instructions of one warp after which a launch has timed out |
+//! | `VIRTUAL_CUDA_PTX` | a file | is loaded in place of a module that begins with the same line |
 //! | `VIRTUAL_CUDA_VERBOSE` | 1, 0 | reports go to standard error |
 //!
 //! # What it finds
@@ -50,7 +51,7 @@
 //! functions over one of them. [`cublas`] is matrix products.
 //!
 //! Approximate instructions (`ex2.approx`, `sin.approx`, …) give the correctly rounded result, or with `VIRTUAL_CUDA_PERTURB` one that
-//! differs by a pseudo-random share of what PTX allows: 2 units in the last place for `ex2` and quotients, 1 for `rcp`, `sqrt` and
+//! differs by a pseudo-random share of what PTX allows: 2 units in the last place for `ex2` (but for powers of two) and quotients, 1 for `rcp`, `sqrt` and
 //! `rsqrt`, 2⁻²² for `lg2`, an absolute 2⁻²¹ for `sin` and `cos`, 2⁻¹¹ for `tanh`.
 //!
 //! # How to add an instruction

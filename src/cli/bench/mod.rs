@@ -1,7 +1,7 @@
 //! `unrolled bench`: what this machine does with the translator, on work of a fixed size.
 
 mod cost;
-mod process;
+pub(super) mod process;
 mod profile;
 mod size;
 mod steps;

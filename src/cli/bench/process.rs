@@ -3,7 +3,7 @@
 use std::fs;
 
 /// The most memory that this process has had resident, in MiB; `None` where the system does not say.
-pub(super) fn peak_mb() -> Option<f64> {
+pub(in crate::cli) fn peak_mb() -> Option<f64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     kib(&status, "VmHWM:").map(|kib| kib / 1024.0)
 }

@@ -125,7 +125,7 @@ impl Translate {
             n_best: 1,
             batch_size: self.batch_size,
             max_length: work.length,
-            length_normalisation: 0.0,
+            ..DecodeOptions::default()
         };
         let mut sum = 0.0;
         for batch in sources.chunks(self.batch_size) {

@@ -1,8 +1,9 @@
 //! Matrix products, and the linear layer under softmax and cross-entropy.
 
-use unrolled_tensor::fused::cross_entropy::{merge, weighted_losses};
-use unrolled_tensor::fused::{CrossEntropy, CrossEntropyArgs, CrossEntropyGradients};
-use unrolled_tensor::{DType, Tensor};
+use std::ops::Range;
+
+use unrolled_tensor::fused::{CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, KeptRows, merge_partials};
+use unrolled_tensor::{DType, SUM_BLOCK, Tensor};
 
 use super::Context;
 use crate::Var;
@@ -102,28 +103,117 @@ impl Var {
     }
 }
 
-/// Both phases, slice by slice: partials, merge, gradients. The gradients of the hidden state are added in the order of the slices.
+/// Rows whose logits are held at a time; a multiple of the sums' block, so that it shows in no bit.
+const ROWS: usize = 2 * SUM_BLOCK;
+
+/// Some rows at a time, slice by slice: partials, merge, gradients. The gradients of the hidden state are added in the order of the slices. An executor
+/// with a slice on each device does the same, in the same order.
 #[track_caller]
 fn split(args: &CrossEntropyArgs<'_>, slices: usize, gradients: bool) -> CrossEntropy {
     let words = args.weight.dim(0);
     if slices == 0 || slices > words {
         panic!("linear_cross_entropy: {words} words cannot be cut into {slices} slices");
     }
-    let cuts: Vec<usize> = (0..=slices).map(|s| s * words / slices).collect();
-    let part = |x: &Tensor, s: usize| x.narrow(0, cuts[s], cuts[s + 1] - cuts[s]);
-    let parts: Vec<(Tensor, Tensor)> = (0..slices).map(|s| (part(args.weight, s), part(args.bias, s))).collect();
-    let slice =
-        |s: usize| CrossEntropyArgs { weight: &parts[s].0, bias: &parts[s].1, offset: args.offset + cuts[s], ..*args };
-    let partials: Vec<_> = (0..slices).map(|s| Tensor::linear_cross_entropy_partials(&slice(s))).collect();
-    let (log_sum, target) = merge(&partials);
-    let losses = weighted_losses(&log_sum, &target, args.row_weights);
-    let made = gradients.then(|| {
-        let made: Vec<_> = (0..slices).map(|s| Tensor::linear_cross_entropy_gradients(&slice(s), &log_sum)).collect();
-        let join =
-            |of: fn(&CrossEntropyGradients) -> &Tensor| Tensor::concat(&made.iter().map(of).collect::<Vec<_>>(), 0);
-        let mut hidden = made[0].hidden.clone();
-        made[1..].iter().for_each(|m| hidden.accumulate(&m.hidden, 1.0));
-        CrossEntropyGradients { hidden, weight: join(|m| &m.weight), bias: join(|m| &m.bias) }
-    });
-    CrossEntropy { losses, gradients: made }
+    let mut offset = 0;
+    let slices: Vec<Slice> =
+        (0..slices).map(|s| Slice::cut(args, &mut offset, words / slices + usize::from(s < words % slices))).collect();
+    let live: Vec<bool> = args.row_weights.to_f64_vec().iter().map(|&weight| weight != 0.0).collect();
+    let mut made = Pieces { weights: vec![None; slices.len()], ..Pieces::default() };
+    for piece in pieces(&live) {
+        made.add(args, &slices, &live, piece, gradients);
+    }
+    made.finish(gradients)
+}
+
+/// Rows, cut behind every [`ROWS`] that count; at least one piece.
+fn pieces(live: &[bool]) -> Vec<Range<usize>> {
+    let (mut pieces, mut first, mut count) = (Vec::new(), 0, 0);
+    for (row, &live) in live.iter().enumerate() {
+        if live && count == ROWS {
+            pieces.push(first..row);
+            (first, count) = (row, 0);
+        }
+        count += usize::from(live);
+    }
+    pieces.push(first..live.len());
+    pieces
+}
+
+/// Words in a row of the vocabulary.
+struct Slice {
+    weight: Tensor,
+    bias: Tensor,
+    offset: usize,
+}
+
+impl Slice {
+    fn cut(args: &CrossEntropyArgs<'_>, offset: &mut usize, words: usize) -> Slice {
+        let part = |x: &Tensor| x.narrow(0, *offset, words);
+        let slice = Slice { weight: part(args.weight), bias: part(args.bias), offset: args.offset + *offset };
+        *offset += words;
+        slice
+    }
+
+    fn args<'a>(&'a self, [hidden, targets, row_weights]: [&'a Tensor; 3]) -> CrossEntropyArgs<'a> {
+        CrossEntropyArgs { hidden, weight: &self.weight, bias: &self.bias, targets, row_weights, offset: self.offset }
+    }
+}
+
+/// What is made of the pieces so far.
+#[derive(Default)]
+struct Pieces {
+    losses: Vec<Tensor>,
+    hidden: Vec<Tensor>,
+    /// Of each slice: the gradients of weight and bias.
+    weights: Vec<Option<(Tensor, Tensor)>>,
+}
+
+impl Pieces {
+    fn add(
+        &mut self,
+        args: &CrossEntropyArgs<'_>,
+        slices: &[Slice],
+        live: &[bool],
+        piece: Range<usize>,
+        gradients: bool,
+    ) {
+        let rows = |x: &Tensor| x.narrow(0, piece.start, piece.len());
+        let (hidden, targets, row_weights) = (rows(args.hidden), rows(args.targets), rows(args.row_weights));
+        let of_rows = [&hidden, &targets, &row_weights];
+        let args: Vec<CrossEntropyArgs<'_>> = slices.iter().map(|slice| slice.args(of_rows)).collect();
+        if !gradients {
+            let partials: Vec<_> = args.iter().map(Tensor::linear_cross_entropy_partials).collect();
+            self.losses.push(merge_partials(&partials).losses(&row_weights));
+            return;
+        }
+        let (partials, kept): (Vec<_>, Vec<_>) = args.iter().map(Tensor::linear_cross_entropy_begin).unzip();
+        let merged = merge_partials(&partials);
+        self.losses.push(merged.losses(&row_weights));
+        let counted: Vec<(u32, u32)> =
+            piece.clone().filter(|&row| live[row]).map(|row| (0, (row - piece.start) as u32)).collect();
+        let mut sum: Option<Tensor> = None;
+        for ((args, kept), weights) in args.iter().zip(kept).zip(&mut self.weights) {
+            let (part, kept) = Tensor::linear_cross_entropy_hidden(args, kept, &merged);
+            match &mut sum {
+                None => sum = Some(part),
+                Some(sum) => sum.accumulate(&part, 1.0),
+            }
+            let rows = KeptRows { kept: &kept, hidden: &hidden };
+            *weights = Some(Tensor::linear_cross_entropy_weights(&[rows], &counted, weights.take()));
+        }
+        self.hidden.extend(sum);
+    }
+
+    fn finish(self, gradients: bool) -> CrossEntropy {
+        let join = |parts: Vec<&Tensor>| Tensor::concat(&parts, 0);
+        let made = || {
+            let (weights, biases): (Vec<Tensor>, Vec<Tensor>) = self.weights.into_iter().flatten().unzip();
+            CrossEntropyGradients {
+                hidden: join(self.hidden.iter().collect()),
+                weight: join(weights.iter().collect()),
+                bias: join(biases.iter().collect()),
+            }
+        };
+        CrossEntropy { losses: join(self.losses.iter().collect()), gradients: gradients.then(made) }
+    }
 }

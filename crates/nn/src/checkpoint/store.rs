@@ -186,10 +186,18 @@ impl CheckpointStore {
     /// # Errors
     /// Where a folder cannot be removed, and where `latest` or `best` is damaged: then nothing is removed.
     pub fn prune(&self, keep: usize) -> Result<Vec<u64>> {
+        self.prune_but(keep, &[])
+    }
+
+    /// [`prune`](CheckpointStore::prune), but the checkpoints of some updates stay in any case.
+    ///
+    /// # Errors
+    /// As [`prune`](CheckpointStore::prune).
+    pub fn prune_but(&self, keep: usize, stay: &[u64]) -> Result<Vec<u64>> {
         let kept = [self.latest()?, self.best()?];
         let mut old = self.updates()?;
         old.truncate(old.len().saturating_sub(keep));
-        old.retain(|&update| !kept.contains(&Some(update)));
+        old.retain(|&update| !kept.contains(&Some(update)) && !stay.contains(&update));
         for &update in &old {
             // Out of its name first: a folder half removed must not look like a checkpoint.
             let folder = self.folder(update);

@@ -24,6 +24,11 @@ impl Dropout {
         Dropout { probability }
     }
 
+    /// The probability with which an element is dropped.
+    pub fn probability(&self) -> f64 {
+        self.probability
+    }
+
     /// `x` with elements dropped, by the mask of `key`; without a key (translating) `x` itself.
     pub fn forward(&self, x: &Var, key: Option<Key>) -> Var {
         match key {

@@ -1,5 +1,7 @@
 //! Sentences beside each other: time-major, padded at the end.
 
+use std::ops::Range;
+
 use crate::numbered::NumberedCorpus;
 use crate::vocabulary::{EOS, PAD};
 
@@ -111,6 +113,52 @@ impl Batch {
     /// How many pairs there are, `B`.
     pub fn sentences(&self) -> usize {
         self.pairs.len()
+    }
+
+    /// The batch in parts of about as many pairs, at most `count` of them, each without padding that only the whole needs.
+    ///
+    /// ```
+    /// use unrolled_seq2seq::batch::Batch;
+    /// use unrolled_seq2seq::numbered::NumberedCorpus;
+    ///
+    /// let mut corpus = NumberedCorpus::new();
+    /// (1..=5).for_each(|length| corpus.push(&vec![3; length], &vec![4; length]));
+    /// let parts = Batch::of(&corpus, &[0, 1, 2, 3, 4], true).parts(2);
+    /// assert_eq!(parts, [Batch::of(&corpus, &[0, 1, 2], true), Batch::of(&corpus, &[3, 4], true)]);
+    /// ```
+    ///
+    /// # Panics
+    /// Where `count` is 0.
+    #[track_caller]
+    pub fn parts(&self, count: usize) -> Vec<Batch> {
+        assert!(count > 0, "batch: it cannot be cut into 0 parts");
+        let pairs = self.sentences();
+        let size = pairs.div_ceil(count).max(1);
+        (0..pairs).step_by(size).map(|start| self.part(start..pairs.min(start + size))).collect()
+    }
+
+    fn part(&self, columns: Range<usize>) -> Batch {
+        let b = self.sentences();
+        let longest = |lengths: &[u32]| lengths.iter().copied().max().unwrap_or(0) as usize;
+        let words = |lengths: &[u32]| lengths.iter().map(|&length| u64::from(length) - 1).sum();
+        let cut = |ids: &[u32], steps: usize| -> Vec<u32> {
+            (0..steps).flat_map(|t| ids[t * b + columns.start..t * b + columns.end].iter().copied()).collect()
+        };
+        let lengths = &self.source.lengths[columns.clone()];
+        let steps = longest(lengths);
+        let ids = cut(&self.source.ids, steps);
+        let source = Sources { ids, lengths: lengths.to_vec(), steps, words: words(lengths) };
+        let lengths = &self.target_lengths[columns.clone()];
+        let steps = longest(lengths);
+        Batch {
+            source,
+            target_input: cut(&self.target_input, steps),
+            target_output: cut(&self.target_output, steps),
+            target_lengths: lengths.to_vec(),
+            target_steps: steps,
+            target_words: words(lengths),
+            pairs: self.pairs[columns.clone()].to_vec(),
+        }
     }
 
     /// The words of both languages, by which speed is measured: without `<EOS>` and padding.

@@ -4,47 +4,21 @@
 //! The live hypotheses of all sentences are the rows of one batch, which shrinks as they end. A step makes the decoder's state of these rows, and of
 //! each row the few best next words; nothing else of the vocabulary comes back.
 
+mod force;
+mod options;
 mod search;
+
+pub use options::{DecodeOptions, Finished};
 
 use unrolled_nn::LstmState;
 use unrolled_tensor::Tensor;
 
 use crate::batch::Sources;
+use crate::ensemble::Ensemble;
 use crate::model::Model;
+pub(crate) use force::{Forced, force};
+pub(crate) use options::longest;
 use search::{Continuations, Scratch, Search};
-
-/// How sentences are translated.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct DecodeOptions {
-    /// Hypotheses kept at each step; 1 is greedy.
-    pub beam_size: usize,
-    /// Translations answered for each sentence, at most the beam.
-    pub n_best: usize,
-    /// Sentences translated together. The translations do not depend on it.
-    pub batch_size: usize,
-    /// Longest translation in words; 0: twice the source's words and ten.
-    pub max_length: usize,
-    /// Power of the length (with `<EOS>`) that a log-probability is divided by, so that long translations gain; 0: none, as in the paper.
-    /// Not negative.
-    pub length_normalisation: f64,
-}
-
-impl Default for DecodeOptions {
-    fn default() -> DecodeOptions {
-        DecodeOptions { beam_size: 12, n_best: 1, batch_size: 32, max_length: 0, length_normalisation: 0.0 }
-    }
-}
-
-/// A complete translation.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Finished {
-    /// Its words, without `<EOS>`.
-    pub words: Vec<u32>,
-    /// ln p(words, `<EOS>` | source)
-    pub log_probability: f64,
-    /// What the beam ranks by: the log-probability over a power of the length.
-    pub score: f64,
-}
 
 /// The `n_best` translations of each sentence, best first, or as many as there are. A sentence's answer has the same bits in any batch.
 ///
@@ -64,28 +38,53 @@ pub struct Finished {
 /// ```
 ///
 /// # Panics
-/// Where the length normalisation is negative or NaN; and with a [`DeviceError`](unrolled_tensor::DeviceError) where the device fails.
+/// Where the length normalisation or penalty is negative or NaN; and with a [`DeviceError`](unrolled_tensor::DeviceError) where the device fails.
 #[track_caller]
 pub fn translate(model: &Model, sources: &Sources, options: &DecodeOptions) -> Vec<Vec<Finished>> {
-    let power = options.length_normalisation;
-    assert!(power >= 0.0, "beam search: the length normalisation must be at least 0, found {power}");
-    let mut state = model.encode_sources(sources);
-    let mut searches: Vec<Search> = sources
-        .lengths
-        .iter()
-        .enumerate()
-        .map(|(row, &length)| Search::new(row as u32, longest(length as usize - 1, options)))
-        .collect();
-    let mut step = Step::default();
-    while let Some(next) = step.advance(model, &mut searches, state, options) {
-        state = next;
-    }
-    searches.into_iter().map(|search| search.best(options.n_best)).collect()
+    translate_with(&model.into(), std::slice::from_ref(sources), &[], options)
 }
 
-/// The most words of a translation of so many words.
-fn longest(source_words: usize, options: &DecodeOptions) -> usize {
-    if options.max_length == 0 { 2 * source_words + 10 } else { options.max_length }
+/// [`translate`] by an ensemble, and with translations that must begin in a given way.
+///
+/// `sources` has the sentences laid out once for all models, or once for each. `prefixes` is empty, or has for each sentence the words that its
+/// translations begin with; their log-probability is part of the translation's, and they count for its length. A prefix longer than the longest
+/// translation is followed by `<EOS>`.
+///
+/// ```
+/// use unrolled_seq2seq::batch::Sources;
+/// use unrolled_seq2seq::beam_search::{DecodeOptions, translate_with};
+/// use unrolled_seq2seq::model::{Model, Sizes};
+/// use unrolled_tensor::{Device, random::Key};
+///
+/// let sizes = Sizes { source_words: 9, target_words: 9, embedding: 4, hidden: 5, layers: 1, softmax_slices: 1 };
+/// let model = Model::new(&sizes, 0.0, 0.5.into(), Key::new(1), &Device::cpu());
+/// let sources = [Sources::of(&[vec![3, 4], vec![5]], true)];
+/// let found = translate_with(&(&model).into(), &sources, &[vec![7, 5], vec![]], &DecodeOptions::default());
+/// assert_eq!(found[0][0].words[..2], [7, 5]);
+/// ```
+///
+/// # Panics
+/// As [`translate`]; and where there is another number of prefixes than sentences, or one contains `<EOS>` or padding.
+#[track_caller]
+pub fn translate_with(
+    models: &Ensemble<'_>,
+    sources: &[Sources],
+    prefixes: &[Vec<u32>],
+    options: &DecodeOptions,
+) -> Vec<Vec<Finished>> {
+    options.check();
+    let Forced { mut states, prefixes, log_probabilities } = force(models, sources, prefixes);
+    let searches = sources[0].lengths.iter().zip(&prefixes).zip(log_probabilities).enumerate();
+    let mut searches: Vec<Search> = searches
+        .map(|(row, ((&length, prefix), log_probability))| {
+            Search::new(row as u32, prefix, log_probability, options.longest(length as usize - 1))
+        })
+        .collect();
+    let mut step = Step::default();
+    while let Some(next) = step.advance(models, &mut searches, states, options) {
+        states = next;
+    }
+    searches.into_iter().map(|search| search.best(options.n_best)).collect()
 }
 
 /// Room for a step, used again in the next.
@@ -97,15 +96,15 @@ struct Step {
 }
 
 impl Step {
-    /// One step of all searches that still run, with one row for each live hypothesis and none for others; the state after it, or `None` where all
-    /// are done.
+    /// One step of all searches that still run, with one row for each live hypothesis and none for others; the states after it, or `None` where
+    /// all are done.
     fn advance(
         &mut self,
-        model: &Model,
+        models: &Ensemble<'_>,
         searches: &mut [Search],
-        state: LstmState,
+        states: Vec<LstmState>,
         options: &DecodeOptions,
-    ) -> Option<LstmState> {
+    ) -> Option<Vec<LstmState>> {
         self.rows.clear();
         self.last.clear();
         for (row, word) in searches.iter().flat_map(Search::rows_and_words) {
@@ -115,11 +114,9 @@ impl Step {
         if self.rows.is_empty() {
             return None;
         }
-        let tensor = |ids: &[u32]| Tensor::from_slice(ids, [ids.len()], model.device());
-        let state = if keeps_all(&self.rows, &state) { state } else { state.rows(&tensor(&self.rows)) };
-        // One more than the beam, since padding is never taken.
-        let k = options.beam_size.max(1).saturating_add(1);
-        let (best, state) = model.best_next_words(&tensor(&self.last), &state, k);
+        let states = rows_of(states, &self.rows, models);
+        let (hidden, states) = models.step(&ids(&self.last, models), &states);
+        let best = models.best_words(&hidden, options.words_wanted());
         let k = best.words.dim(1);
         let (values, words) = (best.values.to_f64_vec(), best.words.to_vec::<u32>());
         let end = best.watched.to_f64_vec();
@@ -137,8 +134,22 @@ impl Step {
             search.step(&next, options, &mut self.scratch);
             first_row = n;
         }
-        Some(state)
+        Some(states)
     }
+}
+
+/// Word ids, or rows, on the models' device.
+pub(crate) fn ids(ids: &[u32], models: &Ensemble<'_>) -> Tensor {
+    Tensor::from_slice(ids, [ids.len()], models.device())
+}
+
+/// The given rows of all models' states, in this order.
+pub(crate) fn rows_of(states: Vec<LstmState>, rows: &[u32], models: &Ensemble<'_>) -> Vec<LstmState> {
+    if states.iter().all(|state| keeps_all(rows, state)) {
+        return states;
+    }
+    let rows = ids(rows, models);
+    states.iter().map(|state| state.rows(&rows)).collect()
 }
 
 /// Whether the rows of the state are these already, in this order: greedy search moves none until a sentence ends.

@@ -1,7 +1,7 @@
 //! One sentence's search: hypotheses as back-pointers, and which of their continuations stay.
 
 use super::{DecodeOptions, Finished};
-use crate::vocabulary::{EOS, PAD};
+use crate::vocabulary::EOS;
 
 /// Before the first word.
 const START: u32 = u32::MAX;
@@ -61,10 +61,13 @@ pub(super) struct Scratch {
 }
 
 impl Search {
-    /// Starts from the state's row `row`.
-    pub(super) fn new(row: u32, max_length: usize) -> Search {
-        let live = vec![Live { log_probability: 0.0, link: START, row }];
-        Search { live, links: Vec::new(), words: 0, ended: Vec::new(), max_length }
+    /// Starts from the state's row `row`, in which all words of `prefix` but the last have been read.
+    pub(super) fn new(row: u32, prefix: &[u32], log_probability: f64, max_length: usize) -> Search {
+        let before = |place: u32| place.checked_sub(1).unwrap_or(START);
+        let links: Vec<Link> =
+            prefix.iter().zip(0..).map(|(&word, place)| Link { word, before: before(place) }).collect();
+        let live = vec![Live { log_probability, link: before(links.len() as u32), row }];
+        Search { live, links, words: prefix.len(), ended: Vec::new(), max_length: max_length.max(prefix.len()) }
     }
 
     /// How many hypotheses still grow.
@@ -82,7 +85,7 @@ impl Search {
         if self.live.is_empty() {
             return;
         }
-        self.collect(next, &mut scratch.candidates);
+        self.collect(next, options, &mut scratch.candidates);
         keep_best(&mut scratch.candidates, options.beam_size.max(1));
         std::mem::swap(&mut self.live, &mut scratch.live);
         self.live.clear();
@@ -90,8 +93,7 @@ impl Search {
         for &(log_probability, i, word) in &scratch.candidates {
             let before = scratch.live[i as usize].link;
             if word == EOS {
-                let length = (self.words + 1) as f64;
-                let score = log_probability / length.powf(options.length_normalisation);
+                let score = log_probability / options.divisor(self.words + 1);
                 self.ended.push(Ended { link: before, log_probability, score });
             } else {
                 let (link, row) = (self.links.len() as u32, next.first_row as u32 + i);
@@ -110,7 +112,7 @@ impl Search {
     }
 
     /// All continuations that a sentence allows.
-    fn collect(&self, next: &Continuations<'_>, candidates: &mut Vec<(f64, u32, u32)>) {
+    fn collect(&self, next: &Continuations<'_>, options: &DecodeOptions, candidates: &mut Vec<(f64, u32, u32)>) {
         candidates.clear();
         for (i, live) in self.live.iter().enumerate() {
             if self.words >= self.max_length {
@@ -120,7 +122,7 @@ impl Search {
             }
             let row = i * next.k..(i + 1) * next.k;
             for (&value, &word) in next.values[row.clone()].iter().zip(&next.words[row]) {
-                if word != PAD {
+                if options.allows(word) {
                     candidates.push((live.log_probability + value, i as u32, word));
                 }
             }
@@ -131,7 +133,7 @@ impl Search {
     /// what it is now over the greatest length.
     fn is_decided(&self, options: &DecodeOptions) -> bool {
         let Some(worst) = self.ended.get(options.n_best.max(1) - 1) else { return false };
-        let longest = ((self.max_length + 1) as f64).powf(options.length_normalisation);
+        let longest = options.divisor(self.max_length + 1);
         let hope = self.live.iter().map(|hypothesis| hypothesis.log_probability / longest);
         hope.fold(f64::NEG_INFINITY, f64::max) <= worst.score
     }

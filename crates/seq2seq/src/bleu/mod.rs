@@ -7,12 +7,14 @@
 //! one closest in length, the shorter of two that are equally close). They differ in what a word is and in what they
 //! do where no n-gram matches.
 
+mod international;
 mod names;
 mod statistics;
 mod thirteen_a;
 
 pub use names::UnknownName;
-pub use statistics::BleuStatistics;
+pub use statistics::{BleuStatistics, Counted};
+pub(crate) use thirteen_a::words as python_words;
 
 use crate::corpus::{CorpusError, Lines, unequal};
 use std::fmt;
@@ -42,6 +44,8 @@ pub enum BleuTokeniser {
     None,
     /// As NIST's `mteval-v13a.pl`, sacreBLEU's default.
     ThirteenA,
+    /// As NIST's `mteval-v14.pl --international-tokenization`: by Unicode's classes of punctuation, symbols and numbers.
+    International,
 }
 
 /// What stands for a precision of 0 (Chen and Cherry 2014).
@@ -62,6 +66,9 @@ impl Convention {
     pub const SACREBLEU: Self =
         Self::SacreBleu { tokeniser: BleuTokeniser::ThirteenA, smoothing: Smoothing::Exponential };
 
+    /// sacreBLEU on text that is cut into words already.
+    pub const WORDS: Self = Self::SacreBleu { tokeniser: BleuTokeniser::None, smoothing: Smoothing::Exponential };
+
     /// Counts one sentence's matches.
     ///
     /// # Panics
@@ -75,9 +82,13 @@ impl Convention {
             Self::SacreBleu { tokeniser: BleuTokeniser::None, .. } => {
                 statistics::count(thirteen_a::words(hypothesis), references.map(thirteen_a::words))
             }
-            Self::SacreBleu { tokeniser: BleuTokeniser::ThirteenA, .. } => {
-                let hypothesis = thirteen_a::separate(hypothesis);
-                let references: Vec<String> = references.map(thirteen_a::separate).collect();
+            Self::SacreBleu { tokeniser, .. } => {
+                let separate = match tokeniser {
+                    BleuTokeniser::International => international::separate,
+                    _ => thirteen_a::separate,
+                };
+                let hypothesis = separate(hypothesis);
+                let references: Vec<String> = references.map(separate).collect();
                 statistics::count(thirteen_a::words(&hypothesis), references.iter().map(|r| thirteen_a::words(r)))
             }
         }
@@ -85,6 +96,41 @@ impl Convention {
 
     /// The score of a whole text from its sentences' counts, added up.
     pub fn score(&self, statistics: &BleuStatistics) -> Bleu {
+        self.score_by(statistics, Orders::All)
+    }
+
+    /// The score of a sentence by itself, as sacreBLEU's `sentence_bleu`: orders of which the sentence has no n-grams are left out of the mean, so
+    /// that a sentence of three words can have a score. multi-bleu knows no such thing: with it this is [`score`](Self::score).
+    ///
+    /// ```
+    /// use unrolled_seq2seq::bleu::Convention;
+    ///
+    /// let counts = Convention::SACREBLEU.segment("le chat noir", &["le chat noir"]);
+    /// assert_eq!(Convention::SACREBLEU.score(&counts).score, 0.0);
+    /// assert!((Convention::SACREBLEU.sentence_score(&counts).score - 100.0).abs() < 1e-9);
+    /// ```
+    pub fn sentence_score(&self, statistics: &BleuStatistics) -> Bleu {
+        self.score_by(statistics, Orders::ThatThereAre)
+    }
+
+    /// Which BLEU this is, in sacreBLEU's way of saying it, for texts with so many references of each sentence.
+    pub fn signature(&self, references: &str) -> String {
+        self.signature_with(references, Orders::All)
+    }
+
+    fn signature_with(&self, references: &str, orders: Orders) -> String {
+        let (name, tokeniser, smoothing) = match *self {
+            Self::MultiBleu => ("multi-bleu|", BleuTokeniser::None, Smoothing::None),
+            Self::SacreBleu { tokeniser, smoothing } => ("", tokeniser, smoothing),
+        };
+        let effective = if orders == Orders::All { "no" } else { "yes" };
+        let version = env!("CARGO_PKG_VERSION");
+        format!(
+            "{name}nrefs:{references}|case:mixed|eff:{effective}|tok:{tokeniser}|smooth:{smoothing}|version:unrolled-{version}"
+        )
+    }
+
+    fn score_by(&self, statistics: &BleuStatistics, orders: Orders) -> Bleu {
         // Of references without words multi-bleu.perl makes 0, whatever matches another reference.
         let blank = BleuStatistics { matches: [0; ORDER], ..*statistics };
         let nothing = *self == Self::MultiBleu && statistics.reference_length == 0;
@@ -100,11 +146,12 @@ impl Convention {
         let (precisions, mean) = match *self {
             Self::MultiBleu => {
                 let shares = plain_shares(statistics);
-                (shares.map(|share| 100.0 * share), 100.0 * geometric_mean(shares))
+                (shares.map(|share| 100.0 * share), 100.0 * geometric_mean(&shares))
             }
             Self::SacreBleu { smoothing, .. } => {
-                let precisions = smoothed_precisions(statistics, smoothing);
-                (precisions, geometric_mean(precisions))
+                let (precisions, there) = smoothed_precisions(statistics, smoothing);
+                let counted = if orders == Orders::All { ORDER } else { there };
+                (precisions, geometric_mean(&precisions[..counted]))
             }
         };
         Bleu {
@@ -116,6 +163,7 @@ impl Convention {
             reference_length: statistics.reference_length,
             convention: *self,
             references: References::None,
+            orders,
         }
     }
 }
@@ -125,9 +173,12 @@ fn ascii_words(text: &str) -> impl Iterator<Item = &str> {
     text.split([' ', '\t', '\n', '\r', '\x0b', '\x0c']).filter(|word| !word.is_empty())
 }
 
-/// `exp(¼ Σ ln pₙ)`, 0 where one is 0.
-fn geometric_mean(values: [f64; ORDER]) -> f64 {
-    (values.iter().map(|value| value.ln()).sum::<f64>() / ORDER as f64).exp()
+/// `exp(1/N Σ ln pₙ)`, 0 where one is 0 or there is none.
+fn geometric_mean(values: &[f64]) -> f64 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    (values.iter().map(|value| value.ln()).sum::<f64>() / values.len() as f64).exp()
 }
 
 /// The shares of n-grams that match, 0 where there are no n-grams.
@@ -138,12 +189,13 @@ fn plain_shares(statistics: &BleuStatistics) -> [f64; ORDER] {
     })
 }
 
-/// The four precisions in percent, smoothed.
-fn smoothed_precisions(statistics: &BleuStatistics, smoothing: Smoothing) -> [f64; ORDER] {
+/// The four precisions in percent, smoothed, and how many orders there are n-grams of.
+fn smoothed_precisions(statistics: &BleuStatistics, smoothing: Smoothing) -> ([f64; ORDER], usize) {
     let mut precisions = [0.0; ORDER];
+    let mut there = 0;
     // Without a single match there is nothing to smooth: sacreBLEU gives 0.
     if statistics.matches.iter().all(|&matches| matches == 0) {
-        return precisions;
+        return (precisions, there);
     }
     let mut without_match = 1.0;
     for (order, precision) in precisions.iter_mut().enumerate() {
@@ -157,6 +209,7 @@ fn smoothed_precisions(statistics: &BleuStatistics, smoothing: Smoothing) -> [f6
         if total == 0.0 {
             break;
         }
+        there = order + 1;
         if matches == 0.0 {
             match smoothing {
                 Smoothing::Exponential => {
@@ -169,7 +222,16 @@ fn smoothed_precisions(statistics: &BleuStatistics, smoothing: Smoothing) -> [f6
         }
         *precision = 100.0 * matches / total;
     }
-    precisions
+    (precisions, there)
+}
+
+/// Which precisions are averaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Orders {
+    /// All four.
+    All,
+    /// Those of which the hypothesis has n-grams.
+    ThatThereAre,
 }
 
 /// A BLEU score, and what it is made of.
@@ -205,6 +267,7 @@ pub struct Bleu {
     /// Which BLEU this is.
     pub convention: Convention,
     references: References,
+    orders: Orders,
 }
 
 impl Bleu {
@@ -239,14 +302,7 @@ impl Bleu {
 
     /// Which BLEU this is, in sacreBLEU's way of saying it: two scores can be compared only if these are equal.
     pub fn signature(&self) -> String {
-        let (name, tokeniser, smoothing) = match self.convention {
-            Convention::MultiBleu => ("multi-bleu|", BleuTokeniser::None, Smoothing::None),
-            Convention::SacreBleu { tokeniser, smoothing } => ("", tokeniser, smoothing),
-        };
-        let (references, version) = (self.references, env!("CARGO_PKG_VERSION"));
-        format!(
-            "{name}nrefs:{references}|case:mixed|eff:no|tok:{tokeniser}|smooth:{smoothing}|version:unrolled-{version}"
-        )
+        self.convention.signature_with(&self.references.to_string(), self.orders)
     }
 }
 

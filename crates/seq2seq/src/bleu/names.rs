@@ -9,6 +9,7 @@ impl fmt::Display for BleuTokeniser {
         f.write_str(match self {
             Self::None => "none",
             Self::ThirteenA => "13a",
+            Self::International => "intl",
         })
     }
 }
@@ -41,7 +42,8 @@ impl FromStr for BleuTokeniser {
         match name {
             "none" => Ok(Self::None),
             "13a" => Ok(Self::ThirteenA),
-            _ => Err(UnknownName { name: name.to_owned(), known: "none or 13a" }),
+            "intl" => Ok(Self::International),
+            _ => Err(UnknownName { name: name.to_owned(), known: "none, 13a or intl" }),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::ORDER;
 use rustc_hash::FxHashMap;
 use std::iter::Sum;
-use std::ops::{Add, AddAssign};
+use std::ops::{Add, AddAssign, SubAssign};
 
 /// What BLEU needs of a sentence or of a text. The counts of a text are the sum of its sentences', so a resampled text's
 /// score needs no second count.
@@ -23,36 +23,69 @@ pub struct BleuStatistics {
 type NGram = [u32; ORDER];
 const NONE: u32 = u32::MAX;
 
+/// A sentence's n-grams, counted once to be compared with many others.
+///
+/// ```
+/// use unrolled_seq2seq::bleu::Counted;
+///
+/// let (hypothesis, reference) = (Counted::new(vec![3, 4, 5]), Counted::new(vec![3, 4, 6]));
+/// assert_eq!(hypothesis.against([&reference]).matches, [2, 1, 0, 0]);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Counted {
+    ngrams: FxHashMap<NGram, u64>,
+    length: usize,
+}
+
+impl Counted {
+    /// Counts a sentence of numbered words; no number is `u32::MAX`.
+    pub fn new(words: Vec<u32>) -> Self {
+        Self { ngrams: ngrams(&words), length: words.len() }
+    }
+
+    /// The sentence's counts as a hypothesis against references.
+    pub fn against<'a>(&self, references: impl IntoIterator<Item = &'a Counted>) -> BleuStatistics {
+        let mut references = references.into_iter();
+        let Some(first) = references.next() else { return self.counts(&FxHashMap::default(), 0) };
+        // By distance first, then by length: of two that are equally close the shorter.
+        let distance = |reference: &Counted| (reference.length.abs_diff(self.length), reference.length);
+        let mut closest = distance(first);
+        let mut most: Option<FxHashMap<NGram, u64>> = None;
+        for reference in references {
+            closest = closest.min(distance(reference));
+            let most = most.get_or_insert_with(|| first.ngrams.clone());
+            for (ngram, &times) in &reference.ngrams {
+                let most = most.entry(*ngram).or_default();
+                *most = times.max(*most);
+            }
+        }
+        self.counts(most.as_ref().unwrap_or(&first.ngrams), closest.1)
+    }
+
+    fn counts(&self, most: &FxHashMap<NGram, u64>, reference_length: usize) -> BleuStatistics {
+        let mut statistics = BleuStatistics {
+            hypothesis_length: self.length as u64,
+            reference_length: reference_length as u64,
+            ..BleuStatistics::default()
+        };
+        for (ngram, &times) in &self.ngrams {
+            let order = ngram.iter().filter(|&&word| word != NONE).count() - 1;
+            statistics.totals[order] += times;
+            statistics.matches[order] += times.min(most.get(ngram).copied().unwrap_or(0));
+        }
+        statistics
+    }
+}
+
 /// Counts a hypothesis against its references, each given as words.
 pub(super) fn count<'a, W: Iterator<Item = &'a str>>(
     hypothesis: impl Iterator<Item = &'a str>,
     references: impl Iterator<Item = W>,
 ) -> BleuStatistics {
     let mut words = FxHashMap::default();
-    let hypothesis = number(hypothesis, &mut words);
-    let mut most: FxHashMap<NGram, u64> = FxHashMap::default();
-    let mut closest: Option<(usize, usize)> = None;
-    for reference in references {
-        let reference = number(reference, &mut words);
-        // By distance first, then by length: of two that are equally close the shorter.
-        let length = (reference.len().abs_diff(hypothesis.len()), reference.len());
-        closest = Some(closest.map_or(length, |closest| closest.min(length)));
-        for (ngram, times) in ngrams(&reference) {
-            let most = most.entry(ngram).or_default();
-            *most = times.max(*most);
-        }
-    }
-    let mut statistics = BleuStatistics {
-        hypothesis_length: hypothesis.len() as u64,
-        reference_length: closest.map_or(0, |(_, length)| length as u64),
-        ..BleuStatistics::default()
-    };
-    for (ngram, times) in ngrams(&hypothesis) {
-        let order = ngram.iter().filter(|&&word| word != NONE).count() - 1;
-        statistics.totals[order] += times;
-        statistics.matches[order] += times.min(most.get(&ngram).copied().unwrap_or(0));
-    }
-    statistics
+    let hypothesis = Counted::new(number(hypothesis, &mut words));
+    let references: Vec<Counted> = references.map(|words_of| Counted::new(number(words_of, &mut words))).collect();
+    hypothesis.against(&references)
 }
 
 /// Numbers words by their first occurrence.
@@ -85,6 +118,18 @@ impl AddAssign for BleuStatistics {
         }
         self.hypothesis_length += other.hypothesis_length;
         self.reference_length += other.reference_length;
+    }
+}
+
+impl SubAssign for BleuStatistics {
+    /// Takes a sentence's counts out of a text's.
+    fn sub_assign(&mut self, other: Self) {
+        for order in 0..ORDER {
+            self.matches[order] -= other.matches[order];
+            self.totals[order] -= other.totals[order];
+        }
+        self.hypothesis_length -= other.hypothesis_length;
+        self.reference_length -= other.reference_length;
     }
 }
 

@@ -6,7 +6,7 @@
 
 /// Words as Python's `str.split()` separates them: Unicode white space, and the four separators U+001C to U+001F, which
 /// Unicode itself does not count.
-pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(is_space).filter(|word| !word.is_empty())
 }
 
@@ -14,9 +14,14 @@ fn is_space(character: char) -> bool {
     character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
 }
 
+/// A text without the white space at its end, as Python's `str.rstrip()` gives it.
+pub(super) fn trim_end(text: &str) -> &str {
+    text.trim_end_matches(is_space)
+}
+
 /// Sets spaces between the words of a text, for [`words`] to split at.
 pub(super) fn separate(text: &str) -> String {
-    let mut text = text.trim_end_matches(is_space).replace("<skipped>", "").replace("-\n", "").replace('\n', " ");
+    let mut text = trim_end(text).replace("<skipped>", "").replace("-\n", "").replace('\n', " ");
     for (entity, character) in [("&quot;", "\""), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">")] {
         if text.contains('&') {
             text = text.replace(entity, character);

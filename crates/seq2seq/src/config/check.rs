@@ -1,6 +1,8 @@
 //! Ranges, and rules that span several keys.
 
-use super::{Config, ConfigError, KEYS, Optimiser, Problem, Resolved, Schedule};
+use crate::batch::BatchSize;
+
+use super::{BestMetric, Config, ConfigError, KEYS, Optimiser, Problem, Resolved, Schedule};
 
 impl Resolved {
     /// The numbers that are out of their range.
@@ -19,6 +21,11 @@ impl Resolved {
 }
 
 impl Config {
+    /// How large batches are.
+    pub fn size_of_batches(&self) -> BatchSize {
+        if self.batch_words > 0 { BatchSize::Words(self.batch_words) } else { BatchSize::Sentences(self.batch_size) }
+    }
+
     /// Checks ranges and rules between keys; what [`super::Layers::resolve`] does for values that were read, for those set in a program.
     ///
     /// # Errors
@@ -79,6 +86,19 @@ impl Config {
                 "`weight-decay` has no effect with `optimiser` \"{}\": use \"adamw\", or 0",
                 self.optimiser
             ));
+        }
+        if self.start_from.is_some() && (self.source_vocabulary.is_some() || self.target_vocabulary.is_some()) {
+            found.push(
+                "`start-from` brings its vocabularies: leave out `source-vocabulary` and `target-vocabulary`"
+                    .to_owned(),
+            );
+        }
+        if self.best_metric != BestMetric::Perplexity && self.valid_bleu_sentences == 0 {
+            let metric = self.best_metric;
+            found.push(format!("`best-metric` \"{metric}\" needs translations: give `valid-bleu-sentences`"));
+        }
+        if self.valid_chrf && self.valid_bleu_sentences == 0 {
+            found.push("`valid-chrf` needs translations: give `valid-bleu-sentences`".to_owned());
         }
         if i64::try_from(self.seed).is_err() {
             found.push(format!("`seed` must be at most {}, the largest whole number that TOML can hold", i64::MAX));

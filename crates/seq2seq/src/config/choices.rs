@@ -66,10 +66,22 @@ choices! {
 
     /// What products of f32 matrices run in.
     pub enum MatmulPrecision {
-        /// f32 throughout.
+        /// In f32's accuracy, by the fastest way to it.
         F32 = "f32",
+        /// f32 multiply–adds throughout.
+        F32Fma = "f32-fma",
         /// Operands rounded to bf16, sums in f32.
         Bf16 = "bf16",
+    }
+
+    /// What makes one validation better than another.
+    pub enum BestMetric {
+        /// A lower perplexity.
+        Perplexity = "perplexity",
+        /// A higher BLEU.
+        Bleu = "bleu",
+        /// A higher chrF.
+        Chrf = "chrf",
     }
 
     /// Which BLEU is meant.
@@ -96,6 +108,7 @@ impl From<MatmulPrecision> for unrolled_tensor::MatmulPrecision {
     fn from(precision: MatmulPrecision) -> Self {
         match precision {
             MatmulPrecision::F32 => Self::F32,
+            MatmulPrecision::F32Fma => Self::F32Fma,
             MatmulPrecision::Bf16 => Self::Bf16,
         }
     }

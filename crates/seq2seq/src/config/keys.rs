@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::choices::{BleuStyle, MatmulPrecision, Normalise, Optimiser, Precision, Schedule};
+use super::choices::{BestMetric, BleuStyle, MatmulPrecision, Normalise, Optimiser, Precision, Schedule};
 use super::setting::Setting;
 use super::table::Rule::{Above, Any, AtLeast, FromTo};
 use super::table::{Key, Section, kebab, table};
@@ -90,6 +90,12 @@ table! {
         weight_decay: f64 = 0.0, AtLeast(0.0), free;
         /// Sentence pairs in a batch.
         batch_size: usize = 128, AtLeast(1.0), free;
+        /// Instead: the most target words in a batch, `<EOS>` and padding included, whatever the number of pairs. 0: `batch-size` counts.
+        /// Batches then take about the same memory, and short sentences come in larger ones; "words" for `normalise` goes well with it.
+        batch_words: usize = 0, Any, free;
+        /// In how many parts a batch's gradient is computed, one after another, and added up: as much less memory for activations.
+        /// Results differ from those of the whole by rounding alone, unless there is dropout.
+        accumulate: usize = 1, AtLeast(1.0), free;
         /// What the summed gradient of a batch is divided by; the paper took sentences.
         normalise: Normalise = Normalise::Sentences, Any, free;
         /// Largest global norm of the gradient; a larger one is scaled down to it. 0: no clipping.
@@ -110,8 +116,10 @@ table! {
         updates: usize = 0, Any, free;
         /// Save and stop after so many minutes of this process. 0: no limit.
         minutes: f64 = 0.0, AtLeast(0.0), free;
-        /// Stop after so many validations in a row without a lower perplexity. 0: never.
+        /// Stop after so many validations in a row that are not better by `best-metric`. 0: never.
         patience: usize = 0, Any, free;
+        /// A run or checkpoint whose parameters the new run starts from, with its vocabularies; sizes must be equal. Optimiser and progress start anew.
+        start_from: Option<PathBuf> = None, Any, free;
     }
     Validation {
         /// Updates from one validation to the next. 0: at the end of each epoch.
@@ -120,6 +128,10 @@ table! {
         valid_bleu_sentences: usize = 500, Any, free;
         /// Which BLEU: "multi-bleu" on the model's words, "sacrebleu" on plain text.
         valid_bleu_style: BleuStyle = BleuStyle::MultiBleu, Any, free;
+        /// Also measure chrF of these translations (chrF2, as sacreBLEU).
+        valid_chrf: bool = false, Any, free;
+        /// By which measure a validation is the best, for the checkpoint `best` and for `patience`; it is then measured.
+        best_metric: BestMetric = BestMetric::Perplexity, Any, free;
         /// Translations to show at each validation.
         valid_samples: usize = 3, Any, free;
         /// Beam of the validation's translations; 1 is greedy, and quick.
@@ -136,12 +148,22 @@ table! {
         checkpoint_every: usize = 1000, Any, free;
         /// Checkpoints to keep besides the best one; two or more survive a corrupt latest.
         keep_checkpoints: usize = 2, AtLeast(1.0), free;
+        /// So many of the checkpoints that validated best stay, the best among them.
+        keep_best: usize = 1, AtLeast(1.0), free;
+        /// Also write the run's curves for TensorBoard, into the folder `tensorboard` of the run folder.
+        tensorboard: bool = false, Any, free;
         /// Updates from one line of the log to the next.
         log_every: usize = 100, AtLeast(1.0), free;
         /// Seed of everything random: parameters, batch order, dropout.
         seed: u64 = 1, Any, free;
         /// What to compute on: "cpu", "8xcpu" (eight CPU devices), "cuda:0", "cuda:0-7".
         device: String = "cpu".into(), Any, free;
+        /// Several devices to compute on by `plan`, as in `device`. Not given: `device`.
+        devices: String = String::new(), Any, free;
+        /// Which device has what: "single", "paper", "deferred", "data-parallel-softmax", "search", or a TOML file as `unrolled schedule --dump-plan` writes it.
+        /// Results do not depend on it, "data-parallel-softmax" aside, but on the number of softmax slices, which a plan for several devices raises where nothing else says how
+        /// many. Not given: everything on one device.
+        plan: String = String::new(), Any, free;
         /// Threads of the CPU. 0: all cores. Results do not depend on it.
         threads: usize = 0, Any, free;
     }

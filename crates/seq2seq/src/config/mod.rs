@@ -31,7 +31,7 @@ mod read;
 mod setting;
 mod table;
 
-pub use choices::{BleuStyle, MatmulPrecision, Normalise, Optimiser, Precision, Schedule};
+pub use choices::{BestMetric, BleuStyle, MatmulPrecision, Normalise, Optimiser, Precision, Schedule};
 pub use difference::Difference;
 pub use error::{ConfigError, Problem};
 pub use keys::{Config, KEYS};

@@ -93,6 +93,16 @@ pub enum CorpusError {
         /// The line.
         line: u64,
     },
+    /// A line of an n-best list is not as Moses's are.
+    #[error("`{name}`, line {line}: {problem}")]
+    MalformedNBest {
+        /// The file.
+        name: String,
+        /// The line.
+        line: u64,
+        /// What is wrong.
+        problem: String,
+    },
     /// An `.sgm` file is not as WMT's are.
     #[error("`{name}`, line {line}: {problem}")]
     MalformedSgm {

@@ -114,7 +114,14 @@ impl Iterator for Lines {
     }
 }
 
-/// The error of two files that should correspond, when the first to end is known; reads both to the end to count.
+impl CorpusError {
+    /// The error of two files that should correspond line by line, when one has ended before the other; reads both to the end to count.
+    pub fn unequal(first: &mut Lines, second: &mut Lines) -> Self {
+        unequal(first, second)
+    }
+}
+
+/// [`CorpusError::unequal`].
 pub(crate) fn unequal(first: &mut Lines, second: &mut Lines) -> CorpusError {
     let counted = first.count_to_end().and_then(|a| second.count_to_end().map(|b| (a, b)));
     match counted {

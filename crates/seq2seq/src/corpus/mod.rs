@@ -10,11 +10,13 @@ mod input;
 mod lines;
 mod pairs;
 mod sgm;
+mod wmt14;
 
 pub use error::CorpusError;
 pub use lines::Lines;
 pub(crate) use lines::unequal;
 pub use pairs::{Pair, Pairs};
+pub use wmt14::{FilePair, MissingFiles, Wmt14};
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,8 @@
 //! Devices, by published figures.
 
+use std::sync::Arc;
+
+use super::Rates;
 use super::link::Link;
 use crate::schedule::Work;
 
@@ -24,6 +27,8 @@ pub struct Device {
     pub link: Link,
     /// Whether `fraction` is to be calibrated; a device that was measured reaches what was measured.
     pub published: bool,
+    /// What each kind of task took, where that was measured.
+    pub rates: Option<Arc<Rates>>,
 }
 
 const GB: f64 = 1e9;
@@ -42,6 +47,7 @@ const fn card(name: &'static str, peak: f64, bandwidth: f64, gib: u64, launch: f
         tile_rows: 64,
         link,
         published: true,
+        rates: None,
     }
 }
 
@@ -77,6 +83,7 @@ pub static DEVICES: [Device; 8] = [
         tile_rows: 8,
         link: Link::MEMORY,
         published: false,
+        rates: None,
     },
 ];
 

@@ -69,6 +69,12 @@ impl Machine {
         self
     }
 
+    /// So many CPU devices, as in `8xcpu`.
+    pub fn of_cpus(count: usize) -> Machine {
+        let cpu = Device::find("cpu").expect("it is in the table");
+        Machine { devices: vec![cpu.clone(); count], link: cpu.link.clone() }
+    }
+
     /// Its first device alone.
     pub fn first(&self) -> Machine {
         Machine { devices: self.devices[..1].to_vec(), link: self.link.clone() }
@@ -76,7 +82,8 @@ impl Machine {
 
     /// Seconds that a task takes where it is.
     pub fn seconds(&self, task: &Task) -> f64 {
-        self.devices[task.device].seconds(&task.work)
+        let device = &self.devices[task.device];
+        device.rates.as_ref().and_then(|rates| rates.seconds(task)).unwrap_or_else(|| device.seconds(&task.work))
     }
 }
 

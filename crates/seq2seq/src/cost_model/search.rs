@@ -2,7 +2,7 @@
 
 use super::{Device, Machine, simulate};
 use crate::model::Sizes;
-use crate::schedule::{Chunks, Graph, Lengths, Order, Plan, PlanError, Slice, Vocabulary, When, even_slices};
+use crate::schedule::{Chunks, Graph, Lengths, Order, Plan, PlanError, Slice, Sums, Vocabulary, When, even_slices};
 
 /// How to search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,12 +12,14 @@ pub struct Search {
     pub slices: Option<usize>,
     /// How many plans may be simulated.
     pub simulations: usize,
+    /// The order of the weight gradients' sums.
+    pub sums: Sums,
 }
 
 impl Default for Search {
     /// Some seconds of simulations, the slices chosen too.
     fn default() -> Search {
-        Search { slices: None, simulations: 1500 }
+        Search { slices: None, simulations: 1500, sums: Sums::BySteps }
     }
 }
 
@@ -33,7 +35,7 @@ impl Default for Search {
 pub fn search(sizes: &Sizes, lengths: &Lengths, machine: &Machine, options: &Search) -> Result<Plan, PlanError> {
     let mut hunt = Hunt { sizes, lengths, machine, left: options.simulations.max(1), best: None };
     let mut starts = Vec::new();
-    for plan in starting_points(sizes, lengths, machine, options.slices) {
+    for plan in starting_points(sizes, lengths, machine, options) {
         let seconds = hunt.seconds(&plan)?;
         starts.push((seconds, plan));
     }
@@ -176,11 +178,11 @@ fn move_slice(vocabulary: &mut Vocabulary, from: usize, to: usize) {
 }
 
 /// Plans to start from: layers on devices of their own or doubled up, the slices levelled, one to four micro-batches.
-fn starting_points(sizes: &Sizes, lengths: &Lengths, machine: &Machine, slices: Option<usize>) -> Vec<Plan> {
+fn starting_points(sizes: &Sizes, lengths: &Lengths, machine: &Machine, options: &Search) -> Vec<Plan> {
     let devices = machine.devices.len();
     let for_layers = sizes.layers.min(devices);
     let rest = (devices - for_layers).max(1);
-    let counts = match slices {
+    let counts = match options.slices {
         Some(slices) => vec![slices],
         // As many as devices are left, and some to level the load with.
         None => [1, 4, 5, 6, 8].map(|share| share * rest).to_vec(),
@@ -193,6 +195,7 @@ fn starting_points(sizes: &Sizes, lengths: &Lengths, machine: &Machine, slices: 
                 softmax_weights: When::Deferred,
                 order: Order::WeightsLast,
                 micro_batches,
+                sums: options.sums,
                 chunks: Chunks::default(),
                 ..Plan::layered(&Sizes { softmax_slices: slices, ..sizes.clone() }, for_layers, rest)
             };

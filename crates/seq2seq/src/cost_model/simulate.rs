@@ -88,13 +88,7 @@ struct Clock<'a> {
 impl<'a> Clock<'a> {
     fn new(graph: &'a Graph, machine: &'a Machine) -> Clock<'a> {
         let (devices, tasks) = (machine.devices.len(), graph.tasks.len());
-        let ranked = || first_parts_first(graph, urgency(graph, machine));
-        let urgency = match graph.order {
-            Order::CriticalPath => ranked(),
-            Order::WeightsLast => weights_last(graph, ranked()),
-            // Earlier in the program is more urgent, for messages too.
-            Order::Program => (0..tasks).map(|task| -(task as f64)).collect(),
-        };
+        let urgency = priorities(graph, machine);
         let mut clock = Clock {
             graph,
             machine,
@@ -274,6 +268,17 @@ impl<'a> Clock<'a> {
     }
 }
 
+/// How urgent each task is: of those that are ready a device takes the most urgent.
+pub(crate) fn priorities(graph: &Graph, machine: &Machine) -> Vec<f64> {
+    let ranked = || first_parts_first(graph, urgency(graph, machine));
+    match graph.order {
+        Order::CriticalPath => ranked(),
+        Order::WeightsLast => weights_last(graph, ranked()),
+        // Earlier in the program is more urgent, for messages too.
+        Order::Program => (0..graph.tasks.len()).map(|task| -(task as f64)).collect(),
+    }
+}
+
 /// Urgencies with which the first micro-batch goes all the way forward before the next begins. Step by step beside each other, as by the way
 /// that lies before them, they would reach the softmax no sooner than the whole batch does.
 fn first_parts_first(graph: &Graph, mut urgency: Vec<f64>) -> Vec<f64> {
@@ -302,7 +307,8 @@ fn weights_last(graph: &Graph, mut urgency: Vec<f64>) -> Vec<f64> {
     urgency
 }
 
-fn readers(graph: &Graph, producer: usize, consumers: &[usize]) -> Vec<(usize, usize)> {
+/// The devices that have a value or will, and how many there want to read it; sending it is reading too.
+pub(crate) fn readers(graph: &Graph, producer: usize, consumers: &[usize]) -> Vec<(usize, usize)> {
     let home = graph.tasks[producer].device;
     let mut found: Vec<(usize, usize)> = Vec::new();
     for &task in consumers {

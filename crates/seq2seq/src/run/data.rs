@@ -27,7 +27,7 @@ pub(super) struct Data {
 impl Data {
     /// Batches of one pass over the training pairs.
     pub fn batches_per_epoch(&self, config: &Config) -> u64 {
-        self.training.len().div_ceil(config.batch_size) as u64
+        config.size_of_batches().batches(&self.training) as u64
     }
 }
 

@@ -10,6 +10,7 @@ use unrolled_tensor::DeviceError;
 
 use crate::config::ConfigError;
 use crate::corpus::CorpusError;
+use crate::executor::StepError;
 use crate::vocabulary::VocabularyError;
 
 /// Why a run could not begin or go on. Its last checkpoint is as it was.
@@ -28,6 +29,9 @@ pub enum Error {
     /// The device failed.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// A step over several devices failed, or their plan does not fit.
+    #[error(transparent)]
+    Step(#[from] StepError),
     /// A file of the run cannot be written.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -66,6 +70,16 @@ pub enum Error {
     Incomplete {
         /// The file.
         path: PathBuf,
+    },
+    /// Checkpoints are not of the same model.
+    #[error("`{folder}` cannot be averaged with `{first}`: {reason}")]
+    UnlikeCheckpoints {
+        /// The checkpoint.
+        folder: PathBuf,
+        /// The first, which it does not go with.
+        first: PathBuf,
+        /// What it differs in.
+        reason: String,
     },
     /// The folder has a run already.
     #[error("`{path}` has a run already: resume it, overwrite it, or choose another folder")]

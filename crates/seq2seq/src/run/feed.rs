@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use unrolled_tensor::random::Key;
 
-use crate::batch::{Batch, BatchPlan};
+use crate::batch::{Batch, BatchPlan, BatchSize};
 use crate::numbered::NumberedCorpus;
 
 /// Batches that wait to be trained on. One hides what a batch costs; the others what a pass over the data begins with, its plan.
@@ -18,7 +18,7 @@ const WAITING: usize = 4;
 #[derive(Clone, Debug)]
 pub(super) struct Maker {
     pub corpus: Arc<NumberedCorpus>,
-    pub batch_size: usize,
+    pub batch_size: BatchSize,
     pub batches_per_epoch: u64,
     pub reverse_source: bool,
     pub key: Key,
@@ -29,7 +29,7 @@ pub(super) struct Maker {
 impl Maker {
     pub fn new(
         corpus: Arc<NumberedCorpus>,
-        batch_size: usize,
+        batch_size: BatchSize,
         batches_per_epoch: u64,
         reverse_source: bool,
         key: Key,
@@ -134,7 +134,7 @@ mod tests {
             corpus.push(&vec![3 + pair; 1 + pair as usize % 5], &[3 + pair]);
         }
         let batches = pairs.div_ceil(batch_size) as u64;
-        Maker::new(Arc::new(corpus), batch_size, batches, true, Key::new(7))
+        Maker::new(Arc::new(corpus), batch_size.into(), batches, true, Key::new(7))
     }
 
     fn taken(mut feed: Feed, count: usize) -> Vec<Batch> {

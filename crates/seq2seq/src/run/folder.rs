@@ -9,7 +9,10 @@ use unrolled_nn::checkpoint::CheckpointStore;
 use unrolled_nn::disk::{Disk, DiskError, replace_file};
 
 use super::data::{self, Data};
-use super::{CONFIG_FILE, Error, LOG_FILE, RunOptions, SOURCE_VOCABULARY, TARGET_VOCABULARY, VALIDATION_FOLDER};
+use super::{
+    CONFIG_FILE, Error, LOG_FILE, RunOptions, SOURCE_VOCABULARY, TARGET_VOCABULARY, TENSORBOARD_FOLDER,
+    VALIDATION_FOLDER,
+};
 use crate::config::{Config, ConfigError, Problem};
 
 /// A folder in which the run may begin, or go on. Nothing in it has changed yet.
@@ -58,7 +61,7 @@ fn is_unused(run: &Path) -> bool {
         return true;
     }
     let Ok(entries) = fs::read_dir(run) else { return false };
-    let ours = [SOURCE_VOCABULARY, TARGET_VOCABULARY, LOG_FILE, VALIDATION_FOLDER, "checkpoints"];
+    let ours = [SOURCE_VOCABULARY, TARGET_VOCABULARY, LOG_FILE, VALIDATION_FOLDER, TENSORBOARD_FOLDER, "checkpoints"];
     let is_ours = |name: &str| {
         ours.contains(&name) || name.strip_prefix('.').and_then(|rest| rest.strip_suffix(".writing")).is_some()
     };

@@ -3,14 +3,17 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Error, LOG_FILE};
+use super::{Error, LOG_FILE, TENSORBOARD_FOLDER};
 use crate::progress::{Event, JsonLines, Observer};
+use crate::tensorboard::EventFile;
 
 /// The caller's observer and the log in the run folder.
 pub(super) struct Watchers<'a> {
     observer: &'a mut dyn Observer,
     log: JsonLines<File>,
+    curves: Option<EventFile<File>>,
     path: PathBuf,
     told: bool,
 }
@@ -28,7 +31,19 @@ impl<'a> Watchers<'a> {
             Ok(file)
         };
         let file = open().map_err(Error::file("write", &path))?;
-        Ok(Watchers { observer, log: JsonLines::new(file), path, told: false })
+        Ok(Watchers { observer, log: JsonLines::new(file), curves: None, path, told: false })
+    }
+
+    /// Writes curves for TensorBoard too, in a new file for what follows `update`.
+    pub fn with_curves(mut self, run: &Path, update: u64) -> Result<Watchers<'a>, Error> {
+        let folder = run.join(TENSORBOARD_FOLDER);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // TensorBoard takes files with this in their name, in the order of the time in it.
+        let path = folder.join(format!("events.out.tfevents.{:010}.{}", since.as_secs(), since.subsec_nanos()));
+        let file =
+            fs::create_dir_all(&folder).and_then(|()| File::create(&path)).map_err(Error::file("write", &path))?;
+        self.curves = Some(EventFile::new(file, update));
+        Ok(self)
     }
 }
 
@@ -36,6 +51,7 @@ impl Observer for Watchers<'_> {
     fn event(&mut self, event: &Event) {
         self.observer.event(event);
         self.log.event(event);
+        self.curves.iter_mut().for_each(|curves| curves.event(event));
         if let (Some(error), false) = (self.log.error(), self.told) {
             self.told = true;
             let message = format!("cannot write `{}`: {error}; the run goes on without its log", self.path.display());

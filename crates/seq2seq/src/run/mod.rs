@@ -5,9 +5,10 @@
 //! source.vocabulary                 the words of both languages
 //! target.vocabulary
 //! checkpoints/0000001000/           parameters, optimiser, progress; with a copy of the three files above
-//! best, latest                      which checkpoint has the lowest validation perplexity, and which is the last
+//! best, latest                      which checkpoint validated best (`best-metric`), and which is the last
 //! log.jsonl                         one event a line: see `progress`
 //! validation/0000001000.txt         the validation translations
+//! tensorboard/                      curves, where they are asked for
 //! ```
 //!
 //! A checkpoint is written whole or not at all; whatever ends a run (a signal, a full disk, a kill), its last checkpoint is sound, and a resumed run
@@ -18,14 +19,16 @@ mod data;
 mod error;
 mod feed;
 mod folder;
+mod learner;
 mod log;
 mod progress;
 mod progress_meter;
 mod resume;
 mod session;
 mod validation;
+mod warm_start;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -36,12 +39,13 @@ use unrolled_tensor::random::Key;
 use unrolled_tensor::{Device, catch_device_error};
 
 use crate::config::Config;
-use crate::corpus::Lines;
+use crate::corpus::{Corpus, Lines};
+use crate::cost_model::Machine;
 use crate::model::{InitialRange, Model, Sizes};
 use crate::progress::{Observer, Reason};
 use crate::vocabulary::Vocabulary;
 
-pub use crate::translator::{Hypothesis, Score, Translator};
+pub use crate::translator::{Hypothesis, Line, Request, Score, Translator, Translators, UnlikeModels, Way};
 pub use error::Error;
 
 /// The configuration in a run folder and in each checkpoint.
@@ -54,6 +58,9 @@ pub const TARGET_VOCABULARY: &str = "target.vocabulary";
 pub const LOG_FILE: &str = "log.jsonl";
 /// The folder of validation translations.
 pub const VALIDATION_FOLDER: &str = "validation";
+
+/// The folder of curves for TensorBoard.
+pub const TENSORBOARD_FOLDER: &str = "tensorboard";
 
 /// How a run begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -129,7 +136,45 @@ pub fn train_on(
     observer: &mut dyn Observer,
     stop: &AtomicBool,
 ) -> Result<Summary, Error> {
-    catch_device_error(|| session::train(disk, config, device, options, observer, stop))?
+    let placement = Placement::one(device);
+    let config = Config { plan: String::new(), ..config.clone() };
+    catch_device_error(|| session::train(disk, &config, &placement, options, observer, stop))?
+}
+
+/// [`train`] on several devices, by the plan that `config` names: a plan's [name](crate::schedule::Plan::NAMES), `search`, or a TOML file. It is the run of one device with
+/// the same number of softmax slices, to the bit: losses, checkpoints, log; and can be resumed on other devices, or on one.
+///
+/// # Errors
+/// As [`train`]; and where the plan does not fit the model or the devices.
+pub fn train_over(
+    config: &Config,
+    placement: &Placement,
+    options: &RunOptions,
+    observer: &mut dyn Observer,
+    stop: &AtomicBool,
+) -> Result<Summary, Error> {
+    let disk = Arc::new(FileSystem);
+    catch_device_error(|| session::train(disk, config, placement, options, observer, stop))?
+}
+
+/// The devices of a run.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    /// As the plan numbers them.
+    pub devices: Vec<Device>,
+    /// Where the whole model is put together for validation and translating: a device with room for all of it.
+    pub home: Device,
+    /// How fast they are, for a search and for the order of tasks; without it they are taken for CPU devices.
+    pub machine: Option<Machine>,
+    /// Where to write what happened in the last updates, as a trace for Chrome and Perfetto; a chart of the last one goes beside it, with the extension `svg`.
+    pub trace: Option<PathBuf>,
+}
+
+impl Placement {
+    /// Everything on one device.
+    pub fn one(device: &Device) -> Placement {
+        Placement { devices: vec![device.clone()], home: device.clone(), machine: None, trace: None }
+    }
 }
 
 /// Loads a model for translating: of a run folder its best checkpoint (or its last, where there was no validation), or a checkpoint itself.
@@ -157,6 +202,16 @@ pub fn load(folder: &Path, device: &Device) -> Result<Translator, Error> {
     })?;
     let model = model.map_err(|error| Error::Model { path: folder.clone(), error })?;
     Ok(Translator { model, source_vocabulary, target_vocabulary, config })
+}
+
+/// The validation pairs that a configuration names.
+pub(crate) fn validation_corpus(config: &Config) -> Corpus {
+    data::corpus(&config.valid_source, &config.valid_target, &config.valid_tsv)
+}
+
+/// The training corpus of a configuration.
+pub(crate) fn training_corpus(config: &Config) -> Corpus {
+    data::corpus(&config.source, &config.target, &config.tsv)
 }
 
 /// The model's sizes by a configuration and the vocabularies as they are.

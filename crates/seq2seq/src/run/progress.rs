@@ -5,8 +5,9 @@ use unrolled_nn::ScalerState;
 use unrolled_nn::schedule::Schedule;
 
 use super::progress_meter::Window;
-use crate::config::{self, Config};
-use crate::progress::Reason;
+use super::validation::Translations;
+use crate::config::{self, BestMetric, Config};
+use crate::progress::{BleuScore, Reason};
 
 /// Where a run stands: beside parameters and optimiser all that a resumed run needs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -20,8 +21,14 @@ pub(super) struct Progress {
     pub batches: u64,
     /// Batches of one pass over the data.
     pub batches_per_epoch: u64,
-    /// The update of the checkpoint `best`, and its perplexity.
+    /// The update of the checkpoint `best`, and how bad it is by the configuration's `best_metric`: its perplexity, or its negative BLEU or chrF.
     pub best: Option<(u64, f64)>,
+    /// The best checkpoints, as many as are kept, the best first.
+    #[serde(default)]
+    pub bests: Vec<(u64, f64)>,
+    /// The lowest perplexity of all validations.
+    #[serde(default)]
+    pub lowest_perplexity: Option<f64>,
     /// What early stopping goes by.
     pub patience: Patience,
     /// The update of the last validation.
@@ -35,25 +42,25 @@ pub(super) struct Progress {
     pub window: Window,
 }
 
-/// Counts validations without a lower perplexity. Only those at their time count, not the one that closes a run: so a run that was stopped and
+/// Counts validations that are not better. Only those at their time count, not the one that closes a run: so a run that was stopped and
 /// resumed ends where one that never stopped does.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Patience {
     lowest: Option<f64>,
-    /// Validations in a row without a lower perplexity.
+    /// Validations in a row that are not better.
     pub without: usize,
 }
 
-/// Whether a perplexity is lower than the lowest so far. One that is not finite never is.
-pub(super) fn is_lower(perplexity: f64, lowest: Option<f64>) -> bool {
-    perplexity.is_finite() && lowest.is_none_or(|lowest| perplexity < lowest)
+/// Whether a perplexity, or another measure of how bad a model is, is lower than the lowest so far. One that is not finite never is.
+pub(super) fn is_lower(badness: f64, lowest: Option<f64>) -> bool {
+    badness.is_finite() && lowest.is_none_or(|lowest| badness < lowest)
 }
 
 impl Patience {
     /// Takes note of a validation.
-    pub fn note(&mut self, perplexity: f64) {
-        if is_lower(perplexity, self.lowest) {
-            *self = Patience { lowest: Some(perplexity), without: 0 };
+    pub fn note(&mut self, badness: f64) {
+        if is_lower(badness, self.lowest) {
+            *self = Patience { lowest: Some(badness), without: 0 };
         } else {
             self.without += 1;
         }
@@ -64,6 +71,47 @@ impl Progress {
     /// The beginning of a run.
     pub fn new(batches_per_epoch: u64) -> Progress {
         Progress { batches_per_epoch, ..Progress::default() }
+    }
+
+    /// Takes note of a validation; true where it is the best. `counts` says whether patience goes by it. One that lacks the measure that decides (a
+    /// few translations before the first update are not scored) decides nothing.
+    pub fn note(&mut self, config: &Config, perplexity: f64, translations: &Translations, counts: bool) -> bool {
+        if is_lower(perplexity, self.lowest_perplexity) {
+            self.lowest_perplexity = Some(perplexity);
+        }
+        let negative = |score: &Option<BleuScore>| score.as_ref().map(|score| -score.score);
+        let badness = match config.best_metric {
+            BestMetric::Perplexity => Some(perplexity),
+            BestMetric::Bleu => negative(&translations.bleu),
+            BestMetric::Chrf => negative(&translations.chrf),
+        };
+        let Some(badness) = badness else { return false };
+        if counts {
+            self.patience.note(badness);
+        }
+        self.keep(badness, config.keep_best);
+        let best = is_lower(badness, self.best.map(|(_, badness)| badness));
+        if best {
+            self.best = Some((self.update, badness));
+        }
+        best
+    }
+
+    /// Takes this update among the best, if it is.
+    fn keep(&mut self, badness: f64, count: usize) {
+        if badness.is_finite() {
+            let update = self.update;
+            self.bests.retain(|&(before, _)| before != update);
+            // Stable: of equals the earlier first.
+            self.bests.push((update, badness));
+            self.bests.sort_by(|a, b| a.1.total_cmp(&b.1));
+            self.bests.truncate(count);
+        }
+    }
+
+    /// The updates of checkpoints that are kept for their validation.
+    pub fn kept(&self) -> Vec<u64> {
+        self.bests.iter().map(|&(update, _)| update).collect()
     }
 
     /// Passes over the data.
@@ -138,6 +186,25 @@ mod tests {
         patience.note(f64::INFINITY);
         patience.note(1e300);
         assert_eq!(patience, Patience { lowest: Some(1e300), without: 0 });
+    }
+
+    #[test]
+    fn the_best_are_kept_by_the_measure_that_decides() {
+        let config = Config { best_metric: BestMetric::Bleu, keep_best: 2, ..Config::default() };
+        let mut progress = Progress::new(10);
+        let mut note = |update, perplexity, bleu: Option<f64>| {
+            progress.update = update;
+            let bleu = bleu.map(|score| BleuScore { score, signature: String::new(), sentences: 1 });
+            let translations = Translations { bleu, chrf: None, samples: vec![], monotony: None };
+            let best = progress.note(&config, perplexity, &translations, true);
+            (best, progress.kept(), progress.patience.without)
+        };
+        assert_eq!(note(0, 100.0, None), (false, vec![], 0), "not scored before the first update");
+        assert_eq!(note(1, 9.0, Some(10.0)), (true, vec![1], 0));
+        assert_eq!(note(2, 8.0, Some(9.0)), (false, vec![1, 2], 1));
+        assert_eq!(note(3, 8.5, Some(9.5)), (false, vec![1, 3], 2));
+        assert_eq!(note(4, 9.5, Some(12.0)), (true, vec![4, 1], 0));
+        assert_eq!((progress.best, progress.lowest_perplexity), (Some((4, -12.0)), Some(8.0)));
     }
 
     #[test]

@@ -54,8 +54,9 @@ impl Meter {
         window.updates += 1;
     }
 
-    /// The report of the window, whose last step is `step`; it begins anew. `None` where nothing happened in it.
-    pub fn take(&mut self, update: u64, epoch: f64, rate: f64, step: &StepReport) -> Option<Update> {
+    /// The report of the window, whose last step is `step`, with the memory that was held at most until now; it begins anew. `None` where nothing
+    /// happened in it.
+    pub fn take(&mut self, update: u64, epoch: f64, rate: f64, step: &StepReport, peak_memory: u64) -> Option<Update> {
         let window = std::mem::take(&mut self.window);
         if window.updates == 0 {
             return None;
@@ -76,6 +77,7 @@ impl Meter {
             target_words: window.target_words,
             seconds: window.seconds,
             elapsed: self.elapsed(),
+            peak_memory: Some(peak_memory),
         })
     }
 }

@@ -5,6 +5,7 @@ use unrolled_nn::checkpoint;
 use unrolled_tensor::Device;
 
 use super::Error;
+use super::learner::Learner;
 use super::session::Session;
 
 impl Session<'_> {
@@ -20,10 +21,11 @@ impl Session<'_> {
         self.progress =
             serde_json::from_value(saved.state).map_err(|error| Error::State { path: path.clone(), error })?;
         let misfit = |error| Error::Model { path: path.clone(), error };
-        self.trainer.model.load(&saved.model).map_err(misfit)?;
+        let Learner::One(trainer) = &mut self.learner else { unreachable!("what is loaded is spread afterwards") };
+        trainer.model.load(&saved.model).map_err(misfit)?;
         let steps = self.progress.optimiser_steps;
-        self.trainer.optimiser.load(steps, &saved.optimiser, &self.trainer.model).map_err(misfit)?;
-        if let (Some(scaler), Some(state)) = (&mut self.trainer.scaler, self.progress.loss_scaler) {
+        trainer.optimiser.load(steps, &saved.optimiser, &trainer.model).map_err(misfit)?;
+        if let (Some(scaler), Some(state)) = (&mut trainer.scaler, self.progress.loss_scaler) {
             scaler.load(state);
         }
         self.meter.window = self.progress.window.clone();

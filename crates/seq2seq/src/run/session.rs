@@ -9,7 +9,6 @@ use std::time::Instant;
 use unrolled_nn::checkpoint::{Checkpoint, CheckpointStore};
 use unrolled_nn::disk::Disk;
 use unrolled_nn::schedule::Schedule;
-use unrolled_nn::{LossScaler, Module};
 use unrolled_tensor::profile::Profile;
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{Device, MatmulPrecision, catch_device_error};
@@ -17,11 +16,15 @@ use unrolled_tensor::{Device, MatmulPrecision, catch_device_error};
 use super::data::{self, Data};
 use super::feed::{Feed, Maker};
 use super::folder::{self, Claim};
+use super::learner::{Learner, plan_of};
 use super::log::Watchers;
-use super::progress::{Progress, is_lower};
+use super::progress::Progress;
 use super::progress_meter::Meter;
-use super::{Error, RunOptions, Summary, VALIDATION_FOLDER, initial_range_of, sizes_of, validation};
+use super::{
+    Error, Placement, RunOptions, Summary, VALIDATION_FOLDER, initial_range_of, sizes_of, validation, warm_start,
+};
 use crate::config::Config;
+use crate::executor::StepError;
 use crate::model::Model;
 use crate::progress::{Event, Observer, Reason, Started, Validation};
 use crate::training::{Recipe, StepReport, Trainer, optimiser_of};
@@ -38,7 +41,7 @@ const DRY_RUN: usize = 4;
 pub(super) fn train(
     disk: Arc<dyn Disk>,
     config: &Config,
-    device: &Device,
+    placement: &Placement,
     options: &RunOptions,
     observer: &mut dyn Observer,
     stop: &AtomicBool,
@@ -49,17 +52,21 @@ pub(super) fn train(
     if options.resume {
         folder::check_resumed(&run, config)?;
     }
-    let known = options.resume.then(|| data::load_vocabularies(&run)).transpose()?;
+    let known = if options.resume { Some(data::load_vocabularies(&run)?) } else { warm_start::vocabularies(config)? };
     let data = data::read(config, known)?;
     let store = claim.take(&disk, &run, options)?;
-    let _products = ProductsIn::new(device, config.matmul_precision.into());
-    let mut session = Session::new(config, device, data, disk, store, run);
-    if options.resume {
-        session.resume(device)?;
-    }
+    // Each once: whoever is set twice would be set back to what the first time made of it.
+    let home = Some(&placement.home).filter(|home| !placement.devices.contains(home));
+    let devices = placement.devices.iter().chain(home);
+    let _products: Vec<ProductsIn<'_>> =
+        devices.map(|device| ProductsIn::new(device, config.matmul_precision.into())).collect();
+    let mut session = Session::new(config, placement, data, disk, store, run, options.resume)?;
     session.files = folder::write_files(&*session.disk, &session.run, config, &session.data)?;
     let logged = options.resume.then_some(session.progress.update);
     let mut watchers = Watchers::open(observer, &session.run, logged)?;
+    if config.tensorboard {
+        watchers = watchers.with_curves(&session.run, session.progress.update)?;
+    }
     let outcome = catch_device_error(|| session.run(&mut watchers, stop)).unwrap_or_else(|error| Err(error.into()));
     if let Err(error) = &outcome {
         watchers.event(&Event::Failed { message: error.with_causes() });
@@ -106,7 +113,7 @@ pub(super) struct Session<'a> {
     /// What each checkpoint holds beside parameters and progress.
     files: BTreeMap<String, Vec<u8>>,
     pub(super) run: PathBuf,
-    pub(super) trainer: Trainer,
+    pub(super) learner: Learner,
     pub(super) schedule: Schedule,
     pub(super) progress: Progress,
     key: Key,
@@ -116,20 +123,28 @@ pub(super) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
+    #[allow(clippy::too_many_arguments)] // They are what `train` has prepared, in its order.
     fn new(
         config: &'a Config,
-        device: &Device,
+        placement: &Placement,
         data: Data,
         disk: Arc<dyn Disk>,
         store: CheckpointStore,
         run: PathBuf,
-    ) -> Session<'a> {
+        resume: bool,
+    ) -> Result<Session<'a>, Error> {
         let key = Key::new(config.seed);
         let sizes = sizes_of(config, &data.source, &data.target);
-        let model = Model::new(&sizes, config.dropout, initial_range_of(config), key.purpose("parameters"), device);
+        // What is to be spread over devices need not fit one of them.
+        let first = if config.plan.is_empty() { placement.home.clone() } else { Device::cpu() };
+        let range = initial_range_of(config);
+        let model = Model::new(&sizes, config.dropout, range, key.purpose("parameters"), &first);
         let progress = Progress::new(data.batches_per_epoch(config));
-        Session {
-            trainer: Trainer::new(model, optimiser_of(config), Recipe::of(config)),
+        let recipe = Recipe::of(config);
+        let mut trainer = Trainer::new(model, optimiser_of(config), recipe);
+        trainer.parts = config.accumulate;
+        let mut session = Session {
+            learner: Learner::One(Box::new(trainer)),
             schedule: progress.schedule(config),
             progress,
             meter: Meter::new(),
@@ -141,17 +156,37 @@ impl<'a> Session<'a> {
             store,
             run,
             key,
+        };
+        match &config.start_from {
+            _ if resume => session.resume(&first)?,
+            Some(start) => {
+                let Learner::One(trainer) = &mut session.learner else { unreachable!("made just before") };
+                warm_start::load(&mut trainer.model, start, &first)?;
+            }
+            None => {}
         }
+        if config.plan.is_empty() {
+            return Ok(session);
+        }
+        if config.accumulate > 1 {
+            return Err(StepError::Parts { parts: config.accumulate }.into());
+        }
+        let mut batches = session.feed(Some(session.progress.update + 1));
+        let plan = plan_of(config, &sizes, placement, &batches.next())?;
+        drop(batches);
+        let Learner::One(whole) = session.learner else { unreachable!("made just before") };
+        let whole = (whole.model, whole.optimiser, recipe);
+        session.learner = Learner::several(whole, sizes, config, &plan, placement)?;
+        Ok(session)
     }
 
     fn started(&self) -> Started {
         let minutes = self.config.minutes;
-        let device = self.trainer.model.device();
         Started {
             output: self.run.clone(),
-            device: device.name(),
-            threads: device.run(rayon::current_num_threads),
-            parameters: self.trainer.parameter_count() as u64,
+            device: self.learner.device_name(),
+            threads: self.learner.threads(),
+            parameters: self.learner.parameter_count() as u64,
             source_vocabulary: self.data.source.len(),
             target_vocabulary: self.data.target.len(),
             training_pairs: self.data.training.len() as u64,
@@ -175,14 +210,16 @@ impl<'a> Session<'a> {
             self.validate(observer, stop, occasion)?;
         }
         self.save(observer)?;
-        let reason = self.train(observer, stop)?;
+        let reason = self.train(observer, stop);
+        self.learner.write_trace()?;
+        let reason = reason?;
         if reason != Reason::Signal && self.is_not_validated() {
             self.validate(observer, stop, Occasion::Closing)?;
         }
         self.save(observer)?;
         let (update, epoch) = (self.progress.update, self.progress.epoch());
         observer.event(&Event::Finished { reason, update, epoch, seconds: self.meter.elapsed() });
-        let best_perplexity = self.progress.best.map(|(_, perplexity)| perplexity);
+        let best_perplexity = self.progress.lowest_perplexity;
         Ok(Summary { reason, updates: update, epochs: epoch, best_perplexity })
     }
 
@@ -203,7 +240,7 @@ impl<'a> Session<'a> {
 
     /// The batches from here to the last update.
     fn feed(&self, last: Option<u64>) -> Feed {
-        let Config { batch_size, reverse_source, .. } = *self.config;
+        let (batch_size, reverse_source) = (self.config.size_of_batches(), self.config.reverse_source);
         let Progress { batches_per_epoch, batches, update, .. } = self.progress;
         let corpus = Arc::clone(&self.data.training);
         let maker = Maker::new(corpus, batch_size, batches_per_epoch, reverse_source, self.key.purpose("batches"));
@@ -213,9 +250,9 @@ impl<'a> Session<'a> {
 
     /// One update, and what follows it.
     fn update(&mut self, feed: &mut Feed, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<(), Error> {
-        debug_assert!(self.holds_its_parameters_alone(), "a shared parameter would be copied by the step");
+        debug_assert!(self.learner.holds_its_parameters_alone(), "a shared parameter would be copied by the step");
         let began = Instant::now();
-        let device = self.trainer.model.device().clone();
+        let device = self.learner.device();
         let in_step = device.profile().map(Profile::step);
         let batch = match device.profile() {
             Some(profile) => profile.time("wait for a batch", || feed.next()),
@@ -223,7 +260,7 @@ impl<'a> Session<'a> {
         };
         let update = self.progress.update;
         let rate = self.schedule.rate(update, self.progress.epoch());
-        let step = device.run(|| self.trainer.step(&batch, update, rate));
+        let step = self.learner.step(&batch, update, rate)?;
         drop(in_step);
         self.meter.add(&batch, &step, began.elapsed().as_secs_f64());
         let progress = &mut self.progress;
@@ -257,7 +294,7 @@ impl<'a> Session<'a> {
         let every = |n: usize| n > 0 && update.is_multiple_of(n as u64);
         let validates = self.progress.validates(self.config);
         if (every(self.config.log_every) || validates)
-            && let Some(report) = self.meter.take(update, self.progress.epoch(), rate, step)
+            && let Some(report) = self.meter.take(update, self.progress.epoch(), rate, step, self.learner.peak_memory())
         {
             observer.event(&Event::Update(report));
         }
@@ -295,23 +332,26 @@ impl<'a> Session<'a> {
         }
         let began = Instant::now();
         let (update, dry) = (self.progress.update, occasion == Occasion::DryRun);
-        let device = self.trainer.model.device().clone();
-        let (model, corpus) = (&self.trainer.model, &self.data.validation);
-        let measured = device.run(|| validation::perplexity(model, corpus, self.config, stop));
+        // Clones share their storage, and are gone before the next step changes it.
+        let (device, model, corpus) = (self.learner.device(), self.learner.model()?, &self.data.validation);
+        let measured = device.run(|| validation::perplexity(&model, corpus, self.config, stop));
         let Some(perplexity) = measured else { return Ok(()) };
-        let Some(translations) = self.translate(update, dry, stop)? else { return Ok(()) };
-        let best = is_lower(perplexity, self.progress.best.map(|(_, perplexity)| perplexity));
-        if best {
-            self.progress.best = Some((update, perplexity));
-        }
-        if occasion != Occasion::Closing {
-            self.progress.patience.note(perplexity);
-        }
+        let Some(translations) = self.translate(model, update, dry, stop)? else { return Ok(()) };
+        let best = self.progress.note(self.config, perplexity, &translations, occasion != Occasion::Closing);
         self.progress.validated = Some(update);
-        let (bleu, samples) = (translations.bleu, translations.samples);
+        let validation::Translations { bleu, chrf, samples, monotony } = translations;
         let (epoch, seconds) = (self.progress.epoch(), began.elapsed().as_secs_f64());
-        observer.event(&Event::Validation(Validation { update, epoch, perplexity, bleu, samples, best, seconds }));
-        if let (false, Some(message)) = (dry, translations.monotony) {
+        observer.event(&Event::Validation(Validation {
+            update,
+            epoch,
+            perplexity,
+            bleu,
+            chrf,
+            samples,
+            best,
+            seconds,
+        }));
+        if let (false, Some(message)) = (dry, monotony) {
             observer.event(&Event::Warning { message });
         }
         if best {
@@ -322,12 +362,17 @@ impl<'a> Session<'a> {
     }
 
     /// Translates validation sentences into a file of the run; a dry run takes only a few. `None` where it was asked to stop.
-    fn translate(&self, update: u64, dry: bool, stop: &AtomicBool) -> Result<Option<validation::Translations>, Error> {
+    fn translate(
+        &self,
+        model: Model,
+        update: u64,
+        dry: bool,
+        stop: &AtomicBool,
+    ) -> Result<Option<validation::Translations>, Error> {
         let all = self.data.validation_text.len();
         let pairs = &self.data.validation_text[..if dry { all.min(DRY_RUN) } else { all }];
-        // Clones share their storage, and are gone before the next step changes it.
         let translator = Translator {
-            model: self.trainer.model.clone(),
+            model,
             source_vocabulary: self.data.source.clone(),
             target_vocabulary: self.data.target.clone(),
             config: self.config.clone(),
@@ -345,16 +390,17 @@ impl<'a> Session<'a> {
     /// Writes a checkpoint, unless the newest says the same.
     fn save(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
         let update = self.progress.update;
-        self.progress.optimiser_steps = self.trainer.optimiser.steps();
-        self.progress.loss_scaler = self.trainer.scaler.as_ref().map(LossScaler::state);
+        self.progress.optimiser_steps = self.learner.optimiser_steps();
+        self.progress.loss_scaler = self.learner.scaler();
         self.progress.window = self.meter.window.clone();
         if self.saved.as_ref() == Some(&self.progress) {
             return Ok(());
         }
         // It shares the parameters' storage, and is gone before the next step changes them.
+        let (model, optimiser) = self.learner.states();
         let checkpoint = Checkpoint {
-            model: self.trainer.model.state(),
-            optimiser: self.trainer.optimiser.state(),
+            model,
+            optimiser,
             state: serde_json::to_value(&self.progress).expect("plain numbers are JSON"),
             files: self.files.clone(),
         };
@@ -365,12 +411,8 @@ impl<'a> Session<'a> {
         }
         let path = self.store.save(update, &checkpoint)?;
         self.saved = Some(self.progress.clone());
-        self.store.prune(self.config.keep_checkpoints)?;
+        self.store.prune_but(self.config.keep_checkpoints, &self.progress.kept())?;
         observer.event(&Event::Checkpoint { update, path });
         Ok(())
-    }
-
-    fn holds_its_parameters_alone(&self) -> bool {
-        self.trainer.model.parameters().iter().all(|(_, parameter)| parameter.tensor().is_unique())
     }
 }

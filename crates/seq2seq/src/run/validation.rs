@@ -7,7 +7,9 @@ use super::data::tokenised;
 use crate::batch::{Batch, BatchPlan};
 use crate::beam_search::DecodeOptions;
 use crate::bleu::{Convention, Scorer};
-use crate::config::{BleuStyle, Config};
+use crate::chrf::ChrF;
+use crate::config::{BestMetric, BleuStyle, Config};
+use crate::evaluation::{Counts, Metric};
 use crate::model::{DeviceBatch, Model};
 use crate::numbered::NumberedCorpus;
 use crate::progress::{BleuScore, Sample};
@@ -37,6 +39,7 @@ pub(super) fn perplexity(model: &Model, corpus: &NumberedCorpus, config: &Config
 /// What the validation's translations show.
 pub(super) struct Translations {
     pub bleu: Option<BleuScore>,
+    pub chrf: Option<BleuScore>,
     pub samples: Vec<Sample>,
     /// Said where all sentences have the same translation.
     pub monotony: Option<String>,
@@ -56,19 +59,22 @@ pub(super) fn translations(
         batch_size: DECODE_BATCH,
         max_length: config.max_output_length,
         length_normalisation: config.length_normalisation,
+        ..DecodeOptions::default()
     };
     let sources: Vec<String> = pairs.iter().map(|(source, _)| source.clone()).collect();
     let translated = translator.translate_until(&sources, &options, &|| stop.load(Ordering::Relaxed))?;
     let best: Vec<Hypothesis> = translated.into_iter().map(|mut hypotheses| hypotheses.swap_remove(0)).collect();
     let text: String = best.iter().map(|hypothesis| hypothesis.text.clone() + "\n").collect();
     let bleu = (score && !pairs.is_empty()).then(|| bleu(config, pairs, &best));
+    let wanted = config.valid_chrf || config.best_metric == BestMetric::Chrf;
+    let chrf = (score && wanted && !pairs.is_empty()).then(|| chrf(pairs, &best));
     let sample = |((source, reference), hypothesis): (&(String, String), &Hypothesis)| Sample {
         source: source.clone(),
         reference: reference.clone(),
         hypothesis: hypothesis.text.clone(),
     };
     let samples = pairs.iter().zip(&best).take(config.valid_samples).map(sample).collect();
-    Some((text, Translations { bleu, samples, monotony: monotony(pairs, &best) }))
+    Some((text, Translations { bleu, chrf, samples, monotony: monotony(pairs, &best) }))
 }
 
 /// A model that has learnt only which words are frequent writes the same for every source; where it finds no end, until there is no more room,
@@ -87,6 +93,16 @@ fn monotony(pairs: &[(String, String)], best: &[Hypothesis]) -> Option<String> {
             longest.text
         )
     })
+}
+
+/// chrF2, on plain text.
+fn chrf(pairs: &[(String, String)], best: &[Hypothesis]) -> BleuScore {
+    let metric = Metric::ChrF(ChrF::CHRF);
+    let of =
+        |((_, reference), hypothesis): (&(String, String), &Hypothesis)| metric.counts(&hypothesis.text, &[reference]);
+    let add = |sum: Counts, counts: Counts| sum.iter().zip(&counts).map(|(a, b)| a + b).collect();
+    let counts: Counts = pairs.iter().zip(best).map(of).reduce(add).expect("there are pairs");
+    BleuScore { score: metric.score(&counts), signature: metric.signature(1), sentences: pairs.len() as u64 }
 }
 
 fn bleu(config: &Config, pairs: &[(String, String)], best: &[Hypothesis]) -> BleuScore {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{CriticalPath, Graph, Kind, Phase, Timeline};
+use crate::svg::{escaped, round_step};
 
 mod style;
 
@@ -289,12 +290,6 @@ impl Drawing<'_> {
     }
 }
 
-/// 1, 2 or 5 times a power of ten, at least so much.
-fn round_step(least: f64) -> f64 {
-    let power = 10f64.powf(least.max(1e-9).log10().floor());
-    [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power).find(|&step| step >= least).unwrap_or(10.0 * power)
-}
-
 /// Text in lines of at most so many letters, where a comma comes in time.
 fn folded(text: &str, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -314,18 +309,9 @@ fn folded(text: &str, most: usize) -> Vec<String> {
     lines
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_axis_has_round_numbers() {
-        assert_eq!([0.096, 0.1, 0.13, 3.0].map(round_step), [0.1, 0.1, 0.2, 5.0]);
-    }
 
     #[test]
     fn long_labels_are_folded() {

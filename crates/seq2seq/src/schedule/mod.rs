@@ -34,7 +34,7 @@ pub use critical::{CriticalPath, Phase, Stretch};
 pub use graph::{Bytes, Graph, Memory, Resident, Task, Value};
 pub use job::{Group, Job, Kind, Side, Steps};
 pub use lengths::Lengths;
-pub use plan::{Arithmetic, Chunks, Order, Plan, PlanError, Slice, Vocabulary, When};
+pub use plan::{Arithmetic, Chunks, Order, Plan, PlanError, Slice, Sums, Vocabulary, When};
 pub(crate) use plans::even_slices;
 pub use timeline::{Cause, Message, Span, Timeline};
 pub(crate) use words::grouped;

@@ -66,6 +66,9 @@ pub struct Plan {
     /// first, for the softmax from the first to the last.
     #[serde(default = "one")]
     pub steps_summed_together: usize,
+    /// Which terms of a weight gradient are added up first.
+    #[serde(default)]
+    pub sums: Sums,
     /// Who computes the softmax.
     pub vocabulary: Vocabulary,
 }
@@ -117,6 +120,18 @@ pub enum Order {
     WeightsLast,
 }
 
+/// Which terms of a weight gradient are added up first. Not what is computed, but in which order, and so its last bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sums {
+    /// Those of [`steps_summed_together`](Plan::steps_summed_together) steps, as soon as they are there: what a machine with little memory does.
+    #[default]
+    BySteps,
+    /// Rows of the batch in blocks from the first step to the last, as one product over all of them adds: the order of training, whatever the plan.
+    /// An LSTM's weight gradients then wait for the whole backward pass of their layer.
+    ByRows,
+}
+
 /// How many time steps one task covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
@@ -144,7 +159,7 @@ impl Default for Chunks {
 pub struct Arithmetic {
     /// Words of each slice.
     pub slices: Vec<usize>,
-    /// Steps whose rows make one product of a weight gradient.
+    /// Steps whose rows make one product of a weight gradient; 0 where rows are added up whichever step they are of.
     pub steps_summed_together: usize,
     /// Devices that each add up the softmax's weight gradient over their own steps.
     pub partial_sums: usize,
@@ -269,7 +284,14 @@ impl Plan {
             Vocabulary::Slices(slices) => (slices.iter().map(|slice| slice.words).collect(), 1),
             Vocabulary::Rows(_) => (Vec::new(), self.softmax_devices().len()),
         };
-        Arithmetic { slices, steps_summed_together: self.steps_summed_together, partial_sums }
+        let steps_summed_together = if self.sums == Sums::ByRows { 0 } else { self.steps_summed_together };
+        Arithmetic { slices, steps_summed_together, partial_sums }
+    }
+
+    /// The plan with the sums of training: on whatever devices, the gradients of one that has everything.
+    #[must_use]
+    pub fn for_training(self) -> Plan {
+        Plan { sums: Sums::ByRows, ..self }
     }
 
     /// Whether it fits a model and a batch.
@@ -302,6 +324,9 @@ impl Plan {
         let chunk = |when, at_once| if when == When::AtOnce { at_once } else { self.chunks.weights };
         let chunks = [chunk(self.lstm_weights, self.chunks.lstm), chunk(self.softmax_weights, self.chunks.softmax)];
         let together = self.steps_summed_together;
+        if self.sums == Sums::ByRows {
+            return Ok(());
+        }
         match chunks.into_iter().find(|chunk| !chunk.is_multiple_of(together)) {
             Some(chunk) => Err(PlanError::Sums { chunk, together }),
             None => Ok(()),

@@ -1,6 +1,6 @@
 //! The plans that have a name. To add one: a function, a row in [`NAMES`] and in [`Plan::named`].
 
-use super::plan::{Chunks, Order, Plan, PlanError, Slice, Vocabulary, When};
+use super::plan::{Chunks, Order, Plan, PlanError, Slice, Sums, Vocabulary, When};
 use crate::model::Sizes;
 
 /// What [`Plan::named`] knows.
@@ -24,6 +24,31 @@ impl Plan {
         }
     }
 
+    /// The plan of that name for training a model: as [`named`](Plan::named), but its slices are the model's, so that where there are fewer of them than devices left for
+    /// the softmax some devices have nothing to do.
+    ///
+    /// # Errors
+    /// As [`named`](Plan::named).
+    pub fn for_model(name: &str, sizes: &Sizes, devices: usize) -> Result<Plan, PlanError> {
+        let plan = Plan::named(name, sizes, devices)?;
+        if plan.arithmetic().slices.len() <= sizes.softmax_slices {
+            return Ok(plan);
+        }
+        let for_layers = sizes.layers.min(devices / 2);
+        let Plan { encoder, decoder, vocabulary, .. } = Plan::layered(sizes, for_layers, sizes.softmax_slices);
+        Ok(Plan { encoder, decoder, vocabulary, ..plan })
+    }
+
+    /// How many softmax slices a model needs for all devices to take part in a plan.
+    pub fn slices_wanted(name: &str, layers: usize, devices: usize) -> usize {
+        match name {
+            "paper" | "deferred" => (devices - layers.min(devices / 2)).max(1),
+            // Some for each, so that the load can be levelled.
+            "search" => 2 * devices,
+            _ => 1,
+        }
+    }
+
     /// Everything on device 0, the softmax in the model's slices and step by step, so that one step's logits are held at a time.
     pub fn single(sizes: &Sizes) -> Plan {
         let slices = even(sizes.target_words, &vec![0; sizes.softmax_slices.clamp(1, sizes.target_words)]);
@@ -39,6 +64,7 @@ impl Plan {
             micro_batches: 1,
             chunks: Chunks::default(),
             steps_summed_together: 1,
+            sums: Sums::BySteps,
             vocabulary: Vocabulary::Slices(slices),
         }
     }

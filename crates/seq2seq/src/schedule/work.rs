@@ -23,6 +23,8 @@ pub struct Work {
     pub elementwise: u64,
     /// Kernels launched.
     pub launches: u64,
+    /// Numbers of the weight that the products work with, however many steps they are of: what is packed once, say.
+    pub weights: u64,
 }
 
 impl Add for Work {
@@ -37,6 +39,7 @@ impl Add for Work {
             written: self.written + other.written,
             elementwise: self.elementwise + other.elementwise,
             launches: self.launches + other.launches,
+            weights: self.weights.max(other.weights),
         }
     }
 }
@@ -75,6 +78,7 @@ pub(super) fn lstm_forward(sizes: &Sizes, layer: usize, steps: u64, rows: u64) -
         // Four gates and c read; four gates, c and h written.
         elementwise: steps * rows * 11 * hidden * F32,
         launches: 3 * steps,
+        weights,
     }
 }
 
@@ -89,6 +93,7 @@ pub(super) fn lstm_backward(sizes: &Sizes, layer: usize, steps: u64, rows: u64, 
         // Four gates, c, the cell's gradient and each incoming one read; four gates' gradients and the cell's written.
         elementwise: steps * rows * (11 + incoming) * hidden * F32,
         launches: 3 * steps,
+        weights,
     }
 }
 
@@ -103,6 +108,7 @@ pub(super) fn lstm_weight_gradient(sizes: &Sizes, layer: usize, steps: u64, rows
         written: products * weights * F32,
         elementwise: 0,
         launches: 2 * products,
+        weights,
     }
 }
 
@@ -116,6 +122,7 @@ pub(super) fn softmax_forward(sizes: &Sizes, words: u64, rows: u64) -> Work {
         written: rows * words * F32,
         elementwise: rows * words * F32,
         launches: 3,
+        weights: hidden * words,
     }
 }
 
@@ -129,6 +136,7 @@ pub(super) fn softmax_backward(sizes: &Sizes, words: u64, rows: u64, slices: u64
         written: rows * hidden * slices * F32,
         elementwise: 2 * rows * words * F32,
         launches: 1 + slices,
+        weights: hidden * words,
     }
 }
 
@@ -143,6 +151,7 @@ pub(super) fn softmax_weight_gradient(sizes: &Sizes, words: u64, steps: u64, row
         written: products * hidden * words * F32,
         elementwise: 0,
         launches: products,
+        weights: hidden * words,
     }
 }
 

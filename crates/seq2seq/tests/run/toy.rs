@@ -89,7 +89,7 @@ impl Observer for StopAt<'_> {
 /// What a run comes to: the bits of parameters and optimiser after its last update, its progress, the reports and validations of its log.
 #[derive(Debug, PartialEq)]
 pub struct Outcome {
-    tensors: BTreeMap<String, Vec<u8>>,
+    pub tensors: BTreeMap<String, Vec<u8>>,
     progress: serde_json::Value,
     pub reports: Vec<serde_json::Value>,
     pub validations: BTreeMap<u64, f64>,
@@ -122,11 +122,11 @@ pub fn log(run: &Path) -> Vec<Event> {
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
 }
 
-/// A report without its clocks.
+/// A report without its clocks, and without what a process that began later has held in memory.
 fn report(event: &Event) -> Option<serde_json::Value> {
     let Event::Update(update) = event else { return None };
     let mut report = serde_json::to_value(update).unwrap();
-    for clock in ["seconds", "elapsed"] {
+    for clock in ["seconds", "elapsed", "peak_memory"] {
         report[clock].take();
     }
     Some(report)

@@ -2,7 +2,8 @@
 
 use unrolled_seq2seq::cost_model::{Machine, bounds, simulate};
 use unrolled_seq2seq::schedule::{
-    Chunks, CriticalPath, Graph, Lengths, Memory, Order, Plan, PlanError, Slice, Timeline, Vocabulary, When, flops,
+    Chunks, CriticalPath, Graph, Lengths, Memory, Order, Plan, PlanError, Slice, Sums, Timeline, Vocabulary, When,
+    flops,
 };
 
 use super::{small, unit_machine};
@@ -28,7 +29,13 @@ fn plans() -> Vec<Plan> {
     let chunks = [(1, 1, 1), (3, 2, 4), (2, 5, 20)].map(|(lstm, softmax, weights)| Chunks { lstm, softmax, weights });
     for vocabulary in &vocabularies {
         for (lstm_weights, softmax_weights) in whens.iter().flat_map(|&a| whens.iter().map(move |&b| (a, b))) {
-            for (order, micro_batches) in [(Order::Program, 1), (Order::Program, 4), (Order::CriticalPath, 2)] {
+            let orders = [
+                (Order::Program, 1, Sums::BySteps),
+                (Order::Program, 4, Sums::ByRows),
+                (Order::CriticalPath, 2, Sums::BySteps),
+                (Order::WeightsLast, 1, Sums::ByRows),
+            ];
+            for (order, micro_batches, sums) in orders {
                 plans.extend(chunks.iter().map(|&chunks| Plan {
                     name: "mixed".to_owned(),
                     encoder: vec![0, 1, 0],
@@ -41,6 +48,7 @@ fn plans() -> Vec<Plan> {
                     micro_batches,
                     chunks,
                     steps_summed_together: 1,
+                    sums,
                     vocabulary: vocabulary.clone(),
                 }));
             }

@@ -52,7 +52,7 @@ fn putting_weight_gradients_off_pays() {
 #[test]
 fn the_search_beats_the_paper_with_the_same_sums() {
     let paper = Plan::paper(&paper_sizes(), 8).unwrap();
-    let options = Search { slices: Some(4), simulations: 12 };
+    let options = Search { slices: Some(4), simulations: 12, ..Search::default() };
     let found = search(&paper_sizes(), &lengths(), &eight(), &options).unwrap();
     assert_eq!(found.arithmetic(), paper.arithmetic());
     let (found, paper) = (report(&found), report(&paper));
@@ -68,7 +68,9 @@ fn the_search_beats_the_paper_with_the_same_sums() {
 fn a_search_is_repeatable_and_never_worse_for_more_simulations() {
     let (sizes, lengths) = (small(), Lengths::even(8, 9, 7));
     let machine: Machine = "4xK20X".parse().unwrap();
-    let with = |simulations| search(&sizes, &lengths, &machine, &Search { slices: None, simulations }).unwrap();
+    let with = |simulations| {
+        search(&sizes, &lengths, &machine, &Search { slices: None, simulations, ..Search::default() }).unwrap()
+    };
     assert_eq!(with(60), with(60));
     let seconds = |plan: &Plan| Report::of(&sizes, &lengths, plan, &machine).unwrap().0.step_s;
     assert!(seconds(&with(60)) <= seconds(&with(10)));
@@ -78,7 +80,7 @@ fn a_search_is_repeatable_and_never_worse_for_more_simulations() {
 #[test]
 fn a_search_fits_one_device_and_every_slice_count() {
     let machine: Machine = "K40".parse().unwrap();
-    let options = Search { slices: Some(5), simulations: 10 };
+    let options = Search { slices: Some(5), simulations: 10, ..Search::default() };
     let found = search(&small(), &Lengths::even(3, 9, 7), &machine, &options).unwrap();
     assert_eq!((found.devices(), found.arithmetic().slices.len()), (1, 5));
 }

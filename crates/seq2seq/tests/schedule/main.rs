@@ -19,6 +19,7 @@ fn unit_device() -> Device {
         tile_rows: 1,
         link: Link { name: "unit", bandwidth: 1e9, latency: 0.25 },
         published: false,
+        rates: None,
     }
 }
 

@@ -4,7 +4,7 @@ use super::host::host;
 use super::inputs::{Operand, Values, View};
 use super::report::{Checker, Named, Outcome, Within, compare, exactly, holds};
 use crate::fused::cross_entropy::{definition, merge, weighted_losses};
-use crate::fused::{CrossEntropy, CrossEntropyArgs, CrossEntropyGradients};
+use crate::fused::{CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, KeptLogits, KeptRows, merge_partials};
 use crate::{DType, Device, Tensor};
 
 /// Rows, features, words.
@@ -72,6 +72,10 @@ pub(super) fn check(checker: &mut Checker) {
                     checker.case("linear_cross_entropy in slices", dtype, described, |device| {
                         in_slices(&tensors(device), slices)
                     });
+                    let described = format!("{view:?} N {n}, H {h}, V {v}, slices {slices}").to_lowercase();
+                    checker.case("linear_cross_entropy in phases", dtype, described, |device| {
+                        in_phases(&tensors(device), slices)
+                    });
                 }
             }
         }
@@ -130,21 +134,75 @@ fn padding_is_zero(tensors: &Tensors, found: &CrossEntropy) -> Outcome {
     Ok(())
 }
 
-/// Partials of uneven slices, merged, and each slice's gradients, against the whole.
-fn in_slices(tensors: &Tensors, slices: usize) -> Outcome {
-    let (expected, gradients) = expected(tensors);
+/// Uneven slices of weight and bias, and the word that each begins with.
+fn uneven(tensors: &Tensors, slices: usize) -> Vec<(Tensor, Tensor, usize)> {
     let words = tensors.bias.elements();
     let slices = slices.min(words);
     // The first slice is the longest.
     let cuts: Vec<usize> =
         (0..=slices).map(|i| if i == 0 { 0 } else { words - (slices - i) * (words / (slices + 1)).max(1) }).collect();
-    let parts: Vec<(Tensor, Tensor, usize)> = cuts
-        .windows(2)
-        .map(|cut| {
-            let part = |x: &Tensor| x.narrow(0, cut[0], cut[1] - cut[0]);
-            (part(&tensors.weight), part(&tensors.bias), cut[0])
-        })
-        .collect();
+    let slice = |cut: &[usize]| {
+        let part = |x: &Tensor| x.narrow(0, cut[0], cut[1] - cut[0]);
+        (part(&tensors.weight), part(&tensors.bias), cut[0])
+    };
+    cuts.windows(2).map(slice).collect()
+}
+
+/// The rows in two parts, slice by slice in three phases, the weight's gradient in two calls, against the whole.
+fn in_phases(tensors: &Tensors, slices: usize) -> Outcome {
+    let (expected, gradients) = expected(tensors);
+    let rows = tensors.targets.elements();
+    let halves = [(0, rows / 2), (rows / 2, rows - rows / 2)];
+    let slices = uneven(tensors, slices);
+    let narrow = |x: &Tensor, (from, len): (usize, usize)| x.narrow(0, from, len);
+    let (mut losses, mut d_hidden) = (Vec::new(), Vec::new());
+    let hidden = halves.map(|half| narrow(&tensors.hidden, half));
+    let mut kept: Vec<Vec<KeptLogits>> = slices.iter().map(|_| Vec::new()).collect();
+    for (half, hidden) in halves.into_iter().zip(&hidden) {
+        let (targets, row_weights) = (narrow(&tensors.targets, half), narrow(&tensors.row_weights, half));
+        let args: Vec<CrossEntropyArgs<'_>> = slices
+            .iter()
+            .map(|(weight, bias, offset)| CrossEntropyArgs {
+                hidden,
+                weight,
+                bias,
+                targets: &targets,
+                row_weights: &row_weights,
+                offset: *offset,
+            })
+            .collect();
+        let (partials, begun): (Vec<_>, Vec<_>) = args.iter().map(Tensor::linear_cross_entropy_begin).unzip();
+        let merged = merge_partials(&partials);
+        losses.push(merged.losses(&row_weights));
+        let mut sum: Option<Tensor> = None;
+        for (slice, (args, begun)) in args.iter().zip(begun).enumerate() {
+            let (part, done) = Tensor::linear_cross_entropy_hidden(args, begun, &merged);
+            sum = Some(sum.map_or(part.clone(), |sum| sum + &part));
+            kept[slice].push(done);
+        }
+        d_hidden.push(sum.expect("there is a slice"));
+    }
+    let counted: Vec<bool> = host(&tensors.row_weights).values.iter().map(|&weight| weight != 0.0).collect();
+    let place = |row: usize| if row < halves[1].0 { (0, row as u32) } else { (1, (row - halves[1].0) as u32) };
+    let all: Vec<(u32, u32)> = (0..rows).filter(|&row| counted[row]).map(place).collect();
+    let (first, second) = all.split_at(all.len() / 3);
+    let of_slice = |kept: &Vec<KeptLogits>| {
+        let parts: Vec<KeptRows<'_>> =
+            kept.iter().zip(&hidden).map(|(kept, hidden)| KeptRows { kept, hidden }).collect();
+        let begun = Tensor::linear_cross_entropy_weights(&parts, first, None);
+        Tensor::linear_cross_entropy_weights(&parts, second, Some(begun))
+    };
+    let (weights, biases): (Vec<Tensor>, Vec<Tensor>) = kept.iter().map(of_slice).unzip();
+    let join = |parts: &[Tensor]| Tensor::concat(&parts.iter().collect::<Vec<_>>(), 0);
+    near(&join(&losses), &expected.losses).named("losses")?;
+    let found = CrossEntropyGradients { hidden: join(&d_hidden), weight: join(&weights), bias: join(&biases) };
+    gradients_near(&found, &gradients)
+}
+
+/// Partials of uneven slices, merged, and each slice's gradients, against the whole.
+fn in_slices(tensors: &Tensors, slices: usize) -> Outcome {
+    let (expected, gradients) = expected(tensors);
+    let parts = uneven(tensors, slices);
     let args: Vec<CrossEntropyArgs<'_>> = parts
         .iter()
         .map(|(weight, bias, offset)| CrossEntropyArgs { weight, bias, offset: *offset, ..tensors.args() })

@@ -4,7 +4,7 @@ use super::host::{Host, host, read};
 use super::inputs::{Operand, Values, View};
 use super::report::{Checker, Named, Outcome, Within, compare, exactly, holds};
 use crate::fused::top_k::definition;
-use crate::fused::{LinearTopK, LinearTopKArgs};
+use crate::fused::{LinearTopK, LinearTopKArgs, TopKSlice, merge_top_k};
 use crate::{DType, Device, Tensor};
 
 /// Rows, features, words, k.
@@ -64,7 +64,26 @@ fn near(hidden: &Tensor, weight: &Tensor, bias: &Tensor, k: usize) -> Outcome {
     // Near ones may change places, but each word has its own value, and none is there twice.
     compare(&best.values, &host(&all.gather(1, &best.words)), within()).named("values of the words")?;
     distinct(&best.words)?;
+    let merged = in_slices(hidden, weight, bias, k);
+    compare(&merged.values, &host(&expected.values), within()).named("values, in slices")?;
+    compare(&merged.watched, &host(&expected.watched), within()).named("watched, in slices")?;
+    compare(&merged.values, &host(&all.gather(1, &merged.words)), within()).named("values of the words, in slices")?;
     rows_alone(hidden, &best, found)
+}
+
+/// A third of the words, then the others, merged; watched is the last word.
+fn in_slices(hidden: &Tensor, weight: &Tensor, bias: &Tensor, k: usize) -> LinearTopK {
+    let v = bias.elements();
+    let slice = |from: usize, words: usize| {
+        let (weight, bias) = (weight.narrow(0, from, words), bias.narrow(0, from, words));
+        let (k, watched) = (k.min(words), words - 1);
+        Tensor::linear_top_k_partials(&LinearTopKArgs { hidden, weight: &weight, bias: &bias, k, watched })
+    };
+    let cuts = if v < 3 { vec![0, v] } else { vec![0, v / 3, v] };
+    let parts: Vec<_> = cuts.windows(2).map(|cut| slice(cut[0], cut[1] - cut[0])).collect();
+    let slices: Vec<TopKSlice<'_>> =
+        parts.iter().zip(&cuts).map(|(partials, &offset)| TopKSlice { partials, offset }).collect();
+    merge_top_k(&slices, k, slices.len() - 1)
 }
 
 fn distinct(words: &Tensor) -> Outcome {

@@ -21,7 +21,7 @@ mod update;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use bytemuck::Pod;
 use half::{bf16, f16};
@@ -29,8 +29,9 @@ use half::{bf16, f16};
 use crate::backend::{Backend, Event, Memory, Result, Storage};
 
 use crate::fused::{
-    CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, LinearTopK, LinearTopKArgs, LstmArgs,
-    LstmGradients, LstmOutput, LstmOutputGradients,
+    CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, KeptLogits, KeptRows, LinearTopK,
+    LinearTopKArgs, LinearTopKPartials, LstmArgs, LstmDataGradients, LstmGradients, LstmOutput, LstmOutputGradients,
+    LstmWeightArgs, LstmWeightGradients, MergedPartials,
 };
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use crate::random::Key;
@@ -141,7 +142,7 @@ pub struct CpuBackend {
     memory: Arc<Pool>,
     threads: Option<rayon::ThreadPool>,
     /// Whether products may round their f32 operands to bf16.
-    brain_products: AtomicBool,
+    precision: AtomicU8,
 }
 
 impl CpuBackend {
@@ -160,12 +161,18 @@ impl CpuBackend {
     }
 
     fn with(name: String, budget: usize, threads: Option<rayon::ThreadPool>) -> CpuBackend {
-        CpuBackend { memory: Pool::new(name.clone(), budget), name, threads, brain_products: AtomicBool::new(false) }
+        CpuBackend {
+            memory: Pool::new(name.clone(), budget),
+            name,
+            threads,
+            precision: AtomicU8::new(MatmulPrecision::F32 as u8),
+        }
     }
 
     /// What products of f32 run in.
     fn precision(&self) -> MatmulPrecision {
-        if self.brain_products.load(Relaxed) { MatmulPrecision::Bf16 } else { MatmulPrecision::F32 }
+        let all = [MatmulPrecision::F32, MatmulPrecision::F32Fma, MatmulPrecision::Bf16];
+        all[usize::from(self.precision.load(Relaxed))]
     }
 
     /// `work` on this device's threads.
@@ -217,6 +224,10 @@ impl CpuBackend {
         Ok(Tensor::of(self.storage(shape.iter().product(), write)?, shape, dtype, like.device()))
     }
 }
+
+/// Terms of a sum over rows or along a product that are added up from zero before they are added to the rest: a sum that is made in pieces of a multiple
+/// of this has the bits of one that is made at once.
+pub const SUM_BLOCK: usize = matmul::K_BLOCK;
 
 /// The floating-point operations a second (two a multiply–add) that the current rayon threads' vector units reach together in f32, with all operands in
 /// registers: what products can be measured by. Takes some 30 ms. None on processors that no kernel was written for.
@@ -361,7 +372,7 @@ impl Backend for CpuBackend {
     }
 
     fn set_matmul_precision(&self, precision: MatmulPrecision) {
-        self.brain_products.store(precision == MatmulPrecision::Bf16, Relaxed);
+        self.precision.store(precision as u8, Relaxed);
     }
 
     fn matmul_precision(&self) -> MatmulPrecision {
@@ -451,6 +462,19 @@ impl Backend for CpuBackend {
         lstm::backward(self, args, output, gradients)
     }
 
+    fn lstm_sequence_backward_data(
+        &self,
+        args: &LstmArgs<'_>,
+        output: LstmOutput,
+        gradients: &LstmOutputGradients<'_>,
+    ) -> Result<LstmDataGradients> {
+        lstm::backward_data(self, args, output, gradients)
+    }
+
+    fn lstm_weight_gradients(&self, args: &LstmWeightArgs<'_>) -> Result<LstmWeightGradients> {
+        lstm::weight_gradients(self, args)
+    }
+
     fn linear_cross_entropy(&self, args: &CrossEntropyArgs<'_>, gradients: bool) -> Result<CrossEntropy> {
         match args.hidden.dtype() {
             DType::F32 => cross_entropy::fused::<f32>(self, args, gradients),
@@ -479,12 +503,54 @@ impl Backend for CpuBackend {
         }
     }
 
+    fn linear_cross_entropy_begin(&self, args: &CrossEntropyArgs<'_>) -> Result<(CrossEntropyPartials, KeptLogits)> {
+        match args.hidden.dtype() {
+            DType::F32 => cross_entropy::phases::begin::<f32>(self, args),
+            DType::F64 => cross_entropy::phases::begin::<f64>(self, args),
+            _ => crate::fused::kept_logits::begin_definition(args),
+        }
+    }
+
+    fn linear_cross_entropy_hidden(
+        &self,
+        args: &CrossEntropyArgs<'_>,
+        kept: KeptLogits,
+        merged: &MergedPartials,
+    ) -> Result<(Tensor, KeptLogits)> {
+        match args.hidden.dtype() {
+            DType::F32 => cross_entropy::phases::hidden::<f32>(self, args, kept, merged),
+            DType::F64 => cross_entropy::phases::hidden::<f64>(self, args, kept, merged),
+            _ => crate::fused::kept_logits::hidden_definition(args, kept, merged),
+        }
+    }
+
+    fn linear_cross_entropy_weights(
+        &self,
+        parts: &[KeptRows<'_>],
+        rows: &[(u32, u32)],
+        onto: Option<(Tensor, Tensor)>,
+    ) -> Result<(Tensor, Tensor)> {
+        match parts[0].hidden.dtype() {
+            DType::F32 => cross_entropy::phases::weights::<f32>(self, parts, rows, onto),
+            DType::F64 => cross_entropy::phases::weights::<f64>(self, parts, rows, onto),
+            _ => crate::fused::kept_logits::weights_definition(parts, rows, onto),
+        }
+    }
+
     fn coalesce(&self, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
         let (index, values) = (&self.contiguous(index)?, &self.contiguous(values)?);
         match values.dtype() {
             DType::F32 => rows::coalesce::<f32>(self, index, values),
             DType::F64 => rows::coalesce::<f64>(self, index, values),
             _ => crate::fused::rows::coalesce_definition(index, values),
+        }
+    }
+
+    fn linear_top_k_partials(&self, args: &LinearTopKArgs<'_>) -> Result<LinearTopKPartials> {
+        match args.hidden.dtype() {
+            DType::F32 => top_k::partials::<f32>(self, args),
+            DType::F64 => top_k::partials::<f64>(self, args),
+            _ => crate::fused::top_k::partials_definition(args),
         }
     }
 

@@ -14,9 +14,9 @@ use super::math::vectorised;
 use super::matmul::{Gemm, Matrix};
 use super::rows::{row_max, sum_exp};
 use super::threads::GRAIN;
-use super::{CpuBackend, contiguous_elements};
-use crate::fused::top_k::definition;
-use crate::fused::{LinearTopK, LinearTopKArgs};
+use super::{Buffer, CpuBackend, contiguous_elements};
+use crate::fused::top_k::{definition, partials_definition};
+use crate::fused::{LinearTopK, LinearTopKArgs, LinearTopKPartials};
 use crate::{Result, Tensor};
 
 /// Columns of a tile: fixed, since sums run over a tile. A multiple of every panel (8 to 64 columns) and of the sum's lanes.
@@ -54,11 +54,28 @@ struct Problem<'a, T: Gemm> {
 }
 
 pub(super) fn linear_top_k<T: Gemm>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>) -> Result<LinearTopK> {
-    let (n, width, v) = args.sizes();
-    let k = args.k;
-    if n == 0 || k == 0 || k > MANY {
+    if !fits(args) {
         return definition(args);
     }
+    let LinearTopKPartials { logits: values, words, watched, .. } = found::<T>(cpu, args, true)?;
+    Ok(LinearTopK { values, words, watched })
+}
+
+pub(super) fn partials<T: Gemm>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>) -> Result<LinearTopKPartials> {
+    if !fits(args) {
+        return partials_definition(args);
+    }
+    found::<T>(cpu, args, false)
+}
+
+fn fits(args: &LinearTopKArgs<'_>) -> bool {
+    args.hidden.dim(0) > 0 && args.k > 0 && args.k <= MANY
+}
+
+/// The best words, with their logits or, where `finished`, log-probabilities; and what is known of each row.
+fn found<T: Gemm>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>, finished: bool) -> Result<LinearTopKPartials> {
+    let (n, width, v) = args.sizes();
+    let k = args.k;
     let (hidden, weight, bias) = (args.hidden.contiguous(), args.weight.contiguous(), args.bias.contiguous());
     let problem = Problem::<T> {
         hidden: contiguous_elements(&hidden),
@@ -75,6 +92,7 @@ pub(super) fn linear_top_k<T: Gemm>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>)
     let mut values = cpu.memory.take_elements::<T>(n * k)?;
     let mut words = cpu.memory.take_elements::<u32>(n * k)?;
     let mut watched = cpu.memory.take_elements::<T>(n)?;
+    let (mut maxima, mut totals) = (cpu.memory.take_elements::<T>(n)?, cpu.memory.take_elements::<T>(n)?);
     let (blocks, chunks) = (n.div_ceil(ROWS), v.div_ceil(COLUMNS));
     // Maximum and sum of each row in each tile; the last block of rows may have places that nobody uses.
     let block = ROWS.min(n);
@@ -102,21 +120,25 @@ pub(super) fn linear_top_k<T: Gemm>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>)
             cpu.on_threads(|| sums.par_chunks_mut(block).enumerate().try_for_each(tile))?;
         }
         let sums = &*sums;
-        let finish = |(row, state): (usize, Mutex<Row<'_, T>>)| {
+        let known = maxima.elements_mut::<T>().iter_mut().zip(totals.elements_mut::<T>()).collect::<Vec<_>>();
+        let finish = |(row, (state, (max, total))): (usize, (Mutex<Row<'_, T>>, (&mut T, &mut T)))| {
             let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
-            state.finish(sums.iter().skip(row).step_by(blocks * block));
+            [*max, *total] = state.finish(sums.iter().skip(row).step_by(blocks * block), finished);
         };
         if n * (chunks + k) <= GRAIN {
-            rows.into_iter().enumerate().for_each(finish);
+            rows.into_iter().zip(known).enumerate().for_each(finish);
         } else {
-            cpu.on_threads(|| rows.into_par_iter().enumerate().with_min_len(16).for_each(finish));
+            cpu.on_threads(|| rows.into_par_iter().zip(known).enumerate().with_min_len(16).for_each(finish));
         }
     }
     let (dtype, device) = (args.hidden.dtype(), args.hidden.device());
-    Ok(LinearTopK {
-        values: Tensor::of(Arc::new(values), [n, k], dtype, device),
+    let of_rows = |buffer: Buffer| Tensor::of(Arc::new(buffer), [n], dtype, device);
+    Ok(LinearTopKPartials {
+        logits: Tensor::of(Arc::new(values), [n, k], dtype, device),
         words: Tensor::of(Arc::new(words), [n, k], crate::DType::U32, device),
-        watched: Tensor::of(Arc::new(watched), [n], dtype, device),
+        watched: of_rows(watched),
+        max: of_rows(maxima),
+        sum: of_rows(totals),
     })
 }
 
@@ -210,14 +232,18 @@ impl<T: Gemm> Row<'_, T> {
         self.found = kept + 1;
     }
 
-    /// Logits become log-probabilities, by the tiles' maxima and sums in order.
-    fn finish<'s>(self, sums: impl Iterator<Item = &'s [T; 2]> + Clone) {
+    /// The row's maximum and Σ e^(z − max), by the tiles' in order; where `finished`, logits become log-probabilities.
+    fn finish<'s>(self, sums: impl Iterator<Item = &'s [T; 2]> + Clone, finished: bool) -> [T; 2] {
         let max = sums.clone().fold(-T::INFINITY, |max, &[m, _]| m.maximum(max));
         let total = sums.fold(T::ZERO, |total, &[m, sum]| total + sum * (m - max).exp());
+        if !finished {
+            return [max, total];
+        }
         let log_total = total.ln();
         for z in self.values.iter_mut().chain([self.watched]) {
             // z − max first: in the sum of a large max and the logarithm the small one would be lost.
             *z = *z - max - log_total;
         }
+        [max, total]
     }
 }

@@ -124,17 +124,21 @@ pub fn merge(slices: &[CrossEntropyPartials]) -> (Tensor, Tensor) {
 
 /// Second phase: with p the softmax and y the one-hot target, δz = w (p − y), δh = δz W, δW = δzᵀ h, δb = Σ δz.
 pub fn gradients_definition(args: &CrossEntropyArgs<'_>, log_sum: &Tensor) -> Result<CrossEntropyGradients> {
-    let p = (args.logits() - log_sum.unsqueeze(1)).exp();
-    let weights = args.row_weights.unsqueeze(1);
-    // A row of weight 0 gets exactly 0, also where its logits are infinite.
-    let ignored = weights.eq(&weights.zeros_like());
-    let dz = (p - args.one_hot()) * weights;
-    let dz = ignored.select(&dz.zeros_like(), &dz);
+    let dz = logit_gradients(args, &(args.logits() - log_sum.unsqueeze(1)).exp());
     Ok(CrossEntropyGradients {
         hidden: dz.matmul(args.weight),
         weight: dz.t().matmul(args.hidden),
         bias: dz.sum(0, false),
     })
+}
+
+/// δz = w (p − y) for the probabilities p of the slice's words, `[N, V]`.
+pub(super) fn logit_gradients(args: &CrossEntropyArgs<'_>, p: &Tensor) -> Tensor {
+    let weights = args.row_weights.unsqueeze(1);
+    // A row of weight 0 gets exactly 0, also where its logits are infinite.
+    let ignored = weights.eq(&weights.zeros_like());
+    let dz = (p - args.one_hot()) * weights;
+    ignored.select(&dz.zeros_like(), &dz)
 }
 
 /// Both phases over one slice.

@@ -77,6 +77,68 @@ pub struct LstmGradients {
     pub cell: Tensor,
 }
 
+/// The gradients of what an LSTM layer reads, without those of its weights, and what those are made from.
+#[derive(Clone, Debug)]
+pub struct LstmDataGradients {
+    /// Of the sums before the gates, `[T, B, 4H]`; 0 for rows that had ended
+    pub sums: Tensor,
+    /// `[T, B, I]`
+    pub input: Tensor,
+    /// `[B, H]`
+    pub hidden: Tensor,
+    /// `[B, H]`
+    pub cell: Tensor,
+}
+
+/// What the gradients of an LSTM layer's weights are made from, for all steps of a sequence.
+#[derive(Clone, Copy, Debug)]
+pub struct LstmWeightArgs<'a> {
+    /// [`LstmDataGradients::sums`] of all steps, `[T, B, 4H]`
+    pub sums: &'a Tensor,
+    /// What the layer read, `[T, B, I]`
+    pub input: &'a Tensor,
+    /// h before the first step, `[B, H]`
+    pub hidden: &'a Tensor,
+    /// h after each step, `[T, B, H]`
+    pub sequence: &'a Tensor,
+}
+
+/// The gradients of an LSTM layer's weights.
+#[derive(Clone, Debug)]
+pub struct LstmWeightGradients {
+    /// `[4H, I]`
+    pub weight_ih: Tensor,
+    /// `[4H, H]`
+    pub weight_hh: Tensor,
+    /// `[4H]`
+    pub bias: Tensor,
+}
+
+impl LstmWeightArgs<'_> {
+    /// `(T, B, I, H)`.
+    ///
+    /// # Panics
+    /// Where the shapes do not fit together.
+    #[track_caller]
+    pub fn sizes(&self) -> (usize, usize, usize, usize) {
+        let (sums, input, hidden) = (self.sums.shape(), self.input.shape(), self.hidden.shape());
+        let fits = sums.len() == 3
+            && input.len() == 3
+            && hidden.len() == 2
+            && sums == [input[0], input[1], 4 * hidden[1]]
+            && hidden[0] == input[1]
+            && self.sequence.shape() == [input[0], input[1], hidden[1]];
+        if !fits {
+            let sequence = self.sequence.shape();
+            panic!(
+                "lstm weights: sums {sums:?}, input {input:?}, hidden {hidden:?} and sequence {sequence:?} do not fit"
+            );
+        }
+        [self.input, self.hidden, self.sequence].iter().for_each(|x| self.sums.check_same("lstm weights", x));
+        (input[0], input[1], input[2], hidden[1])
+    }
+}
+
 impl LstmArgs<'_> {
     /// `(T, B, I, H)`.
     ///
@@ -194,6 +256,18 @@ pub fn backward_definition(
     output: &LstmOutput,
     gradients: &LstmOutputGradients<'_>,
 ) -> Result<LstmGradients> {
+    let LstmDataGradients { sums, input, hidden, cell } = data_definition(args, output, gradients)?;
+    let args = LstmWeightArgs { sums: &sums, input: args.input, hidden: args.hidden, sequence: &output.sequence };
+    let LstmWeightGradients { weight_ih, weight_hh, bias } = weights_definition(&args)?;
+    Ok(LstmGradients { input, weight_ih, weight_hh, bias, hidden, cell })
+}
+
+/// What of [`backward_definition`] goes from step to step.
+pub fn data_definition(
+    args: &LstmArgs<'_>,
+    output: &LstmOutput,
+    gradients: &LstmOutputGradients<'_>,
+) -> Result<LstmDataGradients> {
     let (steps, b, i_len, h_len) = args.sizes();
     let nothing = args.hidden.zeros_like();
     let mut dh = gradients.hidden.unwrap_or(&nothing).clone();
@@ -224,15 +298,20 @@ pub fn backward_definition(
         sums.push(d);
     }
     sums.reverse();
-    let sums = joined(&sums, [0, b, 4 * h_len], args.input).reshape([steps * b, 4 * h_len]);
-    let before = Tensor::concat(&[&args.hidden.unsqueeze(0), &output.sequence], 0).narrow(0, 0, steps);
-    Ok(LstmGradients {
-        input: sums.matmul(args.weight_ih).reshape([steps, b, i_len]),
+    let sums = joined(&sums, [0, b, 4 * h_len], args.input);
+    let input = sums.reshape([steps * b, 4 * h_len]).matmul(args.weight_ih).reshape([steps, b, i_len]);
+    Ok(LstmDataGradients { sums, input, hidden: dh.contiguous(), cell: dc.contiguous() })
+}
+
+/// What of [`backward_definition`] can wait: sums over all steps and rows.
+pub fn weights_definition(args: &LstmWeightArgs<'_>) -> Result<LstmWeightGradients> {
+    let (steps, b, i_len, h_len) = args.sizes();
+    let sums = args.sums.reshape([steps * b, 4 * h_len]);
+    let before = Tensor::concat(&[&args.hidden.unsqueeze(0), args.sequence], 0).narrow(0, 0, steps);
+    Ok(LstmWeightGradients {
         weight_ih: sums.t().matmul(&args.input.reshape([steps * b, i_len])),
         weight_hh: sums.t().matmul(&before.reshape([steps * b, h_len])),
         bias: sums.sum(0, false),
-        hidden: dh.contiguous(),
-        cell: dc.contiguous(),
     })
 }
 
@@ -291,5 +370,32 @@ impl Tensor {
         use crate::error::OrRaise;
         args.check_backward(&output, gradients);
         args.input.backend().lstm_sequence_backward_last(args, output, gradients).or_raise()
+    }
+    /// [`lstm_sequence_backward_last`](Tensor::lstm_sequence_backward_last) without the gradients of the weights, for whoever cuts time into pieces: they
+    /// are sums over all of it, which [`lstm_weight_gradients`](Tensor::lstm_weight_gradients) makes when every piece is there.
+    ///
+    /// # Panics
+    /// Where the shapes, dtypes or devices do not fit together.
+    #[track_caller]
+    pub fn lstm_sequence_backward_data(
+        args: &LstmArgs<'_>,
+        output: LstmOutput,
+        gradients: &LstmOutputGradients<'_>,
+    ) -> LstmDataGradients {
+        use crate::error::OrRaise;
+        args.check_backward(&output, gradients);
+        args.input.backend().lstm_sequence_backward_data(args, output, gradients).or_raise()
+    }
+
+    /// The gradients of a layer's weights over all steps of a sequence: the bits of
+    /// [`lstm_sequence_backward`](Tensor::lstm_sequence_backward).
+    ///
+    /// # Panics
+    /// Where the shapes, dtypes or devices do not fit together.
+    #[track_caller]
+    pub fn lstm_weight_gradients(args: &LstmWeightArgs<'_>) -> LstmWeightGradients {
+        use crate::error::OrRaise;
+        args.sizes();
+        args.input.backend().lstm_weight_gradients(args).or_raise()
     }
 }

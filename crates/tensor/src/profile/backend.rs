@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::{Call, Profile};
 use crate::fused::{
-    CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, LinearTopK, LinearTopKArgs, LstmArgs,
-    LstmGradients, LstmOutput, LstmOutputGradients,
+    CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, KeptLogits, KeptRows, LinearTopK,
+    LinearTopKArgs, LinearTopKPartials, LstmArgs, LstmDataGradients, LstmGradients, LstmOutput, LstmOutputGradients,
+    LstmWeightArgs, LstmWeightGradients, MergedPartials,
 };
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use crate::random::Key;
@@ -67,6 +68,7 @@ impl Backend for Profiled {
     timed! {
         upload(bytes: &[u8], dtype: DType) -> Result<Storage> => Call::elements("upload", bytes.len() / dtype.size(), dtype);
         download(x: &Tensor, bytes: &mut [u8]) -> Result<()> => Call::on("download", &[x]);
+        copy_from(x: &Tensor) -> Result<Option<Storage>> => Call::on("copy_from", &[x]);
         fill(value: f64, len: usize, dtype: DType) -> Result<Storage> => Call::elements("fill", len, dtype);
         synchronize() -> Result<()> => Call::of("synchronize", String::new());
         cast(x: &Tensor, dtype: DType) -> Result<Storage> => if x.dtype() == dtype { Call::on("copy", &[x]) } else { Call::on("cast", &[x]) };
@@ -89,10 +91,16 @@ impl Backend for Profiled {
         lstm_sequence(args: &LstmArgs<'_>) -> Result<LstmOutput> => Call::lstm("lstm_sequence", args, 1);
         lstm_sequence_backward(args: &LstmArgs<'_>, output: &LstmOutput, gradients: &LstmOutputGradients<'_>) -> Result<LstmGradients> => Call::lstm("lstm_sequence_backward", args, 2);
         lstm_sequence_backward_last(args: &LstmArgs<'_>, output: LstmOutput, gradients: &LstmOutputGradients<'_>) -> Result<LstmGradients> => Call::lstm("lstm_sequence_backward", args, 2);
+        lstm_sequence_backward_data(args: &LstmArgs<'_>, output: LstmOutput, gradients: &LstmOutputGradients<'_>) -> Result<LstmDataGradients> => Call::lstm("lstm_sequence_backward_data", args, 1);
+        lstm_weight_gradients(args: &LstmWeightArgs<'_>) -> Result<LstmWeightGradients> => Call::lstm_weights(args);
         linear_cross_entropy(args: &CrossEntropyArgs<'_>, gradients: bool) -> Result<CrossEntropy> => Call::cross_entropy("linear_cross_entropy", args, if gradients { 3 } else { 1 });
         linear_cross_entropy_partials(args: &CrossEntropyArgs<'_>) -> Result<CrossEntropyPartials> => Call::cross_entropy("linear_cross_entropy_partials", args, 1);
         linear_cross_entropy_gradients(args: &CrossEntropyArgs<'_>, log_sum: &Tensor) -> Result<CrossEntropyGradients> => Call::cross_entropy("linear_cross_entropy_gradients", args, 2);
+        linear_cross_entropy_begin(args: &CrossEntropyArgs<'_>) -> Result<(CrossEntropyPartials, KeptLogits)> => Call::cross_entropy("linear_cross_entropy_begin", args, 1);
+        linear_cross_entropy_hidden(args: &CrossEntropyArgs<'_>, kept: KeptLogits, merged: &MergedPartials) -> Result<(Tensor, KeptLogits)> => Call::cross_entropy("linear_cross_entropy_hidden", args, 1);
+        linear_cross_entropy_weights(parts: &[KeptRows<'_>], rows: &[(u32, u32)], onto: Option<(Tensor, Tensor)>) -> Result<(Tensor, Tensor)> => Call::rows("linear_cross_entropy_weights", rows.len(), parts[0].hidden);
         linear_top_k(args: &LinearTopKArgs<'_>) -> Result<LinearTopK> => Call::linear_top_k(args);
+        linear_top_k_partials(args: &LinearTopKArgs<'_>) -> Result<LinearTopKPartials> => Call::linear_top_k(args);
         coalesce(index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> => Call::on("coalesce", &[values]);
     }
 }

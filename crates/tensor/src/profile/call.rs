@@ -1,6 +1,6 @@
 //! What a call is named, and how many additions and multiplications it takes.
 
-use crate::fused::{CrossEntropyArgs, LinearTopKArgs, LstmArgs};
+use crate::fused::{CrossEntropyArgs, LinearTopKArgs, LstmArgs, LstmWeightArgs};
 use crate::ops::Update;
 use crate::{DType, Tensor};
 
@@ -41,6 +41,19 @@ impl Call {
         let (steps, batch, inputs, hidden) = args.sizes();
         let sizes = format!("T {steps}, B {batch}, I {inputs}, H {hidden} {}", args.input.dtype().name());
         Call { verb, sizes, flops: passes * 8 * lstm_rows(args) * (hidden * (inputs + hidden)) as u64 }
+    }
+
+    /// The weight gradients of all steps, padding included.
+    pub(super) fn lstm_weights(args: &LstmWeightArgs<'_>) -> Call {
+        let (steps, batch, inputs, hidden) = args.sizes();
+        let sizes = format!("T {steps}, B {batch}, I {inputs}, H {hidden} {}", args.input.dtype().name());
+        let flops = 8 * (steps * batch * hidden * (inputs + hidden)) as u64;
+        Call { verb: "lstm_weight_gradients", sizes, flops }
+    }
+
+    /// Some rows of `hidden`; how many words there are the call does not say, so its work is not counted.
+    pub(super) fn rows(verb: &'static str, rows: usize, hidden: &Tensor) -> Call {
+        Call::of(verb, format!("N {rows}, H {} {}", hidden.dim(1), hidden.dtype().name()))
     }
 
     /// `products` of all rows that count with the whole weight.

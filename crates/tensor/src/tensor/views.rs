@@ -229,7 +229,11 @@ impl Tensor {
         if *device == self.device {
             return self.clone();
         }
-        let storage = device.backend().upload(&self.to_bytes(), self.dtype).or_raise();
+        let whole = self.contiguous();
+        let storage = match device.backend().copy_from(&whole).or_raise() {
+            Some(storage) => storage,
+            None => device.backend().upload(&whole.to_bytes(), self.dtype).or_raise(),
+        };
         Tensor::of(storage, self.shape(), self.dtype, device)
     }
 }

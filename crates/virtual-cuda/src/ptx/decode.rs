@@ -1,8 +1,8 @@
 //! One instruction: its guard, its mnemonic taken apart, its operands; then to the decoder of its kind.
 
 use super::body::{Body, Name};
+use super::cursor::Parsed;
 use super::operand::Operand;
-use super::parser::Parsed;
 use super::{Fold, Op, Predicate, Round, Space, Type};
 use crate::lanes::Mods;
 

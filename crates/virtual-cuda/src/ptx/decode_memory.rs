@@ -1,9 +1,9 @@
 //! Loads, stores, atomics and asynchronous copies.
 
 use super::body::Body;
+use super::cursor::Parsed;
 use super::decode::Raw;
 use super::operand::Operand;
-use super::parser::Parsed;
 use super::{Address, Fold, Op, Register, Space, Type};
 
 /// Words about caches and order of memory that change nothing here: every access takes effect at once.

@@ -1,9 +1,9 @@
 //! Barriers, and what the lanes of a warp do together.
 
 use super::body::Body;
+use super::cursor::Parsed;
 use super::decode::Raw;
 use super::operand::Operand;
-use super::parser::Parsed;
 use super::{Barrier, Fold, Logic, Op, Shuffle, Type, Vote};
 
 impl<'a> Body<'a, '_> {

@@ -1,24 +1,30 @@
 //! PTX text to instructions that are ready to run.
 //!
-//! `lexer` → `parser` (directives, declarations) → `body` (registers, labels, calls) → `decode*` (one instruction each) → `flow`
-//! (the order in which diverged lanes run). A call is expanded in place by reading the callee's text again with registers of its
+//! `lexer` → `parser` (directives) and `variables` → `body` (registers, labels, calls) → `decode*` (one instruction each) → `flow`
+//! (the order in which diverged lanes run); `ir` and `kernel` are what comes out. A call is expanded in place by reading the callee's text again with registers of its
 //! own, so that the executor knows no calls; recursion is refused. What is not known is refused when the module is loaded, with
 //! its line and kernel, never when it runs.
 
 mod body;
+mod cursor;
 mod decode;
 mod decode_alu;
+mod decode_compare;
+mod decode_convert;
 mod decode_memory;
 mod decode_sync;
 mod flow;
 mod ir;
+mod kernel;
 mod lexer;
 mod operand;
 mod parser;
 mod types;
+mod variables;
 
 pub use body::DYNAMIC_SHARED;
 pub use ir::*;
+pub use kernel::{Global, Instruction, Kernel, Module};
 pub use parser::parse;
 pub use types::{Compare, Round, Space, Special, Type};
 

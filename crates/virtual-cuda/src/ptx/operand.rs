@@ -1,8 +1,9 @@
 //! Operands, and the places that they stand for.
 
 use super::body::{Body, Name};
+use super::cursor::Parsed;
 use super::lexer::{Number, Token};
-use super::parser::{Outer, Parsed};
+use super::parser::Outer;
 use super::{Address, Op, Predicate, PtxError, Register, Slot, Space, Special, Type};
 
 /// An operand as it was written.

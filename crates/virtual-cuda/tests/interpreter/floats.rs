@@ -269,3 +269,11 @@ fn approximations_keep_their_bounds() {
         assert!(changed > a.len() / 10, "{name} is perturbed: {changed}");
     }
 }
+
+/// Powers of two are exact even so: library functions make scales with them.
+#[test]
+fn powers_of_two_are_never_off() {
+    let whole: Vec<u64> = (-126..=127).map(|n: i32| u64::from((n as f32).to_bits())).collect();
+    let powers = map_perturbed("ex2.approx.ftz.f32 %o, %a;", 4, &[Input(4, &whole)], 7);
+    assert!(powers.into_iter().zip(-126..=127).all(|(power, n)| f(power) == 2f32.powi(n)));
+}

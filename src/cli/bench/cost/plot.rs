@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use unrolled_seq2seq::svg::{Axis, short};
+
 /// Points in order of x, all positive.
 #[derive(Clone, Debug)]
 pub(super) struct Curve {
@@ -67,19 +69,15 @@ fn legend(text: &mut String, panels: &[Panel]) {
 }
 
 fn diagram(text: &mut String, panel: &Panel) {
-    let x = Axis::of(panel.measured.points.iter().map(|point| point.0), LEFT, WIDTH - RIGHT);
+    let x = Axis::logarithmic(panel.measured.points.iter().map(|point| point.0), LEFT, WIDTH - RIGHT);
     let heights = panel.measured.points.iter().chain(&panel.expected.points).map(|point| point.1);
-    let y = Axis::of(heights, HEIGHT - BOTTOM, TOP);
+    let y = Axis::logarithmic(heights, HEIGHT - BOTTOM, TOP);
     let (left, right, top, bottom) = (LEFT, WIDTH - RIGHT, TOP, HEIGHT - BOTTOM);
     for tick in x.ticks() {
         let at = x.place(tick);
         let _ = writeln!(text, "<line x1=\"{at:.1}\" y1=\"{top}\" x2=\"{at:.1}\" y2=\"{bottom}\" stroke=\"#e6e6e6\"/>");
-        let _ = writeln!(
-            text,
-            "<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
-            bottom + 16.0,
-            number(tick)
-        );
+        let _ =
+            writeln!(text, "<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>", bottom + 16.0, short(tick));
     }
     for tick in y.ticks() {
         let at = y.place(tick);
@@ -89,7 +87,7 @@ fn diagram(text: &mut String, panel: &Panel) {
             "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
             left - 6.0,
             at + 4.0,
-            number(tick)
+            short(tick)
         );
     }
     let _ = writeln!(
@@ -104,7 +102,7 @@ fn diagram(text: &mut String, panel: &Panel) {
     let _ = writeln!(text, "<text x=\"{left}\" y=\"{}\">{}</text>", top - 8.0, panel.y_title);
     let place = |&(a, b): &(f64, f64)| (x.place(a), y.place(b).clamp(top, bottom));
     let style = format!("stroke=\"{GUIDE}\" stroke-width=\"1.5\" stroke-dasharray=\"5 4\"");
-    line(text, &y.within(&panel.guide.points).iter().map(place).collect::<Vec<_>>(), &style);
+    line(text, &within(y.low, &panel.guide.points).iter().map(place).collect::<Vec<_>>(), &style);
     line(
         text,
         &panel.expected.points.iter().map(place).collect::<Vec<_>>(),
@@ -122,63 +120,17 @@ fn line(text: &mut String, points: &[(f64, f64)], style: &str) {
     let _ = writeln!(text, "<polyline points=\"{}\" fill=\"none\" {style}/>", points.join(" "));
 }
 
-/// A logarithmic axis: from 1, 2 or 5 times a power of ten below the values to one above, drawn from `start` to `end`.
-#[derive(Clone, Copy, Debug)]
-struct Axis {
-    low: f64,
-    high: f64,
-    start: f64,
-    end: f64,
-}
-
-impl Axis {
-    fn of(values: impl Iterator<Item = f64>, start: f64, end: f64) -> Axis {
-        let (low, high) = values.fold((f64::INFINITY, 0.0f64), |(low, high), value| (low.min(value), high.max(value)));
-        let steps = steps(low, high);
-        let low = steps.iter().copied().filter(|&step| step <= low * 1.0001).fold(0.0, f64::max);
-        let high = steps.iter().copied().filter(|&step| step >= high * 0.9999).fold(f64::INFINITY, f64::min);
-        Axis { low, high: if high > low { high } else { 2.0 * low }, start, end }
+/// The part of a rising or level line that is not below the axis's beginning.
+fn within(low: f64, points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let mut kept: Vec<(f64, f64)> = points.iter().copied().filter(|point| point.1 >= low).collect();
+    if let Some(&(x, y)) = kept.first()
+        && let Some(&(before_x, before_y)) = points.iter().rev().find(|point| point.1 < low)
+    {
+        // On logarithmic axes it is straight.
+        let share = (low / y).ln() / (before_y / y).ln();
+        kept.insert(0, (x * (before_x / x).powf(share), low));
     }
-
-    fn place(&self, value: f64) -> f64 {
-        self.start + (self.end - self.start) * (value / self.low).ln() / (self.high / self.low).ln()
-    }
-
-    fn ticks(&self) -> Vec<f64> {
-        let all: Vec<f64> = steps(self.low, self.high)
-            .into_iter()
-            .filter(|step| (self.low * 0.9999..=self.high * 1.0001).contains(step))
-            .collect();
-        if all.len() <= 9 { all } else { all.into_iter().filter(|step| step.log10().fract().abs() < 1e-6).collect() }
-    }
-
-    /// The part of a rising or level line that is not below the axis's beginning.
-    fn within(&self, points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-        let mut kept: Vec<(f64, f64)> = points.iter().copied().filter(|point| point.1 >= self.low).collect();
-        if let Some(&(x, y)) = kept.first()
-            && let Some(&(before_x, before_y)) = points.iter().rev().find(|point| point.1 < self.low)
-        {
-            // On logarithmic axes it is straight.
-            let share = (self.low / y).ln() / (before_y / y).ln();
-            kept.insert(0, (x * (before_x / x).powf(share), self.low));
-        }
-        kept
-    }
-}
-
-/// 1, 2 and 5 times the powers of ten around a range.
-fn steps(low: f64, high: f64) -> Vec<f64> {
-    let (first, last) = (low.log10().floor() as i32 - 1, high.log10().ceil() as i32 + 1);
-    (first..=last).flat_map(|power| [1.0, 2.0, 5.0].map(|step| step * 10f64.powi(power))).collect()
-}
-
-/// A round number, short.
-fn number(value: f64) -> String {
-    if value >= 1000.0 {
-        format!("{}k", (value / 10.0).round() / 100.0)
-    } else {
-        format!("{}", (value * 1e6).round() / 1e6)
-    }
+    kept
 }
 
 #[cfg(test)]
@@ -186,20 +138,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_axis_spans_round_numbers() {
-        let axis = Axis::of([1000.0, 40_000.0, 160_000.0].into_iter(), 0.0, 100.0);
-        assert!((axis.low - 1e3).abs() < 1e-6 && (axis.high - 2e5).abs() < 1e-3, "{axis:?}");
-        assert_eq!((axis.place(axis.low), axis.place(axis.high)), (0.0, 100.0));
-        let labels: Vec<String> = axis.ticks().into_iter().map(number).collect();
-        assert_eq!(labels, ["1k", "2k", "5k", "10k", "20k", "50k", "100k", "200k"]);
-        let level = Axis::of([20.0, 20.0].into_iter(), 0.0, 1.0);
-        assert!(level.high > level.low && level.place(20.0).is_finite(), "{level:?}");
-    }
-
-    #[test]
     fn a_guide_that_begins_below_is_cut_where_it_enters() {
-        let axis = Axis { low: 10.0, high: 100.0, start: 0.0, end: 1.0 };
-        let cut = axis.within(&[(1.0, 1.0), (4.0, 4.0), (50.0, 50.0)]);
+        let cut = within(10.0, &[(1.0, 1.0), (4.0, 4.0), (50.0, 50.0)]);
         assert_eq!(cut.len(), 2);
         assert!((cut[0].0 - 10.0).abs() < 1e-9 && cut[0].1 == 10.0 && cut[1] == (50.0, 50.0), "{cut:?}");
     }

@@ -1,7 +1,7 @@
 //! The LSTM's passes: a wavefront over layers and time.
 
 use super::softmax::Softmax;
-use super::{Builder, Job, Memory, Side, Steps, When, within};
+use super::{Builder, Job, Memory, Side, Steps, Sums, When, within};
 use crate::schedule::work;
 
 /// What a side's forward pass made. Values are by layer, piece of time and part of the batch.
@@ -108,11 +108,15 @@ impl Builder<'_> {
                 }
                 made.embedded[piece][part] = above[0];
             }
-            if self.plan.lstm_weights == When::AtOnce {
+            if (self.plan.lstm_weights, self.plan.sums) == (When::AtOnce, Sums::BySteps) {
                 for layer in (0..layers).rev() {
                     self.layer_weights(forward, &mut made, layer, steps);
                 }
             }
+        }
+        if (self.plan.lstm_weights, self.plan.sums) == (When::AtOnce, Sums::ByRows) {
+            let all = Steps { first: 0, end: self.steps(forward.side) };
+            (0..layers).rev().for_each(|layer| self.layer_weights(forward, &mut made, layer, all));
         }
         made
     }
@@ -155,7 +159,7 @@ impl Builder<'_> {
         inputs.extend(within(&forward.pieces, &forward.hidden[layer], before, None));
         // Sums are added in a fixed order.
         inputs.extend(made.weights[layer]);
-        let together = self.plan.steps_summed_together as u64;
+        let together = self.summed_together();
         let work = work::lstm_weight_gradient(self.sizes, layer, steps.count() as u64, self.batch(), together);
         let device = self.plan.layers(forward.side)[layer];
         let task = self.task(Job::LstmWeights { side: forward.side, layer, steps }, device, work, inputs);
@@ -166,7 +170,10 @@ impl Builder<'_> {
     pub(super) fn lstm_done(&mut self, forward: &Forward, backward: &mut Backward) -> Vec<(Side, usize, usize)> {
         let layers = self.sizes.layers;
         if self.plan.lstm_weights == When::Deferred {
-            for steps in Steps::cut(self.steps(forward.side), self.plan.chunks.weights).into_iter().rev() {
+            let all = self.steps(forward.side);
+            // What is added up row by row from the first step on cannot begin before the last piece is there: nothing is gained by cutting.
+            let chunk = if self.plan.sums == Sums::ByRows { all } else { self.plan.chunks.weights };
+            for steps in Steps::cut(all, chunk).into_iter().rev() {
                 for layer in (0..layers).rev() {
                     self.layer_weights(forward, backward, layer, steps);
                 }

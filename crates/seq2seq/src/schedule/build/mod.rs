@@ -6,8 +6,9 @@ mod update;
 
 use super::graph::{Graph, Memory, Resident, Task, Value};
 use super::work::{F32, Work};
-use super::{Group, Job, Lengths, Plan, Side, Steps, Vocabulary, When};
+use super::{Group, Job, Lengths, Plan, Side, Steps, Sums, Vocabulary, When};
 use crate::model::Sizes;
+use unrolled_tensor::SUM_BLOCK;
 
 /// The graph of a plan that fits.
 pub(super) fn graph(sizes: &Sizes, lengths: &Lengths, plan: &Plan) -> Graph {
@@ -105,6 +106,14 @@ impl<'a> Builder<'a> {
     /// Sentences in a micro-batch.
     fn part_rows(&self) -> u64 {
         (self.lengths.sentences() / self.parts()) as u64
+    }
+
+    /// Steps whose rows make one product of a weight gradient.
+    fn summed_together(&self) -> u64 {
+        match self.plan.sums {
+            Sums::BySteps => self.plan.steps_summed_together as u64,
+            Sums::ByRows => (SUM_BLOCK as u64 / self.batch().max(1)).max(1),
+        }
     }
 
     fn batch(&self) -> u64 {

@@ -101,7 +101,7 @@ impl Builder<'_> {
         inputs.extend(own.iter().flat_map(|&piece| within(&decoder.pieces, top, piece, None)));
         inputs.extend(made.weights[holder]);
         let count = own.iter().map(|piece| piece.end.min(steps.end) - piece.first.max(steps.first)).sum::<usize>();
-        let (words, together) = (self.holders[holder].words as u64, self.plan.steps_summed_together as u64);
+        let (words, together) = (self.holders[holder].words as u64, self.summed_together());
         let work = work::softmax_weight_gradient(self.sizes, words, count as u64, self.batch(), together);
         let device = self.holders[holder].device;
         let task = self.task(Job::SoftmaxWeights { holder, steps }, device, work, inputs);

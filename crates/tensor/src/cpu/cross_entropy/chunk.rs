@@ -109,8 +109,8 @@ impl<'c, 'a, T: Gemm> Chunk<'c, 'a, T> {
             .map(move |(row, target)| (row, target % self.job.tile))
     }
 
-    /// What is known of each row over all words. With outputs the exponentials of the logits stay in them, each relative to its tile's maximum.
-    pub fn exponentials(&self, outputs: Option<&mut Outputs>) -> Result<Sums<T>> {
+    /// What is known of each row over all words. With room for them the exponentials of the logits stay there, each relative to its tile's maximum.
+    pub fn exponentials(&self, logits: Option<&mut Buffer>) -> Result<Sums<T>> {
         let (rows, tile, v) = (self.rows(), self.job.tile, self.job.v);
         let mut tiles = self.job.cpu.memory.take_elements::<T>(v.div_ceil(tile) * 3 * rows)?;
         let work = |i: usize, z: &mut [T], sums: &mut [T]| {
@@ -123,9 +123,9 @@ impl<'c, 'a, T: Gemm> Chunk<'c, 'a, T> {
             sums.exponentiate(z, bias);
         };
         let sums = tiles.elements_mut::<T>().par_chunks_mut(3 * rows).enumerate();
-        match outputs {
-            Some(outputs) => {
-                let logits = &mut outputs.logits.elements_mut::<T>()[..v * rows];
+        match logits {
+            Some(logits) => {
+                let logits = &mut logits.elements_mut::<T>()[..v * rows];
                 let logits = logits.par_chunks_mut(tile * rows);
                 sums.zip(logits).for_each(|((i, sums), z)| work(i, z, sums));
             }
@@ -160,7 +160,22 @@ impl<'c, 'a, T: Gemm> Chunk<'c, 'a, T> {
         }
         let d_weight = outputs.weight.elements_mut::<T>().par_chunks_mut(tile * h);
         tiles.zip(d_weight).for_each(|((i, (z, d_bias)), d_weight)| work(i, z, d_bias, d_weight));
-        let d_hidden = outputs.hidden.elements_mut::<T>();
+        self.d_hidden(z, outputs.hidden.elements_mut::<T>())
+    }
+
+    /// Gradients of the logits to `z`, `[V, R]`, and nothing more.
+    pub fn logit_gradients(&self, known: Known<'_, T>, z: &mut [T]) {
+        let tiles = z.par_chunks_mut(self.job.tile * self.rows()).enumerate();
+        tiles.for_each(|(i, z)| self.gradients_of_tile(known, i, z, &mut []));
+    }
+
+    /// The gradient of the hidden state of these rows, in their places of `d_hidden`, `[N, H]`.
+    pub fn d_hidden(&self, z: &[T], d_hidden: &mut [T]) -> Result<()> {
+        let (rows, job) = (self.rows(), self.job);
+        let h = job.h;
+        if h == 0 {
+            return Ok(());
+        }
         if let Some(from) = together(self.live) {
             return self.gradient_of_hidden(z, &mut d_hidden[from * h..(from + rows) * h]);
         }
@@ -173,7 +188,7 @@ impl<'c, 'a, T: Gemm> Chunk<'c, 'a, T> {
         Ok(())
     }
 
-    /// Gradients of the logits of tile `i` to `z`, and their sums over the rows to `d_bias`.
+    /// Gradients of the logits of tile `i` to `z`, and their sums over the rows to `d_bias`, if there is room.
     fn gradients_of_tile(&self, known: Known<'_, T>, i: usize, z: &mut [T], d_bias: &mut [T]) {
         if let Known::LogSums(_) = known {
             self.products(i, z);
@@ -182,7 +197,7 @@ impl<'c, 'a, T: Gemm> Chunk<'c, 'a, T> {
         targets.sort_unstable();
         let mut targets = targets.into_iter().peekable();
         // Word by word: its rows are in the first-level cache.
-        for (word, (z, d_bias)) in z.chunks_exact_mut(self.rows()).zip(d_bias).enumerate() {
+        for (word, z) in z.chunks_exact_mut(self.rows()).enumerate() {
             match known {
                 Known::Exponentials(sums) => softmax::scale(z, sums.scales(i)),
                 Known::LogSums(log_sums) => softmax::probabilities(z, self.bias(i)[word], log_sums, &self.weights),
@@ -190,7 +205,9 @@ impl<'c, 'a, T: Gemm> Chunk<'c, 'a, T> {
             while let Some((_, row)) = targets.next_if(|target| target.0 == word) {
                 z[row] = z[row] - self.weights[row];
             }
-            *d_bias = softmax::plus_rows(if self.first { T::ZERO } else { *d_bias }, z);
+            if let Some(d_bias) = d_bias.get_mut(word) {
+                *d_bias = softmax::plus_rows(if self.first { T::ZERO } else { *d_bias }, z);
+            }
         }
     }
 

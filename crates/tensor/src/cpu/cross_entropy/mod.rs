@@ -9,6 +9,7 @@
 //! the number of words alone: neither threads nor chunks nor padding change a bit.
 
 mod chunk;
+pub(super) mod phases;
 mod softmax;
 
 use std::sync::Arc;
@@ -178,7 +179,7 @@ pub(super) fn fused<T: Gemm>(cpu: &CpuBackend, args: &CrossEntropyArgs<'_>, grad
     cpu.on_threads(|| {
         let losses = losses.elements_mut::<T>();
         job.for_each_chunk(|chunk| {
-            let mut sums = chunk.exponentials(outputs.as_mut())?;
+            let mut sums = chunk.exponentials(outputs.as_mut().map(|outputs| &mut outputs.logits))?;
             for (i, &row) in chunk.live.iter().enumerate() {
                 let above = sums.target[i] - sums.max[i];
                 losses[row] = (sums.sum[i].ln() - above) * job.row_weights[row];

@@ -2,7 +2,8 @@
 //!
 //! A sum over k runs in blocks of [`K_BLOCK`](super::matmul::K_BLOCK): each block's sum starts from zero and takes ascending fused
 //! multiply–adds, and is then added to the result. Neither rows, columns, threads nor the choice of a kernel changes that order, so
-//! none changes a bit.
+//! none changes a bit. With AMX a product of f32 is one of three bf16 parts of each operand, unless [`Precision::F32Fma`] is asked for or k is short: the
+//! blocks are the same, the sum within one has another order (`bf16::x86::split`), which also depends on k alone.
 //!
 //! [`Packed`] hides what the machine likes: panels of f32 for a vector kernel ([`float`]), pairs of bf16 ([`bf16`]), or, for f64 and for
 //! processors without a kernel of ours, plain rows for matrixmultiply ([`row_major`]).
@@ -17,6 +18,8 @@ mod tests;
 
 use std::ops::Range;
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use super::buffer::Pool;
 use super::matmul::{Gemm, Matrix, Output, in_tiles};
@@ -77,6 +80,35 @@ pub(crate) unsafe fn rows_times_packed<T: Gemm>(
     unsafe { strided_rows_times_packed(a, a_rows, 1, b, columns, c, c_rows, add) }
 }
 
+/// [`rows_times_packed`] with several right operands of the same K and the same columns of each, `(B, c)`: where a kernel packs its left operand, it does so
+/// once.
+///
+/// # Safety
+/// As for [`rows_times_packed`], for each right operand.
+pub(crate) unsafe fn rows_times_each<T: Gemm>(
+    a: *const T,
+    a_rows: &[usize],
+    rights: &[(&Packed<T>, *mut T)],
+    columns: Range<usize>,
+    c_rows: &[usize],
+    add: bool,
+) {
+    let k = rights.first().map_or(0, |(b, _)| b.rows);
+    let at_panels = |b: &Packed<T>| columns.end <= b.columns && columns.start.is_multiple_of(b.panel_width());
+    let together = rights.iter().all(|(b, _)| b.rows == k && at_panels(b)) && a_rows.len() == c_rows.len();
+    if together && k * a_rows.len() * columns.len() > 0 {
+        let all: SmallVec<[_; 4]> = rights.iter().map(|&(b, c)| (&b.panels, columns.clone(), c)).collect();
+        // SAFETY: the caller's promise.
+        if unsafe { T::Panels::rows_times_each(a, a_rows, k, &all, c_rows, add) } {
+            return;
+        }
+    }
+    for &(b, c) in rights {
+        // SAFETY: the caller's promise.
+        unsafe { rows_times_packed(a, a_rows, b, columns.clone(), c, c_rows, add) };
+    }
+}
+
 /// [`rows_times_packed`] where the elements of a row of `a` are `a_step` apart. An offset may have wrapped below zero.
 unsafe fn strided_rows_times_packed<T: Gemm>(
     a: *const T,
@@ -131,8 +163,9 @@ pub(crate) fn product<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], 
 pub(super) fn single_product(a: Matrix<'_, f32>, b: Matrix<'_, f32>, c: &mut [f32], add: bool, precision: Precision) {
     let work = a.rows * a.columns * b.columns > 0 && a.columns == b.rows && c.len() == a.rows * b.columns;
     match precision {
-        Precision::F32 if work && float::product(a, b, c, add) => {}
-        Precision::F32 => in_tiles(a, b, c, add, precision),
+        Precision::F32 if work && bf16::split_product(a, b, c, add) => {}
+        Precision::F32 | Precision::F32Fma if work && float::product(a, b, c, add) => {}
+        Precision::F32 | Precision::F32Fma => in_tiles(a, b, c, add, precision),
         Precision::Bf16 => bf16::product(a, b, c, add),
     }
 }

@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::{Precision, RowMajor, bf16, float};
 use crate::Result;
 use crate::cpu::buffer::Pool;
@@ -30,6 +32,22 @@ pub(crate) trait Panels<T>: Sized + Send + Sync {
         c_rows: &[usize],
         add: bool,
     );
+
+    /// The work of [`rows_times_each`](super::rows_times_each), if together it takes less than one after the other; says whether it does.
+    ///
+    /// # Safety
+    /// As for `rows_times`, for each right operand with its columns and result.
+    unsafe fn rows_times_each(
+        a: *const T,
+        a_rows: &[usize],
+        k: usize,
+        rights: &[(&Self, Range<usize>, *mut T)],
+        c_rows: &[usize],
+        add: bool,
+    ) -> bool {
+        let _ = (a, a_rows, k, rights, c_rows, add);
+        false
+    }
 }
 
 /// f32, by precision.
@@ -38,13 +56,18 @@ pub(crate) enum Single {
     Float(float::Panels),
     /// Where there is none.
     Rows(RowMajor<f32>),
+    /// Of bf16, or of f32 in parts of bf16.
     Brain(bf16::Panels),
 }
 
 impl Panels<f32> for Single {
     fn pack(b: Matrix<'_, f32>, precision: Precision, memory: &Arc<Pool>) -> Result<Self> {
         Ok(match precision {
-            Precision::F32 => match float::Panels::pack(b, memory)? {
+            Precision::F32 => match bf16::Panels::split(b, memory)? {
+                Some(panels) => Single::Brain(panels),
+                None => Single::pack(b, Precision::F32Fma, memory)?,
+            },
+            Precision::F32Fma => match float::Panels::pack(b, memory)? {
                 Some(panels) => Single::Float(panels),
                 None => Single::Rows(RowMajor::pack(b, precision, memory)?),
             },
@@ -79,6 +102,24 @@ impl Panels<f32> for Single {
                 Single::Brain(panels) => panels.rows_times(a, a_rows, a_step, sizes, columns, c, c_rows, add),
             }
         }
+    }
+
+    unsafe fn rows_times_each(
+        a: *const f32,
+        a_rows: &[usize],
+        k: usize,
+        rights: &[(&Self, Range<usize>, *mut f32)],
+        c_rows: &[usize],
+        add: bool,
+    ) -> bool {
+        let mut brain: SmallVec<[_; 4]> = SmallVec::new();
+        for &(panels, ref columns, c) in rights {
+            if let Single::Brain(panels) = panels {
+                brain.push((panels, columns.clone(), c));
+            }
+        }
+        // SAFETY: the caller's promise.
+        brain.len() == rights.len() && unsafe { bf16::Panels::rows_times_each(a, a_rows, k, &brain, c_rows, add) }
     }
 }
 

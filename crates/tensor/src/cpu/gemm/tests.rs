@@ -70,14 +70,14 @@ fn products_are_the_definition_however_the_operands_lie() {
         let lefts = [Matrix::row_major(&a, m, k), Matrix::row_major(&a, k, m).transposed()];
         let rights = [Matrix::row_major(&b, k, n), Matrix::row_major(&b, n, k).transposed()];
         for (left, right) in lefts.into_iter().flat_map(|left| rights.map(|right| (left, right))) {
-            let packed = Packed::new(right, Precision::F32, &pool()).unwrap();
+            let packed = Packed::new(right, Precision::F32Fma, &pool()).unwrap();
             assert_eq!([packed.rows(), packed.columns()], [k, n]);
             for add in [false, true] {
                 let what = format!("{m}×{k}×{n} {:?} {:?} {add}", left.steps, right.steps);
                 let mut wanted = c.clone();
                 definition(left, right, &mut wanted, add, f32::mul_add);
                 let mut ours = c.clone();
-                product(left, right, &mut ours, add, Precision::F32);
+                product(left, right, &mut ours, add, Precision::F32Fma);
                 assert_same(&ours, &wanted, &what);
                 let mut ours = c.clone();
                 product_packed(left, &packed, &mut ours, add);
@@ -96,9 +96,9 @@ fn backwards_and_gapped_operands_are_read_where_they_lie() {
     let mut wanted = vec![0.0; m * n];
     definition(left, right, &mut wanted, false, f32::mul_add);
     let mut ours = vec![f32::NAN; m * n];
-    product(left, right, &mut ours, false, Precision::F32);
+    product(left, right, &mut ours, false, Precision::F32Fma);
     assert_same(&ours, &wanted, "product");
-    product_packed(left, &Packed::new(right, Precision::F32, &pool()).unwrap(), &mut ours, false);
+    product_packed(left, &Packed::new(right, Precision::F32Fma, &pool()).unwrap(), &mut ours, false);
     assert_same(&ours, &wanted, "packed");
 }
 
@@ -116,7 +116,7 @@ fn picked<T: Gemm>(a: &[T], b: &Packed<T>, rows: &[usize], columns: Range<usize>
 fn rows_are_picked_in_any_order_and_the_others_left_alone() {
     let (m, k, n) = (40, 300, 300);
     let (a, b, c) = (numbers(m * k, 6), numbers(k * n, 7), numbers(m * n, 8));
-    for precision in [Precision::F32, Precision::Bf16] {
+    for precision in [Precision::F32, Precision::F32Fma, Precision::Bf16] {
         let packed = Packed::new(Matrix::row_major(&b, k, n), precision, &pool()).unwrap();
         let mut whole = c.clone();
         product_packed(Matrix::row_major(&a, m, k), &packed, &mut whole, true);
@@ -137,6 +137,31 @@ fn rows_are_picked_in_any_order_and_the_others_left_alone() {
 }
 
 #[test]
+fn several_right_operands_at_once_are_those_one_after_the_other() {
+    let (m, k, n) = (20, 70, 300);
+    let (a, c) = (numbers(m * k, 17), numbers(3 * m * n, 18));
+    let rows: Vec<usize> = (0..m).map(|i| i * 7 % m).collect();
+    let (a_rows, c_rows): (Vec<_>, Vec<_>) = rows.iter().map(|row| (row * k, row * 3 * n)).unzip();
+    for precision in [Precision::F32, Precision::F32Fma, Precision::Bf16] {
+        let pack = |seed| Packed::new(Matrix::row_major(&numbers(k * n, seed), k, n), precision, &pool()).unwrap();
+        let packed = [19, 20, 21].map(pack);
+        let start = packed[0].panel_width();
+        let (mut together, mut apart) = (c.clone(), c.clone());
+        let (one, other) = (together.as_mut_ptr(), apart.as_mut_ptr());
+        let rights: Vec<_> = packed.iter().enumerate().map(|(i, b)| (b, one.wrapping_add(i * n))).collect();
+        // SAFETY: the rows are inside and distinct; so are the three blocks of columns.
+        unsafe {
+            rows_times_each(a.as_ptr(), &a_rows, &rights, start..n, &c_rows, true);
+            for (i, b) in packed.iter().enumerate() {
+                rows_times_packed(a.as_ptr(), &a_rows, b, start..n, other.wrapping_add(i * n), &c_rows, true);
+            }
+        }
+        assert!(together != c);
+        assert_eq!(bits(&together), bits(&apart), "{precision:?}");
+    }
+}
+
+#[test]
 fn f64_has_the_same_interface() {
     let (m, k, n) = (11, 300, 50);
     let wide = |x: Vec<f32>| x.into_iter().map(f64::from).collect::<Vec<f64>>();
@@ -144,7 +169,7 @@ fn f64_has_the_same_interface() {
     let (left, right) = (Matrix::row_major(&a, m, k), Matrix::row_major(&b, n, k).transposed());
     let mut wanted = c.clone();
     definition(left, right, &mut wanted, true, |a, b, c| a * b + c);
-    for precision in [Precision::F32, Precision::Bf16] {
+    for precision in [Precision::F32, Precision::F32Fma, Precision::Bf16] {
         let mut ours = c.clone();
         let packed = Packed::new(right, precision, &pool()).unwrap();
         picked(&a, &packed, &[3, 1, 10, 0, 2, 4, 5, 6, 9, 8, 7], 0..n, &mut ours, true);
@@ -191,7 +216,7 @@ fn threads_do_not_change_a_bit() {
     let (m, k, n) = (150, 520, 300);
     let (a, b) = (numbers(m * k, 15), numbers(k * n, 16));
     let (left, right) = (Matrix::row_major(&a, m, k), Matrix::row_major(&b, n, k).transposed());
-    for precision in [Precision::F32, Precision::Bf16] {
+    for precision in [Precision::F32, Precision::F32Fma, Precision::Bf16] {
         let with = |threads: usize| {
             let pool_of_threads = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool_of_threads.install(|| {

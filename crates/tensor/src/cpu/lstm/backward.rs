@@ -12,7 +12,9 @@ use super::{Shared, matrix};
 use crate::cpu::gemm::{Packed, Precision, product, rows_times_packed};
 use crate::cpu::matmul::Matrix;
 use crate::cpu::{CpuBackend, contiguous_elements, elements_mut};
-use crate::fused::{LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients};
+use crate::fused::{
+    LstmArgs, LstmDataGradients, LstmGradients, LstmOutput, LstmOutputGradients, LstmWeightArgs, LstmWeightGradients,
+};
 use crate::{Result, Tensor};
 
 pub(super) fn backward<T: Gates>(
@@ -21,19 +23,32 @@ pub(super) fn backward<T: Gates>(
     output: LstmOutput,
     gradients: &LstmOutputGradients<'_>,
 ) -> Result<LstmGradients> {
+    let sequence = output.sequence.clone();
+    let LstmDataGradients { sums, input, hidden, cell } = data::<T>(cpu, args, output, gradients)?;
+    let args = LstmWeightArgs { sums: &sums, input: args.input, hidden: args.hidden, sequence: &sequence };
+    let LstmWeightGradients { weight_ih, weight_hh, bias } = weights::<T>(cpu, &args)?;
+    Ok(LstmGradients { input, weight_ih, weight_hh, bias, hidden, cell })
+}
+
+/// All but the weights' gradients.
+pub(super) fn data<T: Gates>(
+    cpu: &CpuBackend,
+    args: &LstmArgs<'_>,
+    output: LstmOutput,
+    gradients: &LstmOutputGradients<'_>,
+) -> Result<LstmDataGradients> {
     let (steps, batch, inputs, h) = args.sizes();
     let sizes = Sizes { steps, batch, cells: h };
     let (like, dtype) = (args.input, args.input.dtype());
     let lengths = args.lengths.map(Tensor::contiguous);
     let lengths = lengths.as_ref().map(contiguous_elements::<u32>);
-    let input = args.input.contiguous();
     // The gradients of the state, carried from step to step.
     let carried = |given: Option<&Tensor>| match given {
         Some(given) => given.copy(),
         None => Tensor::zeros([batch, h], dtype, like.device()),
     };
     let (mut hidden, mut cell) = (carried(gradients.hidden), carried(gradients.cell));
-    let LstmOutput { gates, cells, sequence, .. } = output;
+    let LstmOutput { gates, cells, .. } = output;
     // Where nobody else has the gates, the gradients of the sums before them take their place.
     let (gates, mut sums) = match gates.is_unique() {
         true => (None, gates),
@@ -64,7 +79,6 @@ pub(super) fn backward<T: Gates>(
         Ok(plan)
     })?;
     drop((gates, cells));
-    let sums = sums.reshape([steps * batch, 4 * h]);
     let d = contiguous_elements::<T>(&sums);
     let precision = cpu.precision();
     let places = plan.places();
@@ -80,19 +94,29 @@ pub(super) fn backward<T: Gates>(
         unsafe { rows_times(d, &rows(4 * h), &weight, Shared(out.as_mut_ptr()), &rows(inputs)) };
         Ok(())
     })?;
+    let input = Tensor::of(Arc::new(d_input), [steps, batch, inputs], dtype, like.device());
+    Ok(LstmDataGradients { sums, input, hidden, cell })
+}
+
+/// The weights' gradients, each as one product over all steps.
+pub(super) fn weights<T: Gates>(cpu: &CpuBackend, args: &LstmWeightArgs<'_>) -> Result<LstmWeightGradients> {
+    let (steps, batch, inputs, h) = args.sizes();
+    let (like, dtype, precision) = (args.input, args.input.dtype(), cpu.precision());
+    let (sums, input) = (args.sums.contiguous(), args.input.contiguous());
+    let sums = sums.reshape([steps * batch, 4 * h]);
+    let d = contiguous_elements::<T>(&sums);
     let d_all = Matrix::row_major(d, steps * batch, 4 * h);
     let weight_ih = cpu.tensor(like, &[4 * h, inputs], dtype, |out: &mut [T]| {
         let x = Matrix::row_major(contiguous_elements(&input), steps * batch, inputs);
         product(d_all.transposed(), x, out, false, precision);
     })?;
-    let (first_hidden, sequence) = (args.hidden.contiguous(), sequence.contiguous());
+    let (first_hidden, sequence) = (args.hidden.contiguous(), args.sequence.contiguous());
+    let sizes = Sizes { steps, batch, cells: h };
     let weight_hh = cpu.tensor(like, &[4 * h, h], dtype, |out: &mut [T]| {
         let (first, all) = (contiguous_elements::<T>(&first_hidden), contiguous_elements::<T>(&sequence));
         recurrent_gradient(sizes, d, first, all, out, precision);
     })?;
-    let bias = sums.sum(0, false);
-    let input = Tensor::of(Arc::new(d_input), [steps, batch, inputs], dtype, like.device());
-    Ok(LstmGradients { input, weight_ih, weight_hh, bias, hidden, cell })
+    Ok(LstmWeightGradients { weight_ih, weight_hh, bias: sums.sum(0, false) })
 }
 
 /// The gradient of the recurrent weight: h before each step with the gradients of the sums that it went into.

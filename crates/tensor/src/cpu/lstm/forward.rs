@@ -4,12 +4,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use smallvec::SmallVec;
 
 use super::Shared;
 use super::gates::{self, Gates};
 use super::plan::{Group, Plan, Sizes, tiles};
 use super::weights::rows_times;
-use crate::cpu::gemm::rows_times_packed;
+use crate::cpu::gemm::rows_times_each;
 use crate::cpu::kept::{Blocks, packed};
 use crate::cpu::{CpuBackend, contiguous_elements};
 use crate::fused::{LstmArgs, LstmOutput};
@@ -113,14 +114,13 @@ impl<T: Gates> Layer<'_, T> {
         let gates = self.gates.at(t * batch * 4 * h);
         let products = Products::of(group, alive, (t == 0).then_some((self.first_hidden, h)));
         for tile in tiles(part, self.weights[0].panel_width()) {
-            for (gate, weight) in self.weights.iter().enumerate() {
-                let sums = gates.wrapping_add(gate * h + tile.start);
-                // SAFETY: rows are places in the batch and the tile is inside H, so all elements are valid. This group's rows and this part's
-                // columns of `gates` are this task's alone; the step before is complete, and nobody writes there.
-                unsafe {
-                    let (a_rows, c_rows) = (&products.state_rows, &products.gate_rows);
-                    rows_times_packed(hidden_before, a_rows, weight, tile.clone(), sums, c_rows, true);
-                }
+            let sums = |gate: usize| gates.wrapping_add(gate * h + tile.start);
+            let weights: SmallVec<[_; 4]> = self.weights.iter().enumerate().map(|(gate, w)| (w, sums(gate))).collect();
+            // SAFETY: rows are places in the batch and the tile is inside H, so all elements are valid. This group's rows and this part's
+            // columns of `gates` are this task's alone; the step before is complete, and nobody writes there.
+            unsafe {
+                let (a_rows, c_rows) = (&products.state_rows, &products.gate_rows);
+                rows_times_each(hidden_before, a_rows, &weights, tile.clone(), c_rows, true);
             }
             let rows = &group.rows[..alive];
             let bias = self.bias.as_ptr();

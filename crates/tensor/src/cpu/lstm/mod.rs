@@ -19,7 +19,10 @@ mod weights;
 use super::math::Real;
 use super::{CpuBackend, elements};
 use crate::cpu::matmul::Matrix;
-use crate::fused::{LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients};
+use crate::fused::lstm::{data_definition, weights_definition};
+use crate::fused::{
+    LstmArgs, LstmDataGradients, LstmGradients, LstmOutput, LstmOutputGradients, LstmWeightArgs, LstmWeightGradients,
+};
 use crate::{DType, Result, Tensor};
 
 /// [`Backend::lstm_sequence`](crate::Backend::lstm_sequence)
@@ -73,6 +76,30 @@ pub(super) fn backward(
                 cell: made.cell.cast(dtype),
             })
         }
+    }
+}
+
+/// [`Backend::lstm_sequence_backward_data`](crate::Backend::lstm_sequence_backward_data)
+pub(super) fn backward_data(
+    cpu: &CpuBackend,
+    args: &LstmArgs<'_>,
+    output: LstmOutput,
+    gradients: &LstmOutputGradients<'_>,
+) -> Result<LstmDataGradients> {
+    match args.input.dtype() {
+        DType::F32 => backward::data::<f32>(cpu, args, output, gradients),
+        DType::F64 => backward::data::<f64>(cpu, args, output, gradients),
+        // Nobody cuts up time in f16 or bf16 yet.
+        _ => data_definition(args, &output, gradients),
+    }
+}
+
+/// [`Backend::lstm_weight_gradients`](crate::Backend::lstm_weight_gradients)
+pub(super) fn weight_gradients(cpu: &CpuBackend, args: &LstmWeightArgs<'_>) -> Result<LstmWeightGradients> {
+    match args.input.dtype() {
+        DType::F32 => backward::weights::<f32>(cpu, args),
+        DType::F64 => backward::weights::<f64>(cpu, args),
+        _ => weights_definition(args),
     }
 }
 

@@ -160,6 +160,21 @@ pub extern "C" fn virtualCudaForget(address: u64, bytes: usize) -> u32 {
     })
 }
 
+/// Not CUDA's: [`virtualCudaForget`] in the order of a stream, for a pool whose blocks go from one owner to the next in that order.
+#[unsafe(no_mangle)]
+#[allow(non_snake_case, reason = "in the style of the driver's names")]
+pub extern "C" fn virtualCudaForgetAsync(address: u64, bytes: usize, stream: Handle) -> u32 {
+    super::call("virtualCudaForgetAsync", |driver| {
+        let stream = driver.stream(stream, super::current()?)?;
+        let work = move |driver: &mut Driver, _| {
+            let place = driver.heap.range(address, bytes).map_err(|why| (Code::ILLEGAL_ADDRESS, why))?;
+            place.allocation.mark(place.offset, bytes, false);
+            Ok(())
+        };
+        driver.submit(stream, Work::Call(std::sync::Arc::new(work)))
+    })
+}
+
 impl Driver {
     fn captures_nothing(&self) -> bool {
         self.captures.is_empty()

@@ -9,6 +9,8 @@
 //!   first, over blocks of 256, whose sum is added to the result;
 //! - elsewhere the operands are rounded and multiplied as f32 is: [`rounded`].
 //!
+//! Of f32 that is not rounded, machines with AMX make three bf16 parts: [`split_product`], which has its promises in `x86::split`.
+//!
 //! The first two count subnormal numbers as zero. All stay within k · 2⁻²⁴ of the sum of the products' sizes.
 
 mod rounded;
@@ -19,6 +21,9 @@ mod x86;
 
 use std::ops::Range;
 use std::sync::Arc;
+
+#[cfg(target_arch = "x86_64")]
+use smallvec::SmallVec;
 
 use crate::Result;
 use crate::cpu::buffer::Pool;
@@ -47,7 +52,29 @@ pub(super) fn product(a: Matrix<'_, f32>, b: Matrix<'_, f32>, c: &mut [f32], add
     rounded::product(a, b, c, add);
 }
 
+/// `c = a b (+ c)` of f32 that are not rounded: each in three bf16 parts, by AMX. Says false, and does nothing, where there is none, or k is short.
+/// No length is 0.
+pub(super) fn split_product(a: Matrix<'_, f32>, b: Matrix<'_, f32>, c: &mut [f32], add: bool) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(choice) = x86::split(a.columns) {
+        x86::product(choice, a, b, c, add);
+        return true;
+    }
+    let _ = (a, b, c, add);
+    false
+}
+
 impl Panels {
+    /// For [`split_product`]'s way; none where that would say false.
+    pub fn split(b: Matrix<'_, f32>, memory: &Arc<Pool>) -> Result<Option<Panels>> {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(choice) = x86::split(b.rows) {
+            return Ok(Some(Panels::Tiled(x86::Panels::pack(b, choice, memory)?)));
+        }
+        let _ = (b, memory);
+        Ok(None)
+    }
+
     pub fn pack(b: Matrix<'_, f32>, memory: &Arc<Pool>) -> Result<Panels> {
         #[cfg(target_arch = "x86_64")]
         if let Some(choice) = x86::choice() {
@@ -62,6 +89,33 @@ impl Panels {
             #[cfg(target_arch = "x86_64")]
             Panels::Tiled(_) => x86::WIDTH,
         }
+    }
+
+    /// See [`Panels::rows_times_each`](super::Panels::rows_times_each). Says false, and does nothing, where that would save nothing.
+    pub unsafe fn rows_times_each(
+        a: *const f32,
+        a_rows: &[usize],
+        k: usize,
+        rights: &[(&Panels, Range<usize>, *mut f32)],
+        c_rows: &[usize],
+        add: bool,
+    ) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let mut tiled: SmallVec<[_; 4]> = SmallVec::new();
+            for &(panels, ref columns, c) in rights {
+                if let Panels::Tiled(panels) = panels {
+                    tiled.push(x86::Right { panels, columns: columns.clone(), c });
+                }
+            }
+            if tiled.len() == rights.len() {
+                // SAFETY: the caller's promise.
+                unsafe { x86::Panels::rows_times_each(a, a_rows, 1, k, &tiled, c_rows, add) };
+                return true;
+            }
+        }
+        let _ = (a, a_rows, k, rights, c_rows, add);
+        false
     }
 
     /// See [`Panels::rows_times`](super::Panels::rows_times).

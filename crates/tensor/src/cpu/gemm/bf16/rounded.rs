@@ -19,7 +19,7 @@ pub(super) fn product(a: Matrix<'_, f32>, b: Matrix<'_, f32>, c: &mut [f32], add
     let (left, right) = (rounded_copy(a), rounded_copy(b));
     let left = Matrix::row_major(&left, a.rows, a.columns);
     let right = Matrix::row_major(&right, b.rows, b.columns);
-    gemm::product(left, right, c, add, Precision::F32);
+    gemm::product(left, right, c, add, Precision::F32Fma);
 }
 
 fn rounded_copy(x: Matrix<'_, f32>) -> Vec<f32> {
@@ -36,7 +36,7 @@ impl Panels {
     pub fn pack(b: Matrix<'_, f32>, memory: &Arc<Pool>) -> Result<Panels> {
         let copy = rounded_copy(b);
         let copy = Matrix::row_major(&copy, b.rows, b.columns);
-        Ok(Panels { rounded: Box::new(gemm::Panels::pack(copy, Precision::F32, memory)?) })
+        Ok(Panels { rounded: Box::new(gemm::Panels::pack(copy, Precision::F32Fma, memory)?) })
     }
 
     pub fn width(&self) -> usize {

@@ -5,7 +5,9 @@
 //! instruction to that. AMX sums the even and the odd places apart, so the two differ in the last bit in two elements of three.
 
 use std::arch::x86_64::*;
+use std::ops::Range;
 
+use super::pack::{self, Lines, Order};
 use super::{Block, DEPTH, Kernel, LINES, Tile};
 use crate::cpu::matmul::K_BLOCK;
 
@@ -28,6 +30,11 @@ impl Avx512 {
 impl Kernel for Avx512 {
     type Region = ();
 
+    const PARTS: usize = 1;
+    const STEPS: usize = 16;
+    const ROWS: usize = 256;
+    const DEEP: usize = 4096;
+
     fn enter(self) {}
 
     unsafe fn block(self, (): &(), block: &Block) {
@@ -39,6 +46,19 @@ impl Kernel for Avx512 {
                 unsafe { rows(a, first, block.b, block.steps, c, block.c_step, block.add) };
             }
         }
+    }
+
+    unsafe fn fill(
+        x: Lines,
+        lines: Range<usize>,
+        k: Range<usize>,
+        along_lines: bool,
+        order: Order,
+        out: *mut Tile,
+    ) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { pack::fill(x, lines, k, along_lines, order, out) };
+        false
     }
 }
 

@@ -6,7 +6,7 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use super::{DEPTH, LINES, STRIP, Tile};
+use super::{DEPTH, Kernel, LINES, STRIP, Tile};
 use crate::cpu::matmul::Matrix;
 
 /// Where lines of a matrix begin, in elements.
@@ -82,23 +82,39 @@ pub(super) enum Order {
 }
 
 /// Fills strips from these lines and places of k, zeros beyond them; the lower tiles of a left operand that has no lines there are left out.
+/// Answers as [`Kernel::fill`].
 ///
 /// # Safety
 /// The processor has AVX-512 F, BW and BF16; the elements and the tiles are valid, the tiles 64-byte aligned and nobody else's.
-#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub(super) unsafe fn pack(x: Lines, lines: Range<usize>, k: Range<usize>, order: Order, out: *mut Tile) {
+pub(super) unsafe fn pack<K: Kernel>(
+    x: Lines,
+    lines: Range<usize>,
+    k: Range<usize>,
+    order: Order,
+    out: *mut Tile,
+) -> bool {
     let steps = k.len().div_ceil(DEPTH);
     let groups = match order {
         Order::Lines => lines.len().div_ceil(LINES),
         Order::Pairs => lines.len().div_ceil(STRIP) * 2,
     };
     let along_lines = x.places.step(lines.clone()) == Some(1) && x.k_step != 1;
-    let tile = |group: usize, step: usize| {
+    let mut special = false;
+    let mut tile = |group: usize, step: usize| {
         let (line, place) = (lines.start + group * LINES, k.start + step * DEPTH);
         let lines = line..lines.end.clamp(line, line + LINES);
         let k = place..k.end.min(place + DEPTH);
+        let out = out.wrapping_add((group / 2 * steps + step) * 2 * K::PARTS + group % 2);
         // SAFETY: the caller's promise.
-        unsafe { fill(x, lines, k, along_lines, order, out.add((group / 2 * steps + step) * 2 + group % 2)) };
+        special |= unsafe {
+            if lines.is_empty() {
+                // Zeros are a tile.
+                (0..K::PARTS).for_each(|part| out.add(2 * part).write_bytes(0, 1));
+                false
+            } else {
+                K::fill(x, lines, k, along_lines, order, out)
+            }
+        };
     };
     // The inner loop runs along memory.
     if along_lines {
@@ -106,15 +122,19 @@ pub(super) unsafe fn pack(x: Lines, lines: Range<usize>, k: Range<usize>, order:
     } else {
         (0..groups).for_each(|group| (0..steps).for_each(|step| tile(group, step)));
     }
+    special
 }
 
-#[inline]
+/// [`Kernel::fill`] of one tile of rounded elements.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-unsafe fn fill(x: Lines, lines: Range<usize>, k: Range<usize>, along_lines: bool, order: Order, out: *mut Tile) {
-    if lines.is_empty() {
-        // SAFETY: the caller's promise; zeros are a tile.
-        return unsafe { out.write_bytes(0, 1) };
-    }
+pub(super) unsafe fn fill(
+    x: Lines,
+    lines: Range<usize>,
+    k: Range<usize>,
+    along_lines: bool,
+    order: Order,
+    out: *mut Tile,
+) {
     // SAFETY: the caller's promise.
     let (vectors, natural) = unsafe {
         match (along_lines, x.k_step) {
@@ -207,7 +227,7 @@ fn rounded(low: __m512, high: __m512) -> __m512i {
 /// 16 × 16 elements of 32 bits, turned: four rounds of exchanges, in pairs, fours, and quarters of the register twice.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn transposed(x: [__m512i; 16]) -> [__m512i; 16] {
+pub(super) fn transposed(x: [__m512i; 16]) -> [__m512i; 16] {
     let mut y = x;
     for i in 0..8 {
         y[2 * i] = _mm512_unpacklo_epi32(x[2 * i], x[2 * i + 1]);
@@ -235,7 +255,7 @@ fn transposed(x: [__m512i; 16]) -> [__m512i; 16] {
 }
 
 /// Elements that lie neither way, one by one.
-unsafe fn gathered(x: Lines, lines: Range<usize>, k: Range<usize>) -> [[f32; DEPTH]; LINES] {
+pub(super) unsafe fn gathered(x: Lines, lines: Range<usize>, k: Range<usize>) -> [[f32; DEPTH]; LINES] {
     let mut copy = [[0.0; DEPTH]; LINES];
     for (line, copy) in lines.zip(&mut copy) {
         for (place, copy) in k.clone().zip(copy) {

@@ -5,7 +5,7 @@ use crate::cpu::short::{bf16_to_f32, f32_to_bf16};
 use crate::random::Key;
 
 /// Subnormal numbers count as zero.
-fn flushed(x: f32) -> f32 {
+pub(super) fn flushed(x: f32) -> f32 {
     if x.is_subnormal() { 0f32.copysign(x) } else { x }
 }
 
@@ -13,7 +13,7 @@ fn rounded(x: f32) -> f32 {
     flushed(bf16_to_f32(f32_to_bf16(flushed(x))))
 }
 
-fn fused(a: f32, b: f32, sum: f32) -> f32 {
+pub(super) fn fused(a: f32, b: f32, sum: f32) -> f32 {
     flushed(a.mul_add(b, sum))
 }
 
@@ -29,6 +29,7 @@ fn definition(choice: Choice, a: &[f32], b: &[f32], c: f32) -> f32 {
         Choice::Amx(_) => blocks(32).fold(flushed(c), |c, from| {
             flushed(c + flushed(sum(&mut products(from, 32, 0)) + sum(&mut products(from, 32, 1))))
         }),
+        Choice::Split(_) => super::split::tests::definition(a, b, c),
         Choice::Avx512(_) => blocks(256).fold(c, |c, from| {
             let end = a.len().min(from + 256);
             let order = (from..end.next_multiple_of(2)).map(|k| k ^ 1).filter(|&k| k < end);
@@ -37,21 +38,18 @@ fn definition(choice: Choice, a: &[f32], b: &[f32], c: f32) -> f32 {
     }
 }
 
-/// Both, where the processor has both: the one that is not chosen here is another machine's choice.
+/// Both of bf16, where the processor has both: the one that is not chosen here is another machine's choice. Then that of f32 in parts.
 fn choices() -> Vec<Choice> {
     let avx512 = avx512::Avx512::new().map(Choice::Avx512);
-    avx512.into_iter().chain(choice()).collect()
+    avx512.into_iter().chain(choice()).chain(split(1000)).collect()
 }
 
 fn multiply(choice: Choice, a: Matrix<'_, f32>, b: Matrix<'_, f32>, c: &mut [f32], add: bool) {
-    match choice {
-        Choice::Amx(kernel) => in_parts(kernel, a, b, c, add),
-        Choice::Avx512(kernel) => in_parts(kernel, a, b, c, add),
-    }
+    with_kernel!(choice, kernel => in_parts(kernel, a, b, c, add));
 }
 
 /// Numbers of all sizes: ordinary ones; or from far below to far above 1, so that products overflow and become subnormal; or any bits.
-fn any_numbers(kind: usize, len: usize, seed: u64) -> Vec<f32> {
+pub(super) fn any_numbers(kind: usize, len: usize, seed: u64) -> Vec<f32> {
     let word = |i: usize| Key::new(seed).word(i as u64);
     match kind {
         0 => numbers(len, seed),
@@ -84,8 +82,8 @@ fn the_instructions_sum_in_the_order_that_is_documented() {
             let (left, right) = (Matrix::row_major(&a, m, k), Matrix::row_major(&b, n, k).transposed());
             let mut ours = c.clone();
             multiply(choice, left, right, &mut ours, true);
-            let (a, b): (Vec<f32>, Vec<f32>) =
-                (a.into_iter().map(rounded).collect(), b.into_iter().map(rounded).collect());
+            let of = |x: f32| if let Choice::Split(_) = choice { x } else { rounded(x) };
+            let (a, b): (Vec<f32>, Vec<f32>) = (a.into_iter().map(of).collect(), b.into_iter().map(of).collect());
             for (place, (&ours, c)) in ours.iter().zip(c).enumerate() {
                 let (row, column) = (place / n, place % n);
                 let wanted = definition(choice, &a[row * k..][..k], &b[column * k..][..k], c);
@@ -101,7 +99,7 @@ fn the_instructions_sum_in_the_order_that_is_documented() {
 /// Why a machine has one kernel for all sizes.
 #[test]
 fn the_two_instructions_do_not_agree_to_the_bit() {
-    let [first, second] = choices()[..] else { return };
+    let [first, second, ..] = choices()[..] else { return };
     if first == second {
         return;
     }

@@ -1,8 +1,13 @@
 //! The body of a kernel: declarations, labels, and calls expanded in place.
 
+mod calls;
+mod places;
+
+use super::cursor::{Cursor, Parsed};
 use super::lexer::Token;
-use super::parser::{Cursor, Function, Outer, Parsed, Scope, Variable, variables};
-use super::{Instruction, Kernel, Op, Predicate, PtxError, Register, Slot, Special, Type, flow};
+use super::parser::{Function, Outer, Scope};
+use super::variables::variables;
+use super::{Instruction, Kernel, Op, Predicate, PtxError, Register, Slot, Special, flow};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -188,114 +193,6 @@ impl<'a, 's> Body<'a, 's> {
         }
     }
 
-    fn registers(&mut self) -> Parsed<()> {
-        let word = self.cursor.word()?;
-        let Some(ty) = Type::parse(&word[1..]) else { return self.cursor.fail(format!("unknown type `{word}`")) };
-        loop {
-            let name = self.cursor.word()?;
-            if self.cursor.eat('<') {
-                for i in 0..self.cursor.integer()? {
-                    let register = self.register_name(ty);
-                    self.define(format!("{name}{i}"), register);
-                }
-                self.cursor.want('>')?;
-            } else {
-                let register = self.register_name(ty);
-                self.define(name.to_string(), register);
-            }
-            if !self.cursor.eat(',') {
-                return self.cursor.want(';');
-            }
-        }
-    }
-
-    fn register_name(&mut self, ty: Type) -> Name {
-        if ty == Type::Pred {
-            return Name::Predicate(self.new_predicate());
-        }
-        Name::Register(self.new_register(ty.bytes().max(2) as u8))
-    }
-
-    /// A register that no other name has.
-    pub fn new_register(&mut self, bytes: u8) -> Register {
-        Register { slot: self.room(usize::from(bytes).max(4), u32::MAX), bytes }
-    }
-
-    pub fn new_predicate(&mut self) -> u16 {
-        self.predicates += 1;
-        self.predicates - 1
-    }
-
-    fn room(&mut self, bytes: usize, fill: u32) -> Slot {
-        let slot = self.template.len();
-        self.template.resize(slot + bytes / 4 * crate::lanes::LANES, fill);
-        slot as Slot
-    }
-
-    /// The place of a constant of 4 or 8 bytes.
-    pub fn constant(&mut self, value: u64, bytes: usize) -> Slot {
-        if let Some(slot) = self.constants.get(&(value, bytes)) {
-            return *slot;
-        }
-        let slot = self.room(bytes, value as u32);
-        if bytes == 8 {
-            for word in self.template[slot as usize..].chunks_exact_mut(2) {
-                word.copy_from_slice(&[value as u32, (value >> 32) as u32]);
-            }
-        }
-        self.constants.insert((value, bytes), slot);
-        slot
-    }
-
-    /// The place of a global variable's address, known when the module is loaded.
-    pub fn global_address(&mut self, global: usize, offset: i64) -> Slot {
-        let found = self.relocations.iter().find(|r| (r.1, r.2) == (global, offset)).map(|r| r.0);
-        found.unwrap_or_else(|| {
-            let slot = self.room(8, 0);
-            self.relocations.push((slot, global, offset));
-            slot
-        })
-    }
-
-    pub fn special(&mut self, special: Special) -> Slot {
-        if let Some(slot) = self.specials.get(&special) {
-            return *slot;
-        }
-        let slot = self.room(4, 0);
-        self.specials.insert(special, slot);
-        slot
-    }
-
-    fn local(&mut self, variable: &Variable<'a>) -> u64 {
-        let offset = up(self.local_bytes, variable.align.max(8));
-        self.local_bytes = offset + variable.bytes;
-        offset as u64
-    }
-
-    fn shared_variables(&mut self) -> Parsed<()> {
-        for variable in variables(&mut self.cursor)? {
-            let offset = self.shared_offset(&variable);
-            self.define(variable.name.to_string(), Name::Shared(offset));
-        }
-        Ok(())
-    }
-
-    fn shared_offset(&mut self, variable: &Variable<'a>) -> u64 {
-        if variable.open {
-            return DYNAMIC_SHARED;
-        }
-        // A variable of a function that is called twice is one variable.
-        let owner = self.frames.last().expect("the kernel itself").function;
-        if let Some(offset) = self.shared_names.get(&(owner, variable.name)) {
-            return *offset;
-        }
-        let end = self.shared.last().map_or(0, |(offset, size)| offset + size + SHARED_GAP);
-        let offset = up(end, variable.align.max(16));
-        self.shared.push((offset, variable.bytes));
-        self.shared_names.insert((owner, variable.name), offset as u64);
-        offset as u64
-    }
-
     fn define(&mut self, name: String, meaning: Name) {
         self.names.last_mut().expect("a scope").insert(name, meaning);
     }
@@ -334,15 +231,6 @@ impl<'a, 's> Body<'a, 's> {
         self.code.push(Instruction { op: Op::Branch { target: 0 }, guard, line });
     }
 
-    /// `ret`: the kernel ends, or the callee's text is left.
-    pub fn return_from(&mut self, guard: Option<Predicate>, line: u32) {
-        if self.frames.len() == 1 {
-            self.code.push(Instruction { op: Op::Exit, guard, line });
-        } else {
-            self.jump(END, guard, line);
-        }
-    }
-
     fn resolve(&mut self) -> Parsed<()> {
         for (at, frame, label, line) in std::mem::take(&mut self.jumps) {
             let target = *self
@@ -352,76 +240,5 @@ impl<'a, 's> Body<'a, 's> {
             self.code[at].op = Op::Branch { target };
         }
         Ok(())
-    }
-
-    /// `call (r), f, (a, b)` after its mnemonic.
-    pub fn call(&mut self, guard: Option<Predicate>, line: u32) -> Parsed<()> {
-        let returns = if self.cursor.is('(') { self.call_list()? } else { Vec::new() };
-        self.cursor.eat(',');
-        let name = self.cursor.word()?;
-        let arguments = if self.cursor.eat(',') { self.call_list()? } else { Vec::new() };
-        self.cursor.want(';')?;
-        let fail = |message: String| Err(PtxError::new(line, message));
-        match name {
-            "__assertfail" => {
-                self.code.push(Instruction { op: Op::AssertFail, guard, line });
-                return Ok(());
-            }
-            // Nothing is printed; the count it would return stays undefined.
-            "vprintf" => return Ok(()),
-            _ => {}
-        }
-        let Some(function) = self.scope.functions.get(name) else {
-            return fail(format!("call of `{name}`, which is no function here (calls through pointers are not known)"));
-        };
-        let Some(start) = function.body else { return fail(format!("function `{name}` has no body")) };
-        if self.frames.iter().any(|f| f.function == name) {
-            return fail(format!("function `{name}` calls itself: recursion is not known"));
-        }
-        if (returns.len(), arguments.len()) != (function.returns.len(), function.parameters.len()) {
-            return fail(format!("call of `{name}` with the wrong number of parameters"));
-        }
-        let skip = self.code.len();
-        if let Some(guard) = guard {
-            let around = Predicate { negate: !guard.negate, ..guard };
-            self.code.push(Instruction { op: Op::Branch { target: 0 }, guard: Some(around), line });
-        }
-        let mut names = HashMap::new();
-        let formal = function.returns.iter().chain(&function.parameters);
-        for (variable, actual) in formal.zip(returns.into_iter().chain(arguments)) {
-            names.insert(variable.name.to_string(), actual);
-        }
-        let (after, caller) = (self.cursor.at, std::mem::replace(&mut self.names, vec![names]));
-        self.cursor.at = start;
-        self.frames.push(Frame { id: self.frame_count, function: function.name });
-        self.frame_count += 1;
-        self.block().map_err(|mut e| {
-            e.message = format!("{} (in function {name}, called at line {line})", e.message);
-            e
-        })?;
-        self.label(END);
-        self.frames.pop();
-        self.names = caller;
-        self.cursor.at = after;
-        if guard.is_some() {
-            self.code[skip].op = Op::Branch { target: self.code.len() as u32 };
-        }
-        Ok(())
-    }
-
-    fn call_list(&mut self) -> Parsed<Vec<Name>> {
-        self.cursor.want('(')?;
-        let mut out = Vec::new();
-        while !self.cursor.eat(')') {
-            if self.cursor.eat(',') {
-                continue;
-            }
-            let name = self.cursor.word()?;
-            match self.lookup(name) {
-                Some(found @ Name::Local(_)) => out.push(found),
-                _ => return self.cursor.fail(format!("`{name}` is no `.param` variable")),
-            }
-        }
-        Ok(out)
     }
 }

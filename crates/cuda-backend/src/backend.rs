@@ -1,0 +1,237 @@
+//! The seam, filled: each verb is a call into its group.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use unrolled_tensor::fused::{
+    CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, LinearTopK, LinearTopKArgs, LstmArgs,
+    LstmGradients, LstmOutput, LstmOutputGradients,
+};
+use unrolled_tensor::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
+use unrolled_tensor::random::Key;
+use unrolled_tensor::{Backend, DType, Event, MatmulPrecision, Memory, Result, Storage, Tensor};
+
+use crate::driver::{self, DeviceInfo, Unusable};
+use crate::gpu::Gpu;
+use crate::storage::pointer;
+use crate::verbs;
+
+/// One GPU as a device.
+pub struct CudaBackend {
+    gpu: Arc<Gpu>,
+    /// What products of f32 run in.
+    precision: Mutex<MatmulPrecision>,
+}
+
+impl CudaBackend {
+    /// GPU number `index`, with as much memory as it has free now.
+    ///
+    /// # Errors
+    /// Where there is no driver, no such device, or one that cannot be used.
+    pub fn new(index: usize) -> Result<CudaBackend, Unusable> {
+        CudaBackend::with(index, None)
+    }
+
+    /// [`new`](CudaBackend::new), whose tensors may hold `budget` bytes.
+    ///
+    /// # Errors
+    /// As [`new`](CudaBackend::new).
+    pub fn with_budget(index: usize, budget: usize) -> Result<CudaBackend, Unusable> {
+        CudaBackend::with(index, Some(budget))
+    }
+
+    fn with(index: usize, budget: Option<usize>) -> Result<CudaBackend, Unusable> {
+        Ok(CudaBackend { gpu: Arc::new(Gpu::new(index, budget)?), precision: Mutex::default() })
+    }
+
+    pub(crate) fn gpu(&self) -> &Arc<Gpu> {
+        &self.gpu
+    }
+
+    /// What the driver says of the device.
+    pub fn info(&self) -> &DeviceInfo {
+        &self.gpu.info
+    }
+}
+
+impl fmt::Debug for CudaBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CudaBackend({}, {})", self.gpu.name, self.gpu.info.name)
+    }
+}
+
+impl Backend for CudaBackend {
+    fn name(&self) -> String {
+        self.gpu.name.clone()
+    }
+
+    fn upload(&self, bytes: &[u8], _: DType) -> Result<Storage> {
+        Ok(self.gpu.upload(bytes)?.storage())
+    }
+
+    fn download(&self, x: &Tensor, bytes: &mut [u8]) -> Result<()> {
+        self.gpu.download(pointer(x), bytes)
+    }
+
+    fn fill(&self, value: f64, len: usize, dtype: DType) -> Result<Storage> {
+        verbs::memory::fill(&self.gpu, value, len, dtype)
+    }
+
+    fn copy_from(&self, x: &Tensor) -> Result<Option<Storage>> {
+        verbs::memory::copy_from(&self.gpu, x)
+    }
+
+    fn memory(&self) -> Memory {
+        self.gpu.pool.memory()
+    }
+
+    fn reset_peak(&self) {
+        self.gpu.pool.reset_peak();
+    }
+
+    fn record(&self) -> Result<Event> {
+        Ok(self.gpu.record()?)
+    }
+
+    fn wait(&self, event: &Event) -> Result<()> {
+        // A CPU device's work is done when its verb returns: its mark is nothing to wait for.
+        event.downcast_ref::<driver::Event>().map_or(Ok(()), |event| self.gpu.wait(event))
+    }
+
+    fn synchronize(&self) -> Result<()> {
+        self.gpu.synchronize()
+    }
+
+    fn cast(&self, x: &Tensor, dtype: DType) -> Result<Storage> {
+        verbs::elementwise::cast(&self.gpu, x, dtype)
+    }
+
+    fn unary(&self, op: Unary, x: &Tensor) -> Result<Storage> {
+        verbs::elementwise::unary(&self.gpu, op, x)
+    }
+
+    fn binary(&self, op: Binary, a: &Tensor, b: &Tensor) -> Result<Storage> {
+        verbs::elementwise::binary(&self.gpu, op, a, b)
+    }
+
+    fn compare(&self, op: Compare, a: &Tensor, b: &Tensor) -> Result<Storage> {
+        verbs::elementwise::compare(&self.gpu, op, a, b)
+    }
+
+    fn select(&self, condition: &Tensor, a: &Tensor, b: &Tensor) -> Result<Storage> {
+        verbs::elementwise::select(&self.gpu, condition, a, b)
+    }
+
+    fn reduce(&self, op: Reduce, x: &Tensor) -> Result<Storage> {
+        verbs::reduce::reduce(&self.gpu, op, x)
+    }
+
+    fn cumulative_sum(&self, x: &Tensor) -> Result<Storage> {
+        verbs::reduce::cumulative_sum(&self.gpu, x)
+    }
+
+    fn softmax(&self, x: &Tensor, logarithm: bool) -> Result<Storage> {
+        verbs::softmax::softmax(&self.gpu, x, logarithm)
+    }
+
+    fn top_k(&self, x: &Tensor, k: usize) -> Result<(Storage, Storage)> {
+        verbs::top_k::top_k(&self.gpu, x, k)
+    }
+
+    fn matmul(&self, a: &Tensor, b: &Tensor, onto: Option<Tensor>, out: DType) -> Result<Storage> {
+        verbs::matmul::matmul(&self.gpu, self.matmul_precision(), a, b, onto, out)
+    }
+
+    fn set_matmul_precision(&self, precision: MatmulPrecision) {
+        *self.precision.lock().unwrap_or_else(PoisonError::into_inner) = precision;
+    }
+
+    fn matmul_precision(&self) -> MatmulPrecision {
+        *self.precision.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gather(&self, x: &Tensor, axis: usize, index: &Tensor) -> Result<Storage> {
+        verbs::indexing::gather(&self.gpu, x, axis, index)
+    }
+
+    fn scatter_add(&self, x: Tensor, axis: usize, index: &Tensor, source: &Tensor) -> Result<Storage> {
+        verbs::indexing::scatter_add(&self.gpu, x, axis, index, source)
+    }
+
+    fn concat(&self, parts: &[&Tensor], axis: usize) -> Result<Storage> {
+        verbs::elementwise::concat(&self.gpu, parts, axis)
+    }
+
+    fn random(
+        &self,
+        distribution: Distribution,
+        key: Key,
+        step: Option<&Tensor>,
+        len: usize,
+        dtype: DType,
+    ) -> Result<Storage> {
+        verbs::random::random(&self.gpu, distribution, key, step, len, dtype)
+    }
+
+    fn accumulate(&self, onto: &mut Tensor, x: &Tensor, scale: f64) -> Result<()> {
+        verbs::update::accumulate(&self.gpu, onto, x, scale)
+    }
+
+    fn update(
+        &self,
+        rule: &Update,
+        parameter: &mut Tensor,
+        gradient: &Tensor,
+        rows: Option<&Tensor>,
+        state: &mut [Tensor],
+        hyper: &Tensor,
+    ) -> Result<()> {
+        verbs::update::update(&self.gpu, rule, parameter, gradient, rows, state, hyper)
+    }
+
+    fn lstm_sequence(&self, args: &LstmArgs<'_>) -> Result<LstmOutput> {
+        verbs::lstm::forward(self, args)
+    }
+
+    fn lstm_sequence_backward(
+        &self,
+        args: &LstmArgs<'_>,
+        output: &LstmOutput,
+        gradients: &LstmOutputGradients<'_>,
+    ) -> Result<LstmGradients> {
+        verbs::lstm::backward(self, args, output.clone(), gradients)
+    }
+
+    fn lstm_sequence_backward_last(
+        &self,
+        args: &LstmArgs<'_>,
+        output: LstmOutput,
+        gradients: &LstmOutputGradients<'_>,
+    ) -> Result<LstmGradients> {
+        verbs::lstm::backward(self, args, output, gradients)
+    }
+
+    fn linear_cross_entropy(&self, args: &CrossEntropyArgs<'_>, gradients: bool) -> Result<CrossEntropy> {
+        verbs::cross_entropy::fused(self, args, gradients)
+    }
+
+    fn linear_cross_entropy_partials(&self, args: &CrossEntropyArgs<'_>) -> Result<CrossEntropyPartials> {
+        verbs::cross_entropy::partials(self, args)
+    }
+
+    fn linear_cross_entropy_gradients(
+        &self,
+        args: &CrossEntropyArgs<'_>,
+        log_sum: &Tensor,
+    ) -> Result<CrossEntropyGradients> {
+        verbs::cross_entropy::gradients(self, args, log_sum)
+    }
+
+    fn linear_top_k(&self, args: &LinearTopKArgs<'_>) -> Result<LinearTopK> {
+        verbs::top_k::linear_top_k(self, args)
+    }
+
+    fn coalesce(&self, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
+        verbs::indexing::coalesce(&self.gpu, index, values)
+    }
+}

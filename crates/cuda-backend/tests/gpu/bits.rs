@@ -1,0 +1,61 @@
+//! What must agree to the bit: our product with the CPU's, one form of a reduction with another.
+
+use unrolled_tensor::ops::{Distribution, Reduce};
+use unrolled_tensor::random::Key;
+use unrolled_tensor::{DType, Device, MatmulPrecision, Tensor};
+
+use crate::support::{EAGER, LAZY, NO_CUBLAS, SHUFFLED, on_gpus};
+
+fn random(name: &str, shape: &[usize], dtype: DType, device: &Device) -> Tensor {
+    let range = Distribution::Uniform { low: -1.0, high: 1.0 };
+    Tensor::random(range, Key::new(7).purpose(name), shape, dtype, &Device::cpu()).to_device(device)
+}
+
+/// Where the CPU fuses multiply–adds, as all do that have vectors for it.
+#[test]
+fn our_product_has_the_cpus_bits() {
+    #[cfg(target_arch = "x86_64")]
+    if !is_x86_feature_detected!("fma") {
+        return;
+    }
+    on_gpus("bits::our_product_has_the_cpus_bits", &[EAGER, NO_CUBLAS], || {
+        let (device, cpu) = (unrolled_cuda::device(0).unwrap(), Device::cpu_with(0, 1, usize::MAX));
+        for device in [&device, &cpu] {
+            device.set_matmul_precision(MatmulPrecision::F32Fma);
+        }
+        // cuBLAS has an order of its own, which f32 alone can do without.
+        let dtypes: &[DType] = if unrolled_cuda::has_cublas() { &[DType::F32] } else { &[DType::F32, DType::F64] };
+        for &dtype in dtypes {
+            for (a, b) in
+                [(&[3usize, 700][..], &[700usize, 5][..]), (&[70, 130], &[130, 66]), (&[2, 5, 300], &[300, 4])]
+            {
+                let product = |device: &Device| {
+                    let (a, b) = (random("a", a, dtype, device), random("b", b, dtype, device));
+                    let plain = a.matmul(&b);
+                    [plain.to_bytes(), a.matmul_with(&b, Some(plain.clone()), dtype).to_bytes()]
+                };
+                assert!(product(&device) == product(&cpu), "{dtype}, {a:?} by {b:?}");
+            }
+        }
+    });
+}
+
+/// Along memory, across it, in any order of blocks and at any time: the order of a sum depends on its length alone.
+#[test]
+fn a_sum_has_one_order() {
+    on_gpus("bits::a_sum_has_one_order", &[EAGER, LAZY, SHUFFLED], || {
+        let device = unrolled_cuda::device(0).unwrap();
+        for (n, rows) in [(5, 50), (33, 40), (3000, 35)] {
+            for dtype in [DType::F32, DType::BF16] {
+                let x = random("x", &[rows, n], dtype, &device);
+                let turned = x.t().contiguous();
+                for op in [Reduce::Sum, Reduce::SumSquares, Reduce::Prod] {
+                    let along = x.reduce(op, [1], false).to_bytes();
+                    assert!(along == turned.reduce(op, [0], false).to_bytes(), "{op:?} of {n} {dtype}");
+                    let first = x.narrow(0, 0, 1).reduce(op, [1], false).to_bytes();
+                    assert!(along.starts_with(&first), "{op:?} of {n} {dtype}, one row alone");
+                }
+            }
+        }
+    });
+}

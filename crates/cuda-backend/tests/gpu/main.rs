@@ -1,0 +1,11 @@
+//! The backend on GPUs: virtual ones (crates/virtual-cuda), and hardware where this machine has it.
+
+mod bits;
+mod conformance;
+mod gradients;
+mod memory;
+mod models;
+mod rows;
+mod support;
+mod translator;
+mod verbs;

@@ -1,0 +1,195 @@
+//! What a run will take, before it begins: parameters, words, memory and time, from a sample of its corpus and a few steps of its own size.
+
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashSet;
+use unrolled_nn::Module;
+use unrolled_tensor::Device;
+use unrolled_tensor::random::Key;
+
+use crate::batch::{Batch, BatchPlan};
+use crate::config::Config;
+use crate::corpus::{Corpus, Pair};
+use crate::model::{Model, Sizes};
+use crate::numbered::NumberedCorpus;
+use crate::run::{Error, initial_range_of};
+use crate::training::{Recipe, Trainer, optimiser_of};
+use crate::vocabulary::SPECIALS;
+
+/// A corpus's size, from one reading that cuts only a sample into words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CorpusSize {
+    /// All pairs.
+    pub pairs: u64,
+    /// Pairs that training keeps: without an empty side, and not too long.
+    pub kept: u64,
+    /// Source words of those kept.
+    pub source_words: u64,
+    /// Target words of those kept.
+    pub target_words: u64,
+    /// Words of each side of the pairs looked at.
+    lengths: Vec<(usize, usize)>,
+    /// Distinct words of the sample, source and target.
+    distinct: [usize; 2],
+    /// Whether every pair was looked at.
+    whole: bool,
+}
+
+/// Pairs that are cut into words, at most twice as many.
+const SAMPLE: usize = 10_000;
+
+impl CorpusSize {
+    /// Reads the training corpus of a configuration. Every n-th pair is looked at, n so that there are 10,000 to 20,000 of them.
+    ///
+    /// # Errors
+    /// Whatever is wrong with its files; and where it has no pair that training would keep.
+    pub fn read(config: &Config) -> Result<CorpusSize, Error> {
+        let corpus = crate::run::training_corpus(config);
+        let (pairs, sample) = sample(&corpus)?;
+        let cut = |text: &str, language: &str| -> Vec<String> {
+            config.tokeniser.tokenise(text, language.into()).into_iter().map(str::to_owned).collect()
+        };
+        let within = |words: usize, limit: usize| words > 0 && (limit == 0 || words <= limit);
+        let mut words: [FxHashSet<String>; 2] = Default::default();
+        let mut lengths = Vec::new();
+        for pair in &sample {
+            let source = cut(&pair.source, &config.source_language);
+            let target = cut(&pair.target, &config.target_language);
+            if within(source.len(), config.max_source_length) && within(target.len(), config.max_target_length) {
+                lengths.push((source.len(), target.len()));
+                words[0].extend(source);
+                words[1].extend(target);
+            }
+        }
+        if lengths.is_empty() {
+            let skipped = format!("none of {} pairs looked at would be kept", sample.len());
+            return Err(Error::NoPairs { purpose: "training", corpus: corpus.to_string(), skipped });
+        }
+        let share = |count: usize| (count as u128 * pairs as u128 / sample.len() as u128) as u64;
+        Ok(CorpusSize {
+            pairs,
+            kept: share(lengths.len()),
+            source_words: share(lengths.iter().map(|lengths| lengths.0).sum()),
+            target_words: share(lengths.iter().map(|lengths| lengths.1).sum()),
+            lengths,
+            distinct: [words[0].len(), words[1].len()],
+            whole: sample.len() as u64 == pairs,
+        })
+    }
+
+    /// The vocabularies' sizes: what the configuration asks for, or what there is where all of a small corpus was seen.
+    pub fn vocabularies(&self, config: &Config) -> [usize; 2] {
+        let asked = [config.source_vocabulary_size, config.target_vocabulary_size];
+        if !self.whole {
+            return asked;
+        }
+        [0, 1].map(|side| asked[side].min(self.distinct[side] + SPECIALS.len()))
+    }
+
+    /// Bytes that training keeps the corpus in.
+    pub fn bytes(&self) -> u64 {
+        4 * (self.source_words + self.target_words) + 16 * self.kept
+    }
+
+    /// Pairs like those looked at, of random words: words of which two batches share about as many as of any do not change what a step takes.
+    fn pairs(&self, sizes: &Sizes, key: Key) -> NumberedCorpus {
+        let side = |words: usize, length: usize, key: Key| -> Vec<u32> {
+            let special = SPECIALS.len() as u64;
+            let most = (words as u64 - special).max(1);
+            (0..length as u64).map(|i| (special + key.below(i, most)) as u32).collect()
+        };
+        let mut corpus = NumberedCorpus::new();
+        for (place, &(source, target)) in self.lengths.iter().enumerate() {
+            let key = key.at(place as u64);
+            let source = side(sizes.source_words, source, key.purpose("source"));
+            corpus.push(&source, &side(sizes.target_words, target, key.purpose("target")));
+        }
+        corpus
+    }
+}
+
+/// How many pairs there are, and every n-th of them.
+fn sample(corpus: &Corpus) -> Result<(u64, Vec<Pair>), Error> {
+    let (mut count, mut every, mut sample) = (0u64, 1u64, Vec::new());
+    let (mut pairs, mut pair) = (corpus.pairs()?, Pair::default());
+    while pairs.read(&mut pair)? {
+        if count.is_multiple_of(every) {
+            sample.push(pair.clone());
+        }
+        count += 1;
+        if sample.len() >= 2 * SAMPLE {
+            let mut place = 0;
+            sample.retain(|_| {
+                place += 1;
+                place % 2 == 1
+            });
+            every *= 2;
+        }
+    }
+    Ok((count, sample))
+}
+
+/// What steps of a model took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// Steps that were timed.
+    pub steps: usize,
+    /// Words of both languages in a second, without `<EOS>` and padding.
+    pub words_per_second: f64,
+    /// Bytes of parameters and optimiser, as a checkpoint has them.
+    pub checkpoint_bytes: u64,
+    /// Numbers that are learnt.
+    pub parameters: usize,
+    /// Updates of one pass over the corpus.
+    pub updates_per_epoch: u64,
+}
+
+/// Trains a model of the configuration's size on pairs like the corpus's, after a first step that does not count: at least one step, and more until
+/// `time` is over.
+///
+/// # Panics
+/// With a [`DeviceError`](unrolled_tensor::DeviceError) where the device fails, for instance for want of memory.
+pub fn measure(config: &Config, size: &CorpusSize, device: &Device, time: Duration) -> Measured {
+    let [source_words, target_words] = size.vocabularies(config);
+    let sizes = Sizes {
+        source_words,
+        target_words,
+        embedding: config.embedding_size,
+        hidden: config.hidden_size,
+        layers: config.layers,
+        softmax_slices: config.softmax_slices.min(target_words),
+    };
+    let key = Key::new(config.seed);
+    let corpus = size.pairs(&sizes, key.purpose("words"));
+    let model = Model::new(&sizes, config.dropout, initial_range_of(config), key.purpose("parameters"), device);
+    let mut trainer = Trainer::new(model, optimiser_of(config), Recipe::of(config));
+    trainer.parts = config.accumulate;
+    let plan = BatchPlan::shuffled(&corpus, config.size_of_batches(), key.purpose("batches"), 0);
+    let (mut words, mut seconds, mut steps) = (0, 0.0, 0);
+    // A small rate: what is measured shall not diverge.
+    let rate = config.learning_rate * 1e-3;
+    for update in 0.. {
+        let began = Instant::now();
+        let batch = Batch::of(&corpus, plan.batch(update % plan.len()), config.reverse_source);
+        device.run(|| trainer.step(&batch, update as u64, rate));
+        if update > 0 {
+            seconds += began.elapsed().as_secs_f64();
+            words += batch.words();
+            steps += 1;
+            if seconds >= time.as_secs_f64() {
+                break;
+            }
+        }
+    }
+    let bytes = |tensors: &std::collections::BTreeMap<String, unrolled_tensor::Tensor>| -> u64 {
+        tensors.values().map(|tensor| (tensor.elements() * tensor.dtype().size()) as u64).sum()
+    };
+    let batches = plan.len() as f64 * size.kept as f64 / size.lengths.len() as f64;
+    Measured {
+        steps,
+        words_per_second: words as f64 / seconds,
+        checkpoint_bytes: bytes(&trainer.model.state()) + bytes(&trainer.optimiser.state()),
+        parameters: trainer.parameter_count(),
+        updates_per_epoch: batches.ceil() as u64,
+    }
+}

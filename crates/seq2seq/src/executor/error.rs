@@ -1,0 +1,73 @@
+//! Why a step over devices fails.
+
+use unrolled_tensor::DeviceError;
+
+use crate::config::Precision;
+use crate::schedule::PlanError;
+
+/// Why a step failed, or could not begin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StepError {
+    /// The plan does not fit the model or the batch.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The plan needs more devices than there are.
+    #[error("plan `{plan}` needs {needed} devices, there are {given}")]
+    Devices {
+        /// Its name.
+        plan: String,
+        /// What it needs.
+        needed: usize,
+        /// What there is.
+        given: usize,
+    },
+    /// The slices belong to the model.
+    #[error(
+        "the plan cuts the vocabulary into {plan} slices, the model into {model}: set `softmax-slices` to {plan}, or use another plan"
+    )]
+    Slices {
+        /// The plan's slices.
+        plan: usize,
+        /// The model's.
+        model: usize,
+    },
+    /// Only f32 is spread over devices.
+    #[error("training by a plan computes in f32, not in {}: leave `precision` at \"f32\"", precision.dtype())]
+    Precision {
+        /// What was asked for.
+        precision: Precision,
+    },
+    /// A plan cuts batches in its own way.
+    #[error(
+        "training by a plan adds up whole batches, not {parts} parts: leave `accumulate` at 1; a plan has `micro-batches`"
+    )]
+    Parts {
+        /// What was asked for.
+        parts: usize,
+    },
+    /// A device failed.
+    #[error("the step failed in `{task}` on {device}")]
+    Device {
+        /// The device's name.
+        device: String,
+        /// What it was doing.
+        task: String,
+        /// What it said.
+        #[source]
+        error: DeviceError,
+    },
+    /// A task panicked.
+    #[error("the step failed in `{task}` on {device}: {reason}")]
+    Task {
+        /// The device's name.
+        device: String,
+        /// What it was doing.
+        task: String,
+        /// What it panicked with.
+        reason: String,
+    },
+    /// An earlier step failed half-way.
+    #[error("an earlier step failed, so parts of the model may be ahead of others: go on from a checkpoint")]
+    Broken,
+}

@@ -1,0 +1,242 @@
+//! Who makes the updates: one device, or several by a plan.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
+
+use unrolled_nn::{LossScaler, Module, Optimiser, ScalerState};
+use unrolled_tensor::random::Key;
+use unrolled_tensor::{Device, Tensor};
+
+use super::{Error, Placement, initial_range_of};
+use crate::batch::Batch;
+use crate::config::Config;
+use crate::executor::{Executor, StepError, Trace, chrome_trace};
+use crate::model::{Model, Sizes};
+use crate::schedule::{Caption, CriticalPath, Plan, chart, grouped};
+use crate::training::{Recipe, StepReport, Trainer};
+
+/// Steps of which a trace tells: the last ones.
+const TRACED: usize = 4;
+
+pub(super) enum Learner {
+    One(Box<Trainer>),
+    Several(Box<Spread>),
+}
+
+/// A model spread over devices.
+pub(super) struct Spread {
+    executor: Executor,
+    sizes: Sizes,
+    config: Config,
+    /// Where the whole model is put together, to validate.
+    home: Device,
+    trace: Option<PathBuf>,
+    traces: VecDeque<(u64, Trace)>,
+}
+
+impl Learner {
+    pub fn several(
+        (model, optimiser, recipe): (Model, Optimiser, Recipe),
+        sizes: Sizes,
+        config: &Config,
+        plan: &Plan,
+        placement: &Placement,
+    ) -> Result<Learner, Error> {
+        let executor = Executor::new(&sizes, model, optimiser, recipe, plan, &placement.devices)?;
+        Ok(Learner::Several(Box::new(Spread {
+            executor,
+            sizes,
+            config: config.clone(),
+            home: placement.home.clone(),
+            trace: placement.trace.clone(),
+            traces: VecDeque::new(),
+        })))
+    }
+
+    /// Where the whole model is, or is put together.
+    pub fn device(&self) -> Device {
+        match self {
+            Learner::One(trainer) => trainer.model.device().clone(),
+            Learner::Several(spread) => spread.home.clone(),
+        }
+    }
+
+    /// The device's name, or the devices' and their plan's.
+    pub fn device_name(&self) -> String {
+        match self {
+            Learner::One(trainer) => trainer.model.device().name(),
+            Learner::Several(spread) => {
+                let names: Vec<String> = spread.executor.devices().map(Device::name).collect();
+                let name = match &names[..] {
+                    [one] => one.clone(),
+                    [first, .., last] => format!("{first} to {last}"),
+                    [] => "no device".to_owned(),
+                };
+                format!("{name} by plan `{}`", spread.executor.plan().name)
+            }
+        }
+    }
+
+    /// Threads of all devices.
+    pub fn threads(&self) -> usize {
+        let threads = |device: &Device| device.run(rayon::current_num_threads);
+        match self {
+            Learner::One(trainer) => threads(trainer.model.device()),
+            Learner::Several(spread) => spread.executor.devices().map(threads).sum(),
+        }
+    }
+
+    /// The most bytes of tensors that the devices have held, each at its own time, together.
+    pub fn peak_memory(&self) -> u64 {
+        let peak = |device: &Device| device.memory().peak as u64;
+        match self {
+            Learner::One(trainer) => peak(trainer.model.device()),
+            Learner::Several(spread) => spread.executor.devices().map(peak).sum(),
+        }
+    }
+
+    pub fn parameter_count(&self) -> usize {
+        match self {
+            Learner::One(trainer) => trainer.parameter_count(),
+            Learner::Several(spread) => spread.executor.parameter_count(),
+        }
+    }
+
+    pub fn step(&mut self, batch: &Batch, update: u64, rate: f64) -> Result<StepReport, Error> {
+        match self {
+            Learner::One(trainer) => {
+                let device = trainer.model.device().clone();
+                Ok(device.run(|| trainer.step(batch, update, rate)))
+            }
+            Learner::Several(spread) => spread.step(batch, update, rate),
+        }
+    }
+
+    /// The model in one piece. Of one device it shares the parameters' storage: it must be gone before the next step changes them.
+    pub fn model(&self) -> Result<Model, Error> {
+        match self {
+            Learner::One(trainer) => Ok(trainer.model.clone()),
+            Learner::Several(spread) => spread.model(),
+        }
+    }
+
+    /// Parameters and optimiser state by name; the same whoever made the updates. They may share storage as [`model`](Learner::model) does.
+    pub fn states(&self) -> (BTreeMap<String, Tensor>, BTreeMap<String, Tensor>) {
+        match self {
+            Learner::One(trainer) => (trainer.model.state(), trainer.optimiser.state()),
+            Learner::Several(spread) => (spread.executor.model_state(), spread.executor.optimiser_state()),
+        }
+    }
+
+    pub fn optimiser_steps(&self) -> u64 {
+        match self {
+            Learner::One(trainer) => trainer.optimiser.steps(),
+            Learner::Several(spread) => spread.executor.optimiser_steps(),
+        }
+    }
+
+    pub fn scaler(&self) -> Option<ScalerState> {
+        match self {
+            Learner::One(trainer) => trainer.scaler.as_ref().map(LossScaler::state),
+            Learner::Several(_) => None,
+        }
+    }
+
+    /// False where a step would have to copy a parameter that somebody else holds.
+    pub fn holds_its_parameters_alone(&self) -> bool {
+        match self {
+            Learner::One(trainer) => {
+                trainer.model.parameters().iter().all(|(_, parameter)| parameter.tensor().is_unique())
+            }
+            Learner::Several(_) => true,
+        }
+    }
+
+    /// Writes what happened, if that was asked for.
+    pub fn write_trace(&self) -> Result<(), Error> {
+        match self {
+            Learner::Several(spread) => spread.write_trace(),
+            Learner::One(_) => Ok(()),
+        }
+    }
+}
+
+impl Spread {
+    fn step(&mut self, batch: &Batch, update: u64, rate: f64) -> Result<StepReport, Error> {
+        let (report, trace) = self.executor.traced_step(batch, update, rate)?;
+        if self.trace.is_some() {
+            self.traces.push_back((update, trace));
+            if self.traces.len() > TRACED {
+                self.traces.pop_front();
+            }
+        }
+        Ok(report)
+    }
+
+    fn model(&self) -> Result<Model, Error> {
+        let range = initial_range_of(&self.config);
+        let mut model = Model::new(&self.sizes, self.config.dropout, range, Key::new(0), &self.home);
+        model.load(&self.executor.model_state()).expect("the state is of a model of these sizes");
+        Ok(model)
+    }
+
+    fn write_trace(&self) -> Result<(), Error> {
+        let (Some(path), Some((update, last))) = (&self.trace, self.traces.back()) else { return Ok(()) };
+        let names: Vec<String> = self.executor.devices().map(Device::name).collect();
+        let steps: Vec<(u64, Trace)> = self.traces.iter().cloned().collect();
+        let json = chrome_trace(self.executor.plan(), &names, &steps);
+        write(path, json.to_string().as_bytes())?;
+        write(&path.with_extension("svg"), picture(self.executor.plan(), &names, *update, last).as_bytes())
+    }
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
+    std::fs::write(path, content).map_err(Error::file("write", path))
+}
+
+/// A step that happened, as a chart.
+pub fn picture(plan: &Plan, names: &[String], update: u64, trace: &Trace) -> String {
+    let Trace { graph, timeline } = trace;
+    let seconds = timeline.makespan.max(f64::MIN_POSITIVE);
+    let speed = grouped((graph.words as f64 / seconds).round() as usize);
+    let busy = |device: usize| -> f64 {
+        let own = graph.tasks.iter().zip(&timeline.spans).filter(|(task, _)| task.device == device);
+        own.map(|(_, span)| span.end - span.start).sum::<f64>() / seconds
+    };
+    let mean = (0..graph.devices).map(busy).sum::<f64>() / graph.devices as f64;
+    let path = CriticalPath::of(graph, timeline);
+    let longest = path.by_phase().first().map_or(String::new(), |(phase, part)| {
+        format!(" {} takes {:.0}% of the critical path.", phase.name(), 100.0 * part / seconds)
+    });
+    let caption = Caption {
+        title: format!("Plan {}, update {}: {speed} words/s, measured", plan.name, update + 1),
+        remark: format!(
+            "One training step: {} words in {:.1} ms; a device computes {:.0}% of the time.{longest}",
+            grouped(graph.words),
+            1e3 * seconds,
+            100.0 * mean
+        ),
+        devices: names.iter().enumerate().map(|(device, name)| (name.clone(), plan.on(device))).collect(),
+    };
+    chart(graph, timeline, &caption)
+}
+
+/// The plan that a configuration names, for a model of these sizes. `batch` is one like those to come: a search finds the best plan for it.
+pub fn plan_of(config: &Config, sizes: &Sizes, placement: &Placement, batch: &Batch) -> Result<Plan, Error> {
+    use crate::cost_model::{Machine, Search, search};
+    use crate::schedule::{Lengths, Sums};
+    let devices = placement.devices.len();
+    let name = config.plan.as_str();
+    let plan = if name.ends_with(".toml") {
+        let path = PathBuf::from(name);
+        let text = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
+        Plan::from_toml(&text).map_err(StepError::from)?
+    } else if name == "search" {
+        let machine = placement.machine.clone().unwrap_or_else(|| Machine::of_cpus(devices));
+        let options = Search { slices: Some(sizes.softmax_slices), sums: Sums::ByRows, ..Search::default() };
+        search(sizes, &Lengths::of(batch), &machine, &options).map_err(StepError::from)?
+    } else {
+        Plan::for_model(name, sizes, devices).map_err(StepError::from)?
+    };
+    Ok(plan)
+}

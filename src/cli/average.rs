@@ -1,0 +1,51 @@
+//! `unrolled average`: the mean of checkpoints.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::ensure;
+use clap::Args;
+use unrolled::tensor::catch_device_error;
+use unrolled_seq2seq::average::{average, last_checkpoints};
+
+use super::translate::positive;
+
+/// Average the parameters of several checkpoints of one model into a new one.
+#[derive(Debug, Args)]
+pub(super) struct Average {
+    /// The checkpoints; of a run folder its best is taken.
+    #[arg(long, value_name = "DIR", num_args = 1.., required_unless_present = "run")]
+    model: Vec<PathBuf>,
+    /// Instead: the last checkpoints of a run.
+    #[arg(long, value_name = "DIR", conflicts_with = "model")]
+    run: Option<PathBuf>,
+    /// With --run: how many.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive, requires = "run")]
+    last: usize,
+    /// Where the new checkpoint goes: a folder to be made.
+    #[arg(long, value_name = "DIR")]
+    output: PathBuf,
+    /// Replace a checkpoint that is there.
+    #[arg(long)]
+    overwrite: bool,
+}
+
+impl Average {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let folders = match &self.run {
+            Some(run) => last_checkpoints(run, self.last)?,
+            None => self.model,
+        };
+        ensure!(!folders.is_empty(), "the run has no checkpoint");
+        ensure!(
+            self.overwrite || !self.output.exists(),
+            "`{}` is there already: choose another folder, or give --overwrite",
+            self.output.display()
+        );
+        catch_device_error(|| average(&folders, &self.output, &unrolled::device("cpu").expect("there is a CPU")))??;
+        let mut out = io::stdout();
+        writeln!(out, "{}: the mean of {} checkpoints", self.output.display(), folders.len())?;
+        folders.iter().try_for_each(|folder| writeln!(out, "  {}", folder.display()))?;
+        Ok(())
+    }
+}
