@@ -25,7 +25,8 @@ CRATE = pathlib.Path(__file__).resolve().parent.parent
 TESTS = {
     "softmax": ["rows::softmax_of_short_and_long_rows"],
     "sort": ["rows::sums_of_many_duplicates_are_those_of_the_cpu_to_the_bit", "rows::the_largest_k_in_all_three_ways"],
-    "indexing": ["rows::an_index_outside_is_found_out", "rows::sums_of_many_duplicates_are_those_of_the_cpu_to_the_bit"],
+    "indexing": ["rows::an_index_outside_is_found_out", "rows::views_are_gathered_and_scattered_as_on_the_cpu",
+                 "rows::sums_of_many_duplicates_are_those_of_the_cpu_to_the_bit"],
     "random": ["rows::random_numbers_have_the_bits_of_the_cpu"],
     "top_k": ["rows::the_largest_k_in_all_three_ways", "models::the_most_probable_words"],
     "update": ["models::optimiser_steps_have_the_bits_of_the_cpu"],

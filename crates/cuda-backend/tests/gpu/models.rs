@@ -126,7 +126,8 @@ impl Softmax {
         Softmax {
             hidden: normal("hidden", &[n, h], 1.0, dtype, device),
             weight: normal("weight", &[v, h], 0.5, dtype, device),
-            bias: normal("bias", &[v], 1.0, dtype, device),
+            // Far enough apart that the wrong maximum overflows; of short floats such logits would be too coarse.
+            bias: normal("bias", &[v], if dtype.size() > 2 { 60.0 } else { 1.0 }, dtype, device),
             targets: Tensor::from_slice(&words, [n], device),
             row_weights: Tensor::from_slice(&weights, [n], &Device::cpu()).cast(dtype).to_device(device),
         }
@@ -158,7 +159,7 @@ fn cross_entropy_over_several_chunks_and_slices() {
                 let gpu = Softmax::new(sizes, dtype, device);
                 let found = Tensor::linear_cross_entropy(&gpu.args(), true);
                 near("losses", &found.losses, &expected.losses, 16.0);
-                gradients_near(found.gradients.as_ref().unwrap(), expected_gradients, 32.0);
+                gradients_near(found.gradients.as_ref().unwrap(), expected_gradients, 128.0);
                 assert!(found.losses.to_f64_vec().iter().skip(2).step_by(4).all(|&loss| loss == 0.0));
             }
             // Two slices of the vocabulary, whose partials are merged on the CPU.
@@ -190,9 +191,9 @@ fn cross_entropy_over_several_chunks_and_slices() {
                 "gradient of the weight in slices",
                 &whole(&left.weight, &right.weight),
                 &expected_gradients.weight,
-                32.0,
+                128.0,
             );
-            near("gradient of the bias in slices", &whole(&left.bias, &right.bias), &expected_gradients.bias, 32.0);
+            near("gradient of the bias in slices", &whole(&left.bias, &right.bias), &expected_gradients.bias, 128.0);
         }
     });
 }

@@ -133,6 +133,41 @@ fn sums_of_many_duplicates_are_those_of_the_cpu_to_the_bit() {
     });
 }
 
+/// Three axes in an order of their own, so that places are found axis by axis.
+#[test]
+fn views_are_gathered_and_scattered_as_on_the_cpu() {
+    on_gpus("rows::views_are_gathered_and_scattered_as_on_the_cpu", &[SHUFFLED], || {
+        let key = Key::new(4).purpose("views");
+        let turned = |x: &Tensor| x.permute([2, 0, 1]).flip(1).narrow(2, 1, 4);
+        for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16, DType::U32, DType::I64, DType::Bool] {
+            let values: Vec<f64> =
+                (0..6 * 5 * 7).map(|i| key.below(i, 2 + u64::from(dtype != DType::Bool) * 50) as f64).collect();
+            let xs = both(&values, &[6, 5, 7], dtype);
+            let index: Vec<u32> = (0..6 * 5 * 7).map(|i| key.below(1000 + i, 6) as u32).collect();
+            let indices = devices().map(|device| Tensor::from_slice(&index, [6, 5, 7], &device));
+            let [expected, found] = [0, 1].map(|i| turned(&xs[i]).gather(1, &turned(&indices[i])));
+            same_bits(&format!("a gather of {dtype}"), &found, &expected);
+            let [expected, found] =
+                [0, 1].map(|i| turned(&xs[i]).index_select(0, &indices[i].index(0, 2).index(0, 3).step_by(0, 2)));
+            same_bits(&format!("slices of {dtype}"), &found, &expected);
+            if dtype != DType::Bool {
+                let [expected, found] =
+                    [0, 1].map(|i| turned(&xs[i]).scatter_add(1, &turned(&indices[i]), &turned(&xs[i]).flip(2)));
+                same_bits(&format!("a scatter of {dtype}"), &found, &expected);
+                let [expected, found] = [0, 1].map(|i| {
+                    let rows = indices[i].index(0, 2).index(0, 3).narrow(0, 0, 4).flip(0);
+                    turned(&xs[i]).index_add(
+                        2,
+                        &rows.cast(DType::I64).affine(0.5, 0.0).cast(DType::U32),
+                        &turned(&xs[i]),
+                    )
+                });
+                same_bits(&format!("a scatter of slices of {dtype}"), &found, &expected);
+            }
+        }
+    });
+}
+
 #[test]
 fn an_index_outside_is_found_out() {
     on_gpus("rows::an_index_outside_is_found_out", &[EAGER], || {
