@@ -14,6 +14,7 @@ mod input;
 mod matmul_precision;
 mod models;
 mod n_best;
+mod prepare;
 mod report;
 mod reproduce;
 mod rescore;
@@ -41,6 +42,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Vocab(vocab::Vocab),
+    Prepare(prepare::Prepare),
     Train(train::Train),
     Translate(translate::Translate),
     Score(score::Score),
@@ -63,6 +65,7 @@ impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Vocab(command) => command.run(),
+            Self::Prepare(command) => command.run(),
             Self::Train(command) => command.run(),
             Self::Translate(command) => command.run(),
             Self::Score(command) => command.run(),

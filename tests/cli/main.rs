@@ -12,6 +12,7 @@ mod evaluate;
 mod example_corpus;
 mod killed;
 mod plans;
+mod prepare;
 mod rescore;
 mod schedule;
 mod toy;
@@ -38,6 +39,7 @@ fn version_and_help_are_there() {
     let help = succeeds(folder.path(), &["--help"]);
     for command in [
         "vocab",
+        "prepare",
         "train",
         "translate",
         "score",

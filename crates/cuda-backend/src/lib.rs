@@ -7,7 +7,7 @@
 //! **This backend has been run on virtual GPUs only** (`crates/virtual-cuda`, which interprets PTX), never on real hardware yet.
 //!
 //! # How it works
-//! A [`Device`](unrolled_tensor::Device) of this backend is one GPU: its primary context, one compute stream, one copy stream between
+//! A [`Device`] of this backend is one GPU: its primary context, one compute stream, one copy stream between
 //! devices, and a pool that keeps freed memory for reuse. All verbs enqueue work into the compute stream and return; a block that goes
 //! back to the pool may be handed out at once, for whatever is written to it next is behind its last reader in that stream. Only
 //! `download`, `synchronize` and running out of memory wait.

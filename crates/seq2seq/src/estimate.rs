@@ -1,5 +1,6 @@
 //! What a run will take, before it begins: parameters, words, memory and time, from a sample of its corpus and a few steps of its own size.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashSet;
@@ -7,11 +8,12 @@ use unrolled_nn::Module;
 use unrolled_tensor::Device;
 use unrolled_tensor::random::Key;
 
-use crate::batch::{Batch, BatchPlan};
+use crate::batch::{Batch, BatchPlan, Lengths};
 use crate::config::Config;
 use crate::corpus::{Corpus, Pair};
 use crate::model::{Model, Sizes};
-use crate::numbered::NumberedCorpus;
+use crate::numbered::{Limits, NumberedCorpus};
+use crate::prepare::PreparedCorpus;
 use crate::run::{Error, initial_range_of};
 use crate::training::{Recipe, Trainer, optimiser_of};
 use crate::vocabulary::SPECIALS;
@@ -33,6 +35,8 @@ pub struct CorpusSize {
     distinct: [usize; 2],
     /// Whether every pair was looked at.
     whole: bool,
+    /// The vocabularies of a prepared corpus.
+    prepared: Option<[usize; 2]>,
 }
 
 /// Pairs that are cut into words, at most twice as many.
@@ -44,6 +48,9 @@ impl CorpusSize {
     /// # Errors
     /// Whatever is wrong with its files; and where it has no pair that training would keep.
     pub fn read(config: &Config) -> Result<CorpusSize, Error> {
+        if let Some(folder) = &config.prepared {
+            return Self::of_prepared(config, folder);
+        }
         let corpus = crate::run::training_corpus(config);
         let (pairs, sample) = sample(&corpus)?;
         let cut = |text: &str, language: &str| -> Vec<String> {
@@ -74,11 +81,42 @@ impl CorpusSize {
             lengths,
             distinct: [words[0].len(), words[1].len()],
             whole: sample.len() as u64 == pairs,
+            prepared: None,
+        })
+    }
+
+    /// A prepared corpus knows its lengths and vocabularies.
+    fn of_prepared(config: &Config, folder: &Path) -> Result<CorpusSize, Error> {
+        let mut corpus = PreparedCorpus::open(folder)?;
+        let pairs = corpus.len() as u64;
+        let limit = |n: usize| if n == 0 { usize::MAX } else { n };
+        let limits = Limits { source: limit(config.max_source_length), target: limit(config.max_target_length) };
+        let skipped = corpus.limit(limits);
+        let sample: Vec<(usize, usize)> =
+            (0..corpus.len()).step_by((corpus.len() / SAMPLE).max(1)).map(|pair| corpus.lengths(pair)).collect();
+        if sample.is_empty() {
+            let corpus = folder.display().to_string();
+            return Err(Error::NoPairs { purpose: "training", corpus, skipped: skipped.to_string() });
+        }
+        let share = |words: usize| (words as u128 * corpus.len() as u128 / sample.len() as u128) as u64;
+        let vocabularies = [corpus.source_vocabulary().len(), corpus.target_vocabulary().len()];
+        Ok(CorpusSize {
+            pairs,
+            kept: corpus.len() as u64,
+            source_words: share(sample.iter().map(|lengths| lengths.0).sum()),
+            target_words: share(sample.iter().map(|lengths| lengths.1).sum()),
+            distinct: vocabularies.map(|words| words - SPECIALS.len()),
+            whole: sample.len() == corpus.len(),
+            lengths: sample,
+            prepared: Some(vocabularies),
         })
     }
 
     /// The vocabularies' sizes: what the configuration asks for, or what there is where all of a small corpus was seen.
     pub fn vocabularies(&self, config: &Config) -> [usize; 2] {
+        if let Some(vocabularies) = self.prepared {
+            return vocabularies;
+        }
         let asked = [config.source_vocabulary_size, config.target_vocabulary_size];
         if !self.whole {
             return asked;
@@ -88,7 +126,12 @@ impl CorpusSize {
 
     /// Bytes that training keeps the corpus in.
     pub fn bytes(&self) -> u64 {
-        4 * (self.source_words + self.target_words) + 16 * self.kept
+        // Of a prepared corpus words are read when they are wanted.
+        if self.prepared.is_some() {
+            12 * self.kept
+        } else {
+            4 * (self.source_words + self.target_words) + 16 * self.kept
+        }
     }
 
     /// Pairs like those looked at, of random words: words of which two batches share about as many as of any do not change what a step takes.

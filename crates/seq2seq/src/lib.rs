@@ -17,6 +17,7 @@ pub mod minimum_risk;
 pub mod model;
 pub mod n_best;
 pub mod numbered;
+pub mod prepare;
 pub mod progress;
 pub mod report;
 pub mod reproduce;

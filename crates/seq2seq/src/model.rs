@@ -93,6 +93,14 @@ impl From<f64> for InitialRange {
 }
 
 impl Sizes {
+    /// [`parameters`](Sizes::parameters) of sizes that may be beyond all bounds.
+    pub(crate) fn parameters_as_f64(&self) -> f64 {
+        let Sizes { source_words, target_words, embedding, hidden, layers, .. } = *self;
+        let [source, target, embedding, hidden] = [source_words, target_words, embedding, hidden].map(|n| n as f64);
+        let stack = 4.0 * hidden * (embedding + hidden + 1.0 + (layers as f64 - 1.0) * (2.0 * hidden + 1.0));
+        (source + target) * embedding + 2.0 * stack + target * (hidden + 1.0)
+    }
+
     /// How many numbers such a model learns: one bias vector for each LSTM layer, one for the softmax.
     pub fn parameters(&self) -> usize {
         let layer = |inputs: usize| 4 * self.hidden * (inputs + self.hidden + 1);

@@ -78,6 +78,10 @@ fn every_row_is_there_and_nothing_is_done_twice() {
     assert_eq!((events.len(), before.len()), (0, after.len()), "nothing is trained again");
     assert_eq!(before, after, "no file was written again");
 
+    // Longer lists are other lists.
+    let longer = ReproduceOptions { n_best: Some(6), ..self::options(folder.path()) };
+    check(&run(&longer, &mut Silent, &AtomicBool::new(false)).unwrap());
+
     let unbroken = tempfile::tempdir().unwrap();
     let other = run(&self::options(unbroken.path()), &mut Silent, &AtomicBool::new(false)).unwrap();
     assert_eq!(other.rows, table.rows, "stopping changes no number");

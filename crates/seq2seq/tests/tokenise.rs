@@ -42,6 +42,7 @@ fn periods_of_abbreviations_stay() {
     english("See No. 7. No. It ends.", "See No. 7 . No . It ends .");
     english("at 5 p.m. sharp, etc. and so on.", "at 5 p.m. sharp , etc. and so on .");
     english("He left. \"Why?\"", "He left . \" Why ? \"");
+    english("On Jan. 5 Pvt. Roe and Insp. Lee left. May. Sat.", "On Jan. 5 Pvt. Roe and Insp. Lee left . May . Sat .");
     french("M. Dupont et Mme. Roy, art. 5.", "M. Dupont et Mme. Roy , art. 5 .");
     assert_eq!(moses("Mr. Smith.", Language::Other), "Mr . Smith .");
 }

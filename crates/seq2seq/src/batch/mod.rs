@@ -7,4 +7,4 @@ mod layout;
 mod plan;
 
 pub use layout::{Batch, Sources};
-pub use plan::{BatchPlan, BatchSize};
+pub use plan::{BatchPlan, BatchSize, Lengths};

@@ -1,7 +1,30 @@
 //! Which pairs make which batch, and in which order the batches come.
 
-use crate::numbered::NumberedCorpus;
+use rayon::prelude::*;
 use unrolled_tensor::random::Key;
+
+use crate::numbered::NumberedCorpus;
+
+/// What a plan must know of a corpus.
+pub trait Lengths: Sync {
+    /// How many pairs it has.
+    fn pairs(&self) -> usize;
+    /// The words of a pair's source and target.
+    ///
+    /// # Panics
+    /// Where there is no such pair.
+    fn lengths(&self, pair: usize) -> (usize, usize);
+}
+
+impl Lengths for NumberedCorpus {
+    fn pairs(&self) -> usize {
+        self.len()
+    }
+
+    fn lengths(&self, pair: usize) -> (usize, usize) {
+        NumberedCorpus::lengths(self, pair)
+    }
+}
 
 /// How large batches are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,11 +48,11 @@ impl BatchSize {
     /// # Panics
     /// Where the size is 0 or the corpus has 2³² pairs or more.
     #[track_caller]
-    pub fn batches(self, corpus: &NumberedCorpus) -> usize {
+    pub fn batches(self, corpus: &(impl Lengths + ?Sized)) -> usize {
         match self {
             Self::Sentences(size) => {
                 assert!(size > 0, "batches: the batch size must be at least 1");
-                corpus.len().div_ceil(size)
+                corpus.pairs().div_ceil(size)
             }
             Self::Words(_) => BatchPlan::sorted(corpus, self).len(),
         }
@@ -80,7 +103,7 @@ impl BatchPlan {
     /// # Panics
     /// Where the batch size is 0 or the corpus has 2³² pairs or more.
     #[track_caller]
-    pub fn shuffled(corpus: &NumberedCorpus, batch_size: impl Into<BatchSize>, key: Key, epoch: u64) -> Self {
+    pub fn shuffled(corpus: &(impl Lengths + ?Sized), batch_size: impl Into<BatchSize>, key: Key, epoch: u64) -> Self {
         let draws = key.purpose("batch composition").at(epoch);
         let batch_size = batch_size.into();
         let blur = u64::from(matches!(batch_size, BatchSize::Sentences(_)));
@@ -98,7 +121,7 @@ impl BatchPlan {
     /// # Panics
     /// Where the batch size is 0 or the corpus has 2³² pairs or more.
     #[track_caller]
-    pub fn sorted(corpus: &NumberedCorpus, batch_size: impl Into<BatchSize>) -> Self {
+    pub fn sorted(corpus: &(impl Lengths + ?Sized), batch_size: impl Into<BatchSize>) -> Self {
         Self::in_order(corpus, batch_size.into(), |pair| {
             let (source, target) = corpus.lengths(pair as usize);
             (target as u64, source as u64)
@@ -106,18 +129,24 @@ impl BatchPlan {
     }
 
     #[track_caller]
-    fn in_order(corpus: &NumberedCorpus, batch_size: BatchSize, key: impl Fn(u32) -> (u64, u64)) -> Self {
+    fn in_order(
+        corpus: &(impl Lengths + ?Sized),
+        batch_size: BatchSize,
+        key: impl Fn(u32) -> (u64, u64) + Sync,
+    ) -> Self {
         let (BatchSize::Sentences(size) | BatchSize::Words(size)) = batch_size;
         assert!(size > 0, "batches: the batch size must be at least 1");
-        let count = u32::try_from(corpus.len())
-            .unwrap_or_else(|_| panic!("batches: {} pairs are too many, 2³² − 1 is the most", corpus.len()));
-        let mut pairs: Vec<u32> = (0..count).collect();
-        // Cached, as a draw costs more than a comparison; stable, so equals stay in the corpus's order. Lengths fit in half a key: what
-        // is longer than 2³² words is in no file.
-        pairs.sort_by_cached_key(|&pair| {
+        let count = u32::try_from(corpus.pairs())
+            .unwrap_or_else(|_| panic!("batches: {} pairs are too many, 2³² − 1 is the most", corpus.pairs()));
+        // With its key, as a draw costs more than a comparison; with its number, so that equals stay in the corpus's order, whatever the threads do.
+        // Lengths fit in half a key: what is longer than 2³² words is in no file.
+        let with_key = |pair| {
             let (first, second) = key(pair);
-            first << 32 | second
-        });
+            (first << 32 | second, pair)
+        };
+        let mut keyed: Vec<(u64, u32)> = (0..count).into_par_iter().map(with_key).collect();
+        keyed.par_sort_unstable();
+        let pairs: Vec<u32> = keyed.into_iter().map(|(_, pair)| pair).collect();
         let starts = starts(corpus, &pairs, batch_size);
         let order = (0..starts.len() as u32 - 1).collect();
         Self { pairs, starts, order }
@@ -151,7 +180,7 @@ impl BatchPlan {
 }
 
 /// Where each batch of the ordered pairs begins, and where the last ends.
-fn starts(corpus: &NumberedCorpus, pairs: &[u32], batch_size: BatchSize) -> Vec<u32> {
+fn starts(corpus: &(impl Lengths + ?Sized), pairs: &[u32], batch_size: BatchSize) -> Vec<u32> {
     let count = pairs.len();
     let mut starts: Vec<u32> = match batch_size {
         BatchSize::Sentences(size) => (0..count).step_by(size).map(|start| start as u32).collect(),

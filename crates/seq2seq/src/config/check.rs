@@ -45,8 +45,9 @@ impl Config {
     /// All that is missing, and everything that [`check`](Self::check) finds.
     pub fn check_for_training(&self) -> Result<(), ConfigError> {
         let mut missing = Vec::new();
-        if self.tsv.is_empty() && self.source.is_empty() {
-            missing.push("no training data: give `source` and `target` (parallel files), or `tsv`".to_owned());
+        if self.tsv.is_empty() && self.source.is_empty() && self.prepared.is_none() {
+            missing
+                .push("no training data: give `source` and `target` (parallel files), `tsv`, or `prepared`".to_owned());
         }
         if self.output.is_none() {
             missing.push("no run folder: give `output`, a folder to be made".to_owned());
@@ -80,6 +81,7 @@ impl Config {
                 found.push(format!("`{tsv}` stands instead of `{source}` and `{target}`: give one or the other"));
             }
         }
+        found.extend(self.prepared_contradictions());
         found.extend(self.schedule_contradictions());
         if self.weight_decay > 0.0 && self.optimiser != Optimiser::AdamW {
             found.push(format!(
@@ -109,6 +111,18 @@ impl Config {
                 .push(format!("`softmax-slices` is {slices}, more than the {words} words of `target-vocabulary-size`"));
         }
         found
+    }
+
+    fn prepared_contradictions(&self) -> Vec<String> {
+        let others = [
+            ("source", !self.source.is_empty()),
+            ("target", !self.target.is_empty()),
+            ("tsv", !self.tsv.is_empty()),
+            ("source-vocabulary", self.source_vocabulary.is_some()),
+            ("target-vocabulary", self.target_vocabulary.is_some()),
+        ];
+        let given = others.into_iter().filter(|&(_, given)| given && self.prepared.is_some());
+        given.map(|(name, _)| format!("`prepared` stands instead of `{name}`: give one or the other")).collect()
     }
 
     fn schedule_contradictions(&self) -> Vec<String> {

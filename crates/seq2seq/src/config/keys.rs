@@ -19,6 +19,8 @@ table! {
         target: Vec<PathBuf> = Vec::new(), Any, free;
         /// Training pairs in one file, source and target separated by a tab; instead of `source` and `target`.
         tsv: Vec<PathBuf> = Vec::new(), Any, free;
+        /// A folder made by `unrolled prepare`, with vocabularies and numbered pairs; instead of training text.
+        prepared: Option<PathBuf> = None, Any, free;
         /// Validation text of the source language.
         valid_source: Vec<PathBuf> = Vec::new(), Any, free;
         /// Validation text of the target language.

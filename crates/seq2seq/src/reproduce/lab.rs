@@ -117,9 +117,9 @@ impl Lab<'_> {
         Ok(lists)
     }
 
-    /// Of each list of the weak model, the log-probability of every entry by one model or an ensemble.
-    fn scores(&self, lists: &[Vec<Listed>], specs: &[Spec]) -> Result<Vec<Vec<f64>>, Error> {
-        let path = self.folder.join("translations").join(format!("{}-scores.json", names(specs)));
+    /// Of each list of that name, the log-probability of every entry by one model or an ensemble.
+    fn scores(&self, name: &str, lists: &[Vec<Listed>], specs: &[Spec]) -> Result<Vec<Vec<f64>>, Error> {
+        let path = self.folder.join("translations").join(format!("{name}-by-{}.json", names(specs)));
         if let Some(scores) = self.read(&path) {
             return Ok(scores);
         }
@@ -147,7 +147,8 @@ impl Lab<'_> {
 
     /// BLEU of the weak model's lists: as they are, rescored by each of `rescorers` with even weights, and of the oracle.
     pub fn rescored(&self, weak: Spec, n: usize, rescorers: &[&[Spec]]) -> Result<(f64, Vec<f64>, f64), Error> {
-        let lists = self.lists(&format!("{}-{n}best", weak.name()), &[weak], n, n)?;
+        let name = format!("{}-{n}best", weak.name());
+        let lists = self.lists(&name, &[weak], n, n)?;
         let references = self.references();
         let candidates = |scores: Option<&[Vec<f64>]>| -> Vec<Vec<Candidate>> {
             let one = |place: usize, entry: usize, (words, own): &Listed| Candidate {
@@ -162,7 +163,7 @@ impl Lab<'_> {
         let plain = candidates(None);
         let mut scores = Vec::new();
         for specs in rescorers {
-            let found = candidates(Some(&self.scores(&lists, specs)?));
+            let found = candidates(Some(&self.scores(&name, &lists, specs)?));
             // The paper's "even average".
             scores.push(bleu_of(&found, &[0.5, 0.5], CONVENTION).score);
         }

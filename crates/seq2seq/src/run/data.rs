@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Error;
-use crate::config::Config;
+use super::training_data::TrainingData;
+use crate::config::{Config, ConfigError, Problem};
 use crate::corpus::Corpus;
 use crate::numbered::{Limits, NumberedCorpus};
+use crate::prepare::PreparedCorpus;
 use crate::tokenise::{Language, Tokeniser};
 use crate::translator::sides;
 use crate::vocabulary::{Vocabulary, VocabularyBuilder};
@@ -16,7 +18,7 @@ pub(super) struct Data {
     pub source: Vocabulary,
     pub target: Vocabulary,
     /// Shared with the thread that prepares batches.
-    pub training: Arc<NumberedCorpus>,
+    pub training: Arc<TrainingData>,
     pub validation: NumberedCorpus,
     /// Source and reference of the first validation pairs, for translations.
     pub validation_text: Vec<(String, String)>,
@@ -27,7 +29,7 @@ pub(super) struct Data {
 impl Data {
     /// Batches of one pass over the training pairs.
     pub fn batches_per_epoch(&self, config: &Config) -> u64 {
-        config.size_of_batches().batches(&self.training) as u64
+        self.training.batches(config.size_of_batches()) as u64
     }
 }
 
@@ -75,20 +77,35 @@ pub(super) fn read(config: &Config, known: Option<[Vocabulary; 2]>) -> Result<Da
     let mut warnings = Vec::new();
     // A validation file that cannot be opened is better found now than after counting for an hour.
     drop(validation.pairs()?);
-    let [source, target] = match known {
-        Some(known) => known,
-        None => vocabularies(config, &training, &mut warnings)?,
+    let prepared = config.prepared.as_ref().map(PreparedCorpus::open).transpose()?;
+    let [source, target] = match (&prepared, known) {
+        (Some(prepared), known) => {
+            check_prepared(config, prepared, known.as_ref())?;
+            [prepared.source_vocabulary().clone(), prepared.target_vocabulary().clone()]
+        }
+        (None, Some(known)) => known,
+        (None, None) => vocabularies(config, &training, &mut warnings)?,
     };
     let limit = |n: usize| if n == 0 { usize::MAX } else { n };
     let limits = Limits { source: limit(config.max_source_length), target: limit(config.max_target_length) };
     let [source_side, target_side] = sides(config, &source, &target);
-    let training_pairs = NumberedCorpus::read(&training, source_side, target_side, limits)?;
+    let training_pairs = match prepared {
+        Some(mut prepared) => {
+            prepared.limit(limits);
+            TrainingData::Prepared(Box::new(prepared))
+        }
+        None => TrainingData::Text(NumberedCorpus::read(&training, source_side, target_side, limits)?),
+    };
     let validation_pairs = NumberedCorpus::read(&validation, source_side, target_side, Limits::NONE)?;
-    let all = [("training", &training, &training_pairs), ("validation", &validation, &validation_pairs)];
-    for (purpose, corpus, pairs) in all {
-        let skipped = pairs.skipped();
-        if pairs.is_empty() && corpus.paths().next().is_some() {
-            return Err(Error::NoPairs { purpose, corpus: corpus.to_string(), skipped: skipped.to_string() });
+    let training_name =
+        config.prepared.as_ref().map_or_else(|| training.to_string(), |path| path.display().to_string());
+    let all = [
+        ("training", training_name, training_pairs.len(), training_pairs.skipped()),
+        ("validation", validation.to_string(), validation_pairs.len(), validation_pairs.skipped()),
+    ];
+    for (purpose, corpus, pairs, skipped) in all {
+        if pairs == 0 && !corpus.is_empty() {
+            return Err(Error::NoPairs { purpose, corpus, skipped: skipped.to_string() });
         }
         if skipped.total() > 0 {
             warnings.push(format!("{purpose}: {skipped}"));
@@ -104,6 +121,41 @@ pub(super) fn read(config: &Config, known: Option<[Vocabulary; 2]>) -> Result<Da
         validation_text,
         warnings,
     })
+}
+
+/// Refuses a corpus that was cut into words otherwise than the configuration says, or numbered otherwise than the run that is resumed.
+fn check_prepared(
+    config: &Config,
+    prepared: &PreparedCorpus,
+    known: Option<&[Vocabulary; 2]>,
+) -> Result<(), ConfigError> {
+    let settings = &prepared.manifest().settings;
+    let folder = prepared.folder().display();
+    let language = |code: &str| Language::from(code);
+    let mut problems = Vec::new();
+    let mut differs = |key: &str, prepared: String| {
+        let text =
+            format!("`{folder}` was prepared with `{key}` \"{prepared}\": give it here too, or prepare it again");
+        problems.push(Problem::Conflict(text));
+    };
+    if settings.tokeniser != config.tokeniser {
+        differs("tokeniser", settings.tokeniser.to_string());
+    }
+    if language(&settings.source_language) != language(&config.source_language) {
+        differs("source-language", settings.source_language.clone());
+    }
+    if language(&settings.target_language) != language(&config.target_language) {
+        differs("target-language", settings.target_language.clone());
+    }
+    if known.is_some_and(|[source, target]| {
+        source != prepared.source_vocabulary() || target != prepared.target_vocabulary()
+    }) {
+        let text = format!(
+            "`{folder}` has other vocabularies than the run that is resumed: give the corpus that it began with"
+        );
+        problems.push(Problem::Conflict(text));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
 }
 
 fn first_pairs(corpus: &Corpus, n: usize) -> Result<Vec<(String, String)>, Error> {

@@ -11,6 +11,7 @@ use unrolled_tensor::DeviceError;
 use crate::config::ConfigError;
 use crate::corpus::CorpusError;
 use crate::executor::StepError;
+use crate::prepare::PrepareError;
 use crate::vocabulary::VocabularyError;
 
 /// Why a run could not begin or go on. Its last checkpoint is as it was.
@@ -20,6 +21,9 @@ pub enum Error {
     /// The text cannot be read.
     #[error(transparent)]
     Corpus(#[from] CorpusError),
+    /// The prepared corpus cannot be read.
+    #[error(transparent)]
+    Prepared(#[from] PrepareError),
     /// A vocabulary cannot be read or made.
     #[error(transparent)]
     Vocabulary(#[from] VocabularyError),
@@ -55,6 +59,16 @@ pub enum Error {
         /// What does not fit.
         #[source]
         error: LoadError,
+    },
+    /// A checkpoint's configuration is of a model of quite another size.
+    #[error("the configuration in `{path}` asks for a model of {wanted:.3e} parameters, but its values are {found}")]
+    Size {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Parameters of the model.
+        wanted: f64,
+        /// Numbers in the checkpoint.
+        found: usize,
     },
     /// A checkpoint's progress cannot be understood.
     #[error("the state of checkpoint `{path}` cannot be used")]

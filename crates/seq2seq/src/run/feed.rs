@@ -8,8 +8,9 @@ use std::thread::{self, JoinHandle};
 
 use unrolled_tensor::random::Key;
 
+use super::training_data::TrainingData;
 use crate::batch::{Batch, BatchPlan, BatchSize};
-use crate::numbered::NumberedCorpus;
+use crate::prepare::PrepareError;
 
 /// Batches that wait to be trained on. One hides what a batch costs; the others what a pass over the data begins with, its plan.
 const WAITING: usize = 4;
@@ -17,7 +18,7 @@ const WAITING: usize = 4;
 /// Makes a run's batches: number `n`, counted from the beginning of the first pass over the data, is always the same, whoever asks and when.
 #[derive(Clone, Debug)]
 pub(super) struct Maker {
-    pub corpus: Arc<NumberedCorpus>,
+    pub corpus: Arc<TrainingData>,
     pub batch_size: BatchSize,
     pub batches_per_epoch: u64,
     pub reverse_source: bool,
@@ -28,7 +29,7 @@ pub(super) struct Maker {
 
 impl Maker {
     pub fn new(
-        corpus: Arc<NumberedCorpus>,
+        corpus: Arc<TrainingData>,
         batch_size: BatchSize,
         batches_per_epoch: u64,
         reverse_source: bool,
@@ -37,14 +38,14 @@ impl Maker {
         Maker { corpus, batch_size, batches_per_epoch, reverse_source, key, plan: None }
     }
 
-    fn batch(&mut self, number: u64) -> Batch {
+    fn batch(&mut self, number: u64) -> Result<Batch, PrepareError> {
         let (epoch, index) = (number / self.batches_per_epoch, number % self.batches_per_epoch);
         let plan = match self.plan.take() {
             Some(planned) if planned.0 == epoch => planned.1,
             // The old plan is gone before the new one is made: each takes as much memory.
-            _ => BatchPlan::shuffled(&self.corpus, self.batch_size, self.key, epoch),
+            _ => self.corpus.plan(self.batch_size, self.key, epoch),
         };
-        let batch = Batch::of(&self.corpus, plan.batch(index as usize), self.reverse_source);
+        let batch = self.corpus.batch(plan.batch(index as usize), self.reverse_source);
         self.plan = Some((epoch, plan));
         batch
     }
@@ -58,7 +59,7 @@ enum Way {
     /// Where there is nothing to overlap.
     AtOnce { maker: Maker, next: u64 },
     /// `None` only while this is dropped.
-    Ahead { batches: Option<Receiver<Batch>>, thread: Option<JoinHandle<()>> },
+    Ahead { batches: Option<Receiver<Result<Batch, PrepareError>>>, thread: Option<JoinHandle<()>> },
 }
 
 impl Feed {
@@ -92,9 +93,12 @@ impl Feed {
 
     /// The next batch.
     ///
+    /// # Errors
+    /// Where the corpus is on disk and cannot be read.
+    ///
     /// # Panics
     /// As the thread did that prepares them, or where all have been taken.
-    pub fn next(&mut self) -> Batch {
+    pub fn next(&mut self) -> Result<Batch, PrepareError> {
         match &mut self.0 {
             Way::AtOnce { maker, next } => {
                 *next += 1;
@@ -127,6 +131,7 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::*;
+    use crate::numbered::NumberedCorpus;
 
     fn maker(pairs: usize, batch_size: usize) -> Maker {
         let mut corpus = NumberedCorpus::new();
@@ -134,11 +139,11 @@ mod tests {
             corpus.push(&vec![3 + pair; 1 + pair as usize % 5], &[3 + pair]);
         }
         let batches = pairs.div_ceil(batch_size) as u64;
-        Maker::new(Arc::new(corpus), batch_size.into(), batches, true, Key::new(7))
+        Maker::new(Arc::new(TrainingData::Text(corpus)), batch_size.into(), batches, true, Key::new(7))
     }
 
     fn taken(mut feed: Feed, count: usize) -> Vec<Batch> {
-        (0..count).map(|_| feed.next()).collect()
+        (0..count).map(|_| feed.next().unwrap()).collect()
     }
 
     #[test]
@@ -161,7 +166,7 @@ mod tests {
         let maker = maker(23, 4);
         let corpus = Arc::clone(&maker.corpus);
         let mut feed = Feed::ahead(maker, 0, u64::MAX).unwrap();
-        feed.next();
+        feed.next().unwrap();
         assert_eq!(Arc::strong_count(&corpus), 2);
         drop(feed);
         assert_eq!(Arc::strong_count(&corpus), 1, "the thread is gone, and its hold on the corpus");
@@ -172,7 +177,7 @@ mod tests {
         let mut broken = maker(23, 4);
         broken.batches_per_epoch = 7; // one more than there are
         let mut feed = Feed::ahead(broken, 0, 20).unwrap();
-        (0..6).for_each(|_| drop(feed.next()));
+        (0..6).for_each(|_| drop(feed.next().unwrap()));
         let panic = catch_unwind(AssertUnwindSafe(|| feed.next())).unwrap_err();
         let message = panic.downcast_ref::<String>().unwrap();
         assert!(message.contains("there is no batch 6, there are 6"), "{message}");

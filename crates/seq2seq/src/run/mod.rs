@@ -25,9 +25,11 @@ mod progress;
 mod progress_meter;
 mod resume;
 mod session;
+mod training_data;
 mod validation;
 mod warm_start;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -36,7 +38,7 @@ use unrolled_nn::Module;
 use unrolled_nn::checkpoint::{self, CheckpointStore};
 use unrolled_nn::disk::{Disk, FileSystem};
 use unrolled_tensor::random::Key;
-use unrolled_tensor::{Device, catch_device_error};
+use unrolled_tensor::{Device, Tensor, catch_device_error};
 
 use crate::config::Config;
 use crate::corpus::{Corpus, Lines};
@@ -196,12 +198,22 @@ pub fn load(folder: &Path, device: &Device) -> Result<Translator, Error> {
     };
     let (source_vocabulary, target_vocabulary) = (vocabulary(SOURCE_VOCABULARY)?, vocabulary(TARGET_VOCABULARY)?);
     let sizes = sizes_of(&config, &source_vocabulary, &target_vocabulary);
+    check_size(&folder, &sizes, &saved.model)?;
     let model = catch_device_error(|| {
         let mut model = Model::new(&sizes, 0.0, initial_range_of(&config), Key::new(0), device);
         model.load(&saved.model).map(|()| model)
     })?;
     let model = model.map_err(|error| Error::Model { path: folder.clone(), error })?;
     Ok(Translator { model, source_vocabulary, target_vocabulary, config })
+}
+
+/// Refuses a model of which the checkpoint has but a fraction, before memory is asked for on the configuration's word. What differs less is told better
+/// by the names and shapes, when the values are put in.
+fn check_size(path: &Path, sizes: &Sizes, values: &BTreeMap<String, Tensor>) -> Result<(), Error> {
+    let found: usize = values.values().map(Tensor::elements).sum();
+    let wanted = sizes.parameters_as_f64();
+    let bound = 4.0 * found as f64 + (1 << 20) as f64;
+    if wanted <= bound { Ok(()) } else { Err(Error::Size { path: path.to_owned(), wanted, found }) }
 }
 
 /// The validation pairs that a configuration names.

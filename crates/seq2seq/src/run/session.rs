@@ -172,7 +172,7 @@ impl<'a> Session<'a> {
             return Err(StepError::Parts { parts: config.accumulate }.into());
         }
         let mut batches = session.feed(Some(session.progress.update + 1));
-        let plan = plan_of(config, &sizes, placement, &batches.next())?;
+        let plan = plan_of(config, &sizes, placement, &batches.next()?)?;
         drop(batches);
         let Learner::One(whole) = session.learner else { unreachable!("made just before") };
         let whole = (whole.model, whole.optimiser, recipe);
@@ -257,7 +257,7 @@ impl<'a> Session<'a> {
         let batch = match device.profile() {
             Some(profile) => profile.time("wait for a batch", || feed.next()),
             None => feed.next(),
-        };
+        }?;
         let update = self.progress.update;
         let rate = self.schedule.rate(update, self.progress.epoch());
         let step = self.learner.step(&batch, update, rate)?;

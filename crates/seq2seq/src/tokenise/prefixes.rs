@@ -2,10 +2,12 @@
 
 use super::Language;
 
+/// Titles and ranks, months (May is a whole word), others.
 const ENGLISH: &[&str] = &[
-    "Adm", "Brig", "Bros", "Capt", "Cmdr", "Col", "Corp", "Cpl", "Dr", "Drs", "Gen", "Gov", "Hon", "Lt", "Maj",
-    "Messrs", "Mgr", "Mr", "Mrs", "Ms", "Mt", "Prof", "Rep", "Reps", "Rev", "Sen", "Sens", "Sgt", "St", "Supt", "cf",
-    "vs", "v",
+    "Adm", "Asst", "Brig", "Bros", "Capt", "Cmdr", "Col", "Corp", "Cpl", "Dr", "Drs", "Gen", "Gov", "Hon", "Insp",
+    "Lt", "Maj", "Messrs", "Mgr", "Mr", "Mrs", "Ms", "Mt", "Msgr", "Pfc", "Prof", "Pvt", "Rep", "Reps", "Rev", "Sen",
+    "Sens", "Sgt", "Sr", "St", "Supt", "Surg", "Jan", "Feb", "Mar", "Apr", "Jun", "Jul", "Aug", "Sep", "Sept", "Oct",
+    "Nov", "Dec", "Bldg", "Hosp", "Rs", "cf", "rev", "vs", "v",
 ];
 const FRENCH: &[&str] = &[
     "Dr", "Drs", "MM", "Me", "Mes", "Mgr", "Mlle", "Mlles", "Mme", "Mmes", "Pr", "Prof", "St", "Ste", "Sts", "Vve",

@@ -42,6 +42,28 @@ impl VocabularyBuilder {
         self.sentences += 1;
     }
 
+    /// Counts a token that occurs `count` times.
+    pub(crate) fn add_count(&mut self, token: &str, count: u64) {
+        self.running += count;
+        if let Some(sum) = self.counts.get_mut(token) {
+            *sum += count;
+        } else if can_be_word(token) {
+            self.counts.insert(Arc::from(token), count);
+        }
+    }
+
+    /// All words with their counts, in the order of their bytes.
+    pub(crate) fn into_sorted(self) -> Vec<(Arc<str>, u64)> {
+        let mut words: Vec<_> = self.counts.into_iter().collect();
+        words.sort_unstable();
+        words
+    }
+
+    /// The count of a text of which only the most frequent words are known, and how many sentences and running words it has.
+    pub(crate) fn from_counts(words: Vec<(Arc<str>, u64)>, sentences: u64, running: u64) -> Self {
+        Self { counts: words.into_iter().collect(), sentences, running }
+    }
+
     /// How many distinct words were seen.
     pub fn distinct(&self) -> usize {
         self.counts.len()

@@ -1,0 +1,115 @@
+//! However the work is interrupted, and on however many threads it is done: the same bytes in the end.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use unrolled_seq2seq::prepare::{PrepareError, PreparedCorpus, Settings, prepare, prepare_on};
+
+use crate::medium::Medium;
+use crate::{files, options, prepared, settings, text};
+
+#[test]
+fn the_bytes_do_not_depend_on_the_threads() {
+    let (folder, corpus) = text();
+    let made = [1, 2, 5].map(|threads| {
+        let output = folder.path().join(format!("with-{threads}"));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| prepared(&corpus, &settings(), &output)).unwrap();
+        files(&output)
+    });
+    assert!(made[0] == made[1] && made[0] == made[2]);
+    let names: Vec<_> = made[0].keys().map(|path| path.to_str().unwrap()).collect();
+    assert!(
+        names.starts_with(&["prepared.json", "shards/000000.pairs"])
+            && names.ends_with(&["source.vocabulary", "target.vocabulary"])
+    );
+}
+
+#[test]
+fn work_that_was_stopped_anywhere_goes_on_and_ends_the_same() {
+    let (folder, corpus) = text();
+    prepared(&corpus, &settings(), &folder.path().join("whole")).unwrap();
+    let whole = files(&folder.path().join("whole"));
+    for every in [1, 3, 8] {
+        let output = folder.path().join(format!("pieces-{every}"));
+        let mut stops = 0;
+        loop {
+            let (stop, mut steps) = (AtomicBool::new(false), 0);
+            let mut count = |_| {
+                steps += 1;
+                stop.store(steps >= every, Ordering::Relaxed);
+            };
+            match prepare(&corpus, &settings(), &output, options(false), &mut count, &stop) {
+                Ok(_) => break,
+                Err(PrepareError::Stopped) => stops += 1,
+                Err(error) => panic!("{error}"),
+            }
+            assert!(PreparedCorpus::open(&output).unwrap_err().to_string().contains("unfinished"));
+            assert!(stops < 100, "it gets nowhere");
+        }
+        assert!(stops > 1 && files(&output) == whole, "after {stops} stops");
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_nothing_half_valid_and_the_work_goes_on_when_there_is_room() {
+    let (folder, corpus) = text();
+    prepared(&corpus, &settings(), &folder.path().join("whole")).unwrap();
+    let whole = files(&folder.path().join("whole"));
+    let mut room = 0;
+    let mut failures = 0;
+    loop {
+        let output = folder.path().join(format!("room-{room}"));
+        let disk = Medium::with_room(room);
+        let outcome = prepare_on(
+            Arc::new(disk.clone()),
+            &corpus,
+            &settings(),
+            &output,
+            options(false),
+            &mut |_| {},
+            &AtomicBool::new(false),
+        );
+        let Err(error) = outcome else { break };
+        assert!(error.is_full() && disk.room() == 0, "{error}");
+        assert!(error.to_string().contains(output.to_str().unwrap()), "names the file: {error}");
+        assert!(PreparedCorpus::open(&output).is_err());
+        assert!(files(&output).keys().all(|path| !path.to_str().unwrap().ends_with(".writing")), "gives the room back");
+        prepared(&corpus, &settings(), &output).unwrap();
+        assert!(files(&output) == whole, "with room for {room} bytes first");
+        failures += 1;
+        room += 997;
+    }
+    assert!(failures > 5, "{failures}");
+}
+
+#[test]
+fn other_work_is_not_gone_on_with() {
+    let (folder, corpus) = text();
+    let output = folder.path().join("prepared");
+    let stopped = |settings: &Settings, overwrite| {
+        prepare(&corpus, settings, &output, options(overwrite), &mut |_| {}, &AtomicBool::new(true)).unwrap_err()
+    };
+    assert!(matches!(stopped(&settings(), false), PrepareError::Stopped));
+    let other = Settings { max_length: 21, ..settings() };
+    let error = stopped(&other, false).to_string();
+    assert!(error.contains("holds the beginning of other work (max-length was 20)"), "{error}");
+    assert!(matches!(stopped(&other, true), PrepareError::Stopped), "it begins anew");
+
+    let path = folder.path().join("pairs.tsv");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text + "one more\tun de plus\n").unwrap();
+    let error = stopped(&other, false).to_string();
+    assert!(error.contains("pairs.tsv` has changed since"), "{error}");
+
+    let lock = fs::File::open(output.join(".lock")).unwrap();
+    lock.try_lock().unwrap();
+    assert!(matches!(stopped(&other, true), PrepareError::InUse { .. }));
+    drop(lock);
+    prepare(&corpus, &other, &output, options(true), &mut |_| {}, &AtomicBool::new(false)).unwrap();
+    assert!(matches!(prepared(&corpus, &other, &output), Err(PrepareError::Exists { .. })));
+    let before = files(&output);
+    prepare(&corpus, &other, &output, options(true), &mut |_| {}, &AtomicBool::new(false)).unwrap();
+    assert!(files(&output) == before);
+}
