@@ -47,6 +47,7 @@ svg .dot.s0,svg .name.s0{fill:var(--s0)}svg .dot.s1,svg .name.s1{fill:var(--s1)}
 svg .disc{fill:var(--disc)}svg .number{fill:var(--on);text-anchor:middle;font-weight:700;font-size:10.5px}svg .label{font-size:11.5px}
 @media (max-width:30rem){body{padding:1rem .9rem 3rem}h1{font-size:1.55rem}.tile b{font-size:1.2rem}table{font-size:.8rem}th,td{padding:.26rem .28rem}}
 @media print{body{max-width:none;padding:0;font-size:10pt}nav{display:none}h2,h3{break-after:avoid}h2{margin-top:1.6rem}table,.note,figcaption,.sample{font-size:8pt}th,td{padding:.15rem .3rem}
+.sample dt,.sample .score{font-size:7pt}h2+p{break-after:avoid}
 figure,.sample,.tile,tr{break-inside:avoid}.beside{grid-template-columns:1fr 1fr}.scroll{overflow:visible}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 ";
