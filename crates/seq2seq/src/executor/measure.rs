@@ -101,7 +101,7 @@ impl Workload {
     pub fn calibrate(&self, devices: &[Device], steps: usize) -> Result<Machine, StepError> {
         let mut runs: Vec<(Graph, Vec<Timeline>)> = Vec::new();
         for chunks in [(2, 2), (7, 5)] {
-            let mut executor = self.executor(&self.everywhere(devices.len(), chunks), devices)?;
+            let mut executor = self.executor(&self.everywhere(devices.len(), chunks), devices)?.timed();
             let mut timelines = Vec::new();
             let mut graph = None;
             for step in 0..=steps as u64 {
@@ -157,6 +157,7 @@ impl Workload {
             let batch = self.batch(step);
             let began = Instant::now();
             executor.step(&batch, step, 0.1)?;
+            wait_for(devices)?;
             seconds.push(began.elapsed().as_secs_f64());
         }
         let measured_s = median(&mut seconds[1..]);
@@ -188,9 +189,11 @@ impl Workload {
                 let batch = self.batch(update);
                 let began = Instant::now();
                 one.run(|| trainer.step(&batch, update, 0.1));
+                wait_for(std::slice::from_ref(one))?;
                 times[0].push(began.elapsed().as_secs_f64());
                 let began = Instant::now();
                 executor.step(&batch, update, 0.1)?;
+                wait_for(several)?;
                 times[1].push(began.elapsed().as_secs_f64());
                 update += 1;
             }
@@ -203,6 +206,16 @@ impl Workload {
         }
         Ok(found)
     }
+}
+
+/// A step's last updates may be under way when it returns.
+fn wait_for(devices: &[Device]) -> Result<(), StepError> {
+    let failed = |device: &Device, error| {
+        let (device, task) = (device.name(), "waiting for the end of the step".to_owned());
+        StepError::Device { device, task, error }
+    };
+    let wait = |device: &Device| device.backend().synchronize().map_err(|error| failed(device, error));
+    devices.iter().try_for_each(wait)
 }
 
 fn median(seconds: &mut [f64]) -> f64 {

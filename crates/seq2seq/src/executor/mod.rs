@@ -1,12 +1,14 @@
 //! A training step over several devices: the [schedule](crate::schedule)'s graph, run.
 //!
 //! Each device has a worker, a thread that takes the device's tasks as the plan orders them, fetches what they need from other devices, and computes. Parameters and
-//! the optimiser's state live where they are used. The executor knows nothing of what a device is.
+//! the optimiser's state live where they are used. The executor knows nothing of what a device is: CPU devices, GPUs, or a mix. GPUs copy from one another where they can reach each
+//! other's memory, each copy behind the mark of the task that made the value, and the host runs ahead of them all.
 //!
 //! A plan does not change what is learnt: rows of a batch meet only in the weight gradients, and those are added up as one device adds them
 //! ([`Sums::ByRows`](crate::schedule::Sums)), in blocks of [`SUM_BLOCK`](unrolled_tensor::SUM_BLOCK) rows from the first step to the last; the slices of the vocabulary
 //! are the model's, and each has a sum of squares of its own. So losses and parameters are those of [`Trainer`](crate::training::Trainer) to the bit on devices whose
-//! products add in an order that the contracted length alone decides, as the CPU's do. A plan whose devices each add up the softmax's weight gradient over
+//! products add in an order that the contracted length alone decides, as the CPU's do, and a GPU's with [`F32Fma`](unrolled_tensor::MatmulPrecision); cuBLAS chooses its order by the
+//! number of rows too, which a plan changes. A plan whose devices each add up the softmax's weight gradient over
 //! their own steps ([`Vocabulary::Rows`](crate::schedule::Vocabulary)) adds the same terms in another order.
 //!
 //! ```
@@ -78,6 +80,7 @@ pub struct Executor {
     shards: Vec<Shard>,
     /// What the order of tasks is decided by, where the plan leaves it open.
     machine: Machine,
+    timed: bool,
     /// Steps begun, if any failed: parts of the model may have made it and others not.
     broken: bool,
 }
@@ -124,7 +127,7 @@ impl Executor {
         let shards = Shard::spread(&model, &optimiser, &places, devices)?;
         let dropout = if recipe.dropout { model.dropout_probability() } else { 0.0 };
         let machine = Machine::of_cpus(given);
-        Ok(Executor { sizes: sizes.clone(), plan, places, dropout, recipe, shards, machine, broken: false })
+        Ok(Executor { sizes: sizes.clone(), plan, places, dropout, recipe, shards, machine, timed: false, broken: false })
     }
 
     /// The plan, as it is run.
@@ -141,6 +144,13 @@ impl Executor {
     #[must_use]
     pub fn with_machine(self, machine: Machine) -> Executor {
         Executor { machine, ..self }
+    }
+
+    /// Lets every task wait for its device, so that a trace tells when a GPU has done it and not when it was given it to do. That costs some of what a GPU
+    /// does while the next task is being prepared; CPU devices do not care.
+    #[must_use]
+    pub fn timed(self) -> Executor {
+        Executor { timed: true, ..self }
     }
 
     /// How many numbers are learnt.
@@ -166,7 +176,7 @@ impl Executor {
     /// One step on a batch; `update` (from 0) names the step for dropout.
     ///
     /// # Errors
-    /// Where a device or a task fails: named, with the reason. The others then stop too, and as some parameters may be a step ahead of others, every later step is refused: go on from
+    /// Where a device or a task fails: named, with the reason (a GPU's fault shows in the task that is given to it next, or waits for it). The others then stop too, and as some parameters may be a step ahead of others, every later step is refused: go on from
     /// a checkpoint.
     pub fn step(&mut self, batch: &Batch, update: u64, rate: f64) -> Result<StepReport, StepError> {
         self.traced_step(batch, update, rate).map(|(report, _)| report)
@@ -192,7 +202,7 @@ impl Executor {
         let (sizes, places, clip_norm) = (&self.sizes, &self.places, self.recipe.clip_norm);
         let dropout = key.map(|key| (self.dropout, key));
         let step = Step::new(sizes, &plan, places, &graph, batch, dropout, divisor, clip_norm, rate);
-        let board = Board::new(&graph, &self.machine);
+        let board = Board::new(&graph, &self.machine, self.timed);
         self.broken = true;
         worker::run(&board, &step, &mut self.shards);
         let timeline = board.finish()?;

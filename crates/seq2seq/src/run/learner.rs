@@ -43,6 +43,7 @@ impl Learner {
         placement: &Placement,
     ) -> Result<Learner, Error> {
         let executor = Executor::new(&sizes, model, optimiser, recipe, plan, &placement.devices)?;
+        let executor = if placement.trace.is_some() { executor.timed() } else { executor };
         Ok(Learner::Several(Box::new(Spread {
             executor,
             sizes,
