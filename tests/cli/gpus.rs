@@ -8,8 +8,31 @@ use crate::toy::corpus;
 /// Trains a small model for two updates, of whose products the order does not depend on the plan.
 fn trained(folder: &Path, run: &str, more: &[&str]) -> String {
     let small = [
-        "train", "--preset", "tiny", "--layers", "2", "--hidden-size", "8", "--embedding-size", "6", "--batch-size", "8", "--epochs", "0",
-        "--updates", "2", "--valid-bleu-sentences", "0", "--softmax-slices", "3", "--source", "a.en", "--target", "a.fr", "--threads", "1",
+        "train",
+        "--preset",
+        "tiny",
+        "--layers",
+        "2",
+        "--hidden-size",
+        "8",
+        "--embedding-size",
+        "6",
+        "--batch-size",
+        "8",
+        "--epochs",
+        "0",
+        "--updates",
+        "2",
+        "--valid-bleu-sentences",
+        "0",
+        "--softmax-slices",
+        "3",
+        "--source",
+        "a.en",
+        "--target",
+        "a.fr",
+        "--threads",
+        "1",
     ];
     let driver = virtual_cuda::install::library().expect("cargo builds it beside the tests");
     let names = driver.parent().unwrap().join("virtual-driver");
@@ -26,7 +49,8 @@ fn a_plan_on_eight_gpus_writes_the_checkpoint_of_one() {
     let corpus = corpus();
     let folder = corpus.path();
     trained(folder, "one", &["--device", "cuda:0"]);
-    let told = trained(folder, "eight", &["--plan", "paper", "--devices", "cuda:0-7", "--profile", "--trace", "trace.json"]);
+    let told =
+        trained(folder, "eight", &["--plan", "paper", "--devices", "cuda:0-7", "--profile", "--trace", "trace.json"]);
     assert!(told.contains("cuda:0 to cuda:7 by plan `paper`"), "{told}");
     assert!(told.contains("cuda:4: 2 steps") && told.contains("wait for other devices"), "{told}");
     let model = |run: &str| std::fs::read(folder.join(run).join("checkpoints/0000000002/model.safetensors")).unwrap();

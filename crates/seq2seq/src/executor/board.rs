@@ -86,7 +86,15 @@ impl<'a> Board<'a> {
             missing,
         };
         let priorities = priorities(graph, machine);
-        Board { graph, priorities, sent, timed, state: Mutex::new(state), changed: Condvar::new(), began: Instant::now() }
+        Board {
+            graph,
+            priorities,
+            sent,
+            timed,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            began: Instant::now(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

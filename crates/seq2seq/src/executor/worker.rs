@@ -37,7 +37,7 @@ fn work(board: &Board<'_>, step: &Step<'_>, device: usize, shard: &mut Shard) {
     let mut at = None;
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let done = catch_device_error(|| {
-            shard.begin();
+            step.open(shard);
             let handle = shard.device.clone();
             let _step = handle.profile().map(Profile::step);
             while let Some(ready) = board.next(device, &handle, &mut at) {
@@ -50,14 +50,16 @@ fn work(board: &Board<'_>, step: &Step<'_>, device: usize, shard: &mut Shard) {
                 }
                 board.done(task, made);
             }
+            at = None;
+            step.close(shard);
             Ok(())
         });
         done.and_then(|done| done)
     }));
     let name = || shard.device.name();
-    let task = || at.map_or("beginning the step".to_owned(), |task| board.graph.tasks[task].job.to_string());
+    let task = || at.map_or("the step's beginning or end".to_owned(), |task| board.graph.tasks[task].job.to_string());
     match outcome {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => return,
         Ok(Err(error)) => board.fail(failure(name(), task(), error)),
         Err(panic) => board.fail(StepError::Task { device: name(), task: task(), reason: reason(&*panic) }),
     }

@@ -262,8 +262,7 @@ impl RowSums {
             Some(bias) => bias,
             None => Tensor::of(gpu.empty(v, wide(dtype))?.storage(), [v], wide(dtype), device),
         };
-        let (to, from, rows, words) =
-            (pointer_mut(&mut bias)?, pointer(deltas), deltas.dim(0) as u32, count(gpu, v)?);
+        let (to, from, rows, words) = (pointer_mut(&mut bias)?, pointer(deltas), deltas.dim(0) as u32, count(gpu, v)?);
         let kernel = format!("cross_entropy_bias_{dtype}");
         let arguments: &[&dyn Argument] = &[&to, &from, &rows, &words, &u32::from(first)];
         gpu.launch("cross_entropy", &kernel, [words.div_ceil(WORDS), 1, 1], [BLOCK, 1, 1], 0, arguments)?;
