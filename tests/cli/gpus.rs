@@ -49,10 +49,8 @@ fn a_plan_on_eight_gpus_writes_the_checkpoint_of_one() {
     let corpus = corpus();
     let folder = corpus.path();
     trained(folder, "one", &["--device", "cuda:0"]);
-    let told =
-        trained(folder, "eight", &["--plan", "paper", "--devices", "cuda:0-7", "--profile", "--trace", "trace.json"]);
+    let told = trained(folder, "eight", &["--plan", "paper", "--devices", "cuda:0-7", "--trace", "trace.json"]);
     assert!(told.contains("cuda:0 to cuda:7 by plan `paper`"), "{told}");
-    assert!(told.contains("cuda:4: 2 steps") && told.contains("wait for other devices"), "{told}");
     let model = |run: &str| std::fs::read(folder.join(run).join("checkpoints/0000000002/model.safetensors")).unwrap();
     assert!(model("one") == model("eight"));
     let trace: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.join("trace.json")).unwrap()).unwrap();

@@ -280,15 +280,16 @@ impl Executor {
         Ok((report, traces))
     }
 
-    /// The plan for a batch: where its sentences cannot be cut into as many micro-batches, into fewer. It shows in no bit. Nor does anything else: short floats
-    /// carry an LSTM's state through a task in more bits than from one to the next, so that a task then has all of its steps.
+    /// The plan for a batch: where its sentences cannot be cut into as many micro-batches, into fewer. It shows in no bit. In short floats a layer's backward pass is
+    /// one task: devices keep what it sums up in more bits than they hand over, and between two tasks it would be rounded.
     fn fitted(&self, lengths: &Lengths) -> Plan {
         let (sentences, mut plan) = (lengths.sentences(), self.plan.clone());
-        let fits = |parts: &usize| sentences.is_multiple_of(*parts);
-        plan.micro_batches = (1..=plan.micro_batches).rev().find(fits).unwrap_or(1);
         if self.recipe.precision != Precision::F32 {
             plan.chunks.lstm = lengths.source_steps().max(lengths.target_steps()).max(1);
+            plan.micro_batches = 1;
         }
+        let fits = |parts: &usize| sentences.is_multiple_of(*parts);
+        plan.micro_batches = (1..=plan.micro_batches).rev().find(fits).unwrap_or(1);
         plan
     }
 }
