@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use unrolled_nn::{LossScaler, Module, ScalerState};
+use unrolled_tensor::profile::Profile;
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{Device, Tensor};
 
@@ -260,7 +261,11 @@ pub(super) fn plan_of(
         None => {
             let (source_words, target_words) = (batch.source.steps.max(2) - 1, batch.target_steps.max(2) - 1);
             let sentences = batch.sentences();
-            Workload { sizes: sizes.clone(), sentences, source_words, target_words }.calibrate(&placement.devices, 2)?
+            let workload = Workload { sizes: sizes.clone(), sentences, source_words, target_words };
+            let machine = workload.calibrate(&placement.devices, 2)?;
+            // What was measured was no training.
+            placement.devices.iter().filter_map(Device::profile).for_each(Profile::reset);
+            machine
         }
     };
     let (lengths, slices) = (Lengths::of(batch), Some(sizes.softmax_slices));
