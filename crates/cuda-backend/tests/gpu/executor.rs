@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use unrolled_cuda::CudaBackend;
 use unrolled_nn::{Module, Optimiser};
 use unrolled_seq2seq::batch::Batch;
-use unrolled_seq2seq::config::{Config, Optimiser as Rule};
+use unrolled_seq2seq::config::{Config, Optimiser as Rule, Precision};
 use unrolled_seq2seq::executor::{Executor, StepError};
 use unrolled_seq2seq::model::{Model, Sizes};
 use unrolled_seq2seq::numbered::NumberedCorpus;
@@ -136,6 +136,24 @@ fn several_gpus_learn_what_one_learns() {
                 same(&plan.name, &by_several(&sizes, &plan, &gpus), &one);
             }
         }
+    });
+}
+
+/// Parts of a batch, and bf16, whose sums a GPU keeps in f32 within a task.
+#[test]
+fn parts_and_short_floats_are_those_of_one() {
+    on_gpus("executor::parts_and_short_floats_are_those_of_one", &[LAZY], || {
+        let Some(gpus) = gpus(4) else { return };
+        let (sizes, recipe) = (sizes(2, 2), Recipe { precision: Precision::Bf16, ..recipe() });
+        let mut one = Trainer::new(model(&sizes, &gpus[0]), Optimiser::sgd(), recipe);
+        one.parts = 2;
+        let plan = Plan::paper(&sizes, 4).unwrap();
+        let several = Executor::new(&sizes, model(&sizes, &Device::cpu()), Optimiser::sgd(), recipe, &plan, &gpus);
+        let mut several = several.unwrap().in_parts(2);
+        let found = several.step(&batch(0), 0, 0.1).unwrap();
+        let state = |state: std::collections::BTreeMap<String, Tensor>| state.into_iter().collect();
+        let expected = (vec![one.step(&batch(0), 0, 0.1)], state(one.model.state()));
+        same("bf16 in two parts", &(vec![found], state(several.model_state())), &expected);
     });
 }
 
