@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use unrolled_seq2seq::ensemble::Combination;
+use unrolled_seq2seq::model::Model;
 use unrolled_seq2seq::run::{self, Translator, Translators};
 use unrolled_tensor::Device;
 
@@ -52,6 +53,11 @@ impl Models {
 }
 
 impl Loaded {
+    /// Each model.
+    pub(super) fn models(&self) -> impl Iterator<Item = &Model> {
+        self.members.iter().map(|member| &member.model)
+    }
+
     /// The models as one.
     ///
     /// # Errors

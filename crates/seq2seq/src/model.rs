@@ -5,7 +5,7 @@ use unrolled_nn::loss::row_weights;
 use unrolled_nn::{Dropout, Embedding, Linear, Lstm, LstmState, Module, module};
 use unrolled_tensor::fused::{CrossEntropyArgs, LinearTopK, LinearTopKArgs};
 use unrolled_tensor::random::Key;
-use unrolled_tensor::{DType, Device, Tensor};
+use unrolled_tensor::{DType, Device, Rounding, Tensor};
 
 use crate::batch::{Batch, Sources};
 use crate::schedule::even_slices;
@@ -181,11 +181,33 @@ impl Model {
     /// # Panics
     /// With a [`DeviceError`](unrolled_tensor::DeviceError) where the device has no room.
     pub fn keep_packed(&self) {
-        for layer in self.encoder.lstm.layers.iter().chain(&self.decoder.lstm.layers) {
-            layer.weight_ih.tensor().keep_packed(1);
-            layer.weight_hh.tensor().keep_packed(4);
-        }
-        self.projection.weight.tensor().keep_packed(1);
+        self.product_weights().for_each(|(weight, blocks)| weight.keep_packed(blocks));
+    }
+
+    /// From now on translates with the weights of encoder, decoder and projection rounded; see [`Tensor::keep_rounded`]. The embeddings, and learning,
+    /// stay as they are. Says false, and rounds nothing more, where the device cannot.
+    ///
+    /// ```
+    /// use unrolled_seq2seq::model::{Model, Sizes};
+    /// use unrolled_tensor::{Device, Rounding, random::Key};
+    ///
+    /// let sizes = Sizes { source_words: 9, target_words: 9, embedding: 4, hidden: 5, layers: 1, softmax_slices: 1 };
+    /// let model = Model::new(&sizes, 0.0, 0.5.into(), Key::new(1), &Device::cpu());
+    /// assert!(model.keep_rounded(Rounding::Int8));
+    /// ```
+    ///
+    /// # Panics
+    /// With a [`DeviceError`](unrolled_tensor::DeviceError) where the device has no room.
+    pub fn keep_rounded(&self, to: Rounding) -> bool {
+        self.product_weights().all(|(weight, blocks)| weight.keep_rounded(blocks, to))
+    }
+
+    /// The weights that translating multiplies by, and in how many blocks of rows.
+    fn product_weights(&self) -> impl Iterator<Item = (&Tensor, usize)> {
+        let layers = self.encoder.lstm.layers.iter().chain(&self.decoder.lstm.layers);
+        layers
+            .flat_map(|layer| [(layer.weight_ih.tensor(), 1), (layer.weight_hh.tensor(), 4)])
+            .chain([(self.projection.weight.tensor(), 1)])
     }
 
     fn initial_state(&self, sentences: usize) -> LstmState {
