@@ -35,7 +35,8 @@ impl Weights {
     }
 
     fn keep(&self, to: Rounding) {
-        let kept = [self.input.keep_rounded(1, to), self.recurrent.keep_rounded(4, to), self.projection.keep_rounded(1, to)];
+        let kept =
+            [self.input.keep_rounded(1, to), self.recurrent.keep_rounded(4, to), self.projection.keep_rounded(1, to)];
         assert_eq!(kept, [true; 3]);
     }
 
@@ -81,7 +82,10 @@ fn bf16_weights_are_those_that_are_rounded_before() {
             weights.keep(Rounding::Bf16);
             let found = weights.answers(&input);
             assert!(bytes(&found) == bytes(&before.answers(&input)), "{precision:?}, {rows} rows");
-            assert!(precision == MatmulPrecision::Bf16 || bytes(&found[..1]) != bytes(&exact[..1]), "nothing was rounded");
+            assert!(
+                precision == MatmulPrecision::Bf16 || bytes(&found[..1]) != bytes(&exact[..1]),
+                "nothing was rounded"
+            );
         }
     }
 }

@@ -29,7 +29,8 @@ macro_rules! ranked {
             fn rank(self, word: u32) -> $rank {
                 // Equal zeros get equal bits. A negative number's bits but for its sign are turned, for the larger ones to be lower.
                 let bits = (self + 0.0).to_bits() as $bits;
-                let order = if self.is_nan() { <$bits>::MIN } else { bits ^ (bits >> (<$bits>::BITS - 1) & <$bits>::MAX) };
+                let order =
+                    if self.is_nan() { <$bits>::MIN } else { bits ^ (bits >> (<$bits>::BITS - 1) & <$bits>::MAX) };
                 <$rank>::from(order) << 32 | <$rank>::from(!word)
             }
 

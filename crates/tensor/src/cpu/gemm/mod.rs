@@ -52,7 +52,12 @@ impl<T: Gemm> Packed<T> {
     ///
     /// # Errors
     /// Where the memory's budget does not allow it.
-    pub fn rounded(b: Matrix<'_, T>, to: Rounding, precision: Precision, memory: &Arc<Pool>) -> Result<Option<Packed<T>>> {
+    pub fn rounded(
+        b: Matrix<'_, T>,
+        to: Rounding,
+        precision: Precision,
+        memory: &Arc<Pool>,
+    ) -> Result<Option<Packed<T>>> {
         let panels = T::Panels::round(b, to, precision, memory)?;
         Ok(panels.map(|panels| Packed { rows: b.rows, columns: b.columns, panels }))
     }

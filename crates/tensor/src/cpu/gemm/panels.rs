@@ -6,10 +6,10 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::{Precision, RowMajor, bf16, float, int8};
-use crate::{Result, Rounding};
 use crate::cpu::buffer::Pool;
 use crate::cpu::matmul::{Gemm, Matrix};
 use crate::cpu::short::{bf16_to_f32, f32_to_bf16};
+use crate::{Result, Rounding};
 
 /// A right operand in a kernel's own order.
 pub(crate) trait Panels<T>: Sized + Send + Sync {

@@ -28,11 +28,7 @@ impl ShortPanels {
         ShortPanels::pack_for(kernel, b, memory).map(Some)
     }
 
-    pub(super) fn pack_for(
-        kernel: &'static Kernel,
-        b: Matrix<'_, f32>,
-        memory: &Arc<Pool>,
-    ) -> Result<ShortPanels> {
+    pub(super) fn pack_for(kernel: &'static Kernel, b: Matrix<'_, f32>, memory: &Arc<Pool>) -> Result<ShortPanels> {
         let panel = kernel.panel;
         let mut elements = memory.take_elements::<bf16>(b.rows * b.columns.next_multiple_of(panel))?;
         let panels = elements.elements_mut::<bf16>().par_chunks_mut((panel * b.rows).max(1));

@@ -47,7 +47,9 @@ impl Vector for Avx512 {
 
     #[inline(always)]
     unsafe fn load_short(from: *const bf16) -> Self {
-        Avx512(unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast())))) })
+        Avx512(unsafe {
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast()))))
+        })
     }
 
     #[inline(always)]
@@ -144,7 +146,9 @@ impl Vector for Avx2 {
 
     #[inline(always)]
     unsafe fn load_short(from: *const bf16) -> Self {
-        Avx2(unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(_mm_loadu_si128(from.cast())))) })
+        Avx2(unsafe {
+            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(_mm_loadu_si128(from.cast()))))
+        })
     }
 
     #[inline(always)]

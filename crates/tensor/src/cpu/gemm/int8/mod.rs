@@ -106,7 +106,15 @@ impl Panels {
     }
 
     /// The first rows of `left`, as many as there are of `c`, times these columns.
-    unsafe fn multiply(&self, left: &Left, bytes: usize, columns: Range<usize>, c: *mut f32, c_rows: &[usize], add: bool) {
+    unsafe fn multiply(
+        &self,
+        left: &Left,
+        bytes: usize,
+        columns: Range<usize>,
+        c: *mut f32,
+        c_rows: &[usize],
+        add: bool,
+    ) {
         let (all, rows) = (self.bytes.elements::<i8>(), c_rows.len());
         let tiles = rows.div_ceil(kernel::ROWS);
         for column in columns.clone().step_by(WIDTH) {
