@@ -8,14 +8,15 @@ const SCAN: usize = 32;
 /// So many places are gone through by exchanges, without a branch; of more, the place is searched for.
 const EXCHANGED: usize = 32;
 
-/// A number and a word in one: of two, the larger belongs to the larger number, and of equal numbers to the smaller word. What is not a number is below all that is.
+/// A number and a word in one: of two, the larger belongs to the larger number, and of equal numbers to the smaller word. What is not a number is above all
+/// that is.
 pub(crate) trait Ranked: Gemm {
     type Rank: Copy + Ord + Send + Sync + std::fmt::Debug;
     /// Below all others.
     const LEAST: Self::Rank;
 
     fn rank(self, word: u32) -> Self::Rank;
-    /// The number, without the sign of a zero, and the word.
+    /// The number, without the sign of a zero, and the word; −∞ of the least rank.
     fn of_rank(rank: Self::Rank) -> (Self, u32);
 }
 
@@ -23,21 +24,21 @@ macro_rules! ranked {
     ($float:ty, $bits:ty, $rank:ty) => {
         impl Ranked for $float {
             type Rank = $rank;
-            const LEAST: $rank = <$rank>::MIN;
+            const LEAST: $rank = (<$bits>::MIN as $rank) << 32;
 
             #[inline(always)]
             fn rank(self, word: u32) -> $rank {
                 // Equal zeros get equal bits. A negative number's bits but for its sign are turned, for the larger ones to be lower.
                 let bits = (self + 0.0).to_bits() as $bits;
                 let order =
-                    if self.is_nan() { <$bits>::MIN } else { bits ^ (bits >> (<$bits>::BITS - 1) & <$bits>::MAX) };
+                    if self.is_nan() { <$bits>::MAX } else { bits ^ (bits >> (<$bits>::BITS - 1) & <$bits>::MAX) };
                 <$rank>::from(order) << 32 | <$rank>::from(!word)
             }
 
             fn of_rank(rank: $rank) -> (Self, u32) {
                 let order = (rank >> 32) as $bits;
                 let bits = order ^ (order >> (<$bits>::BITS - 1) & <$bits>::MAX);
-                (if order == <$bits>::MIN { Self::NAN } else { Self::from_bits(bits as _) }, !(rank as u32))
+                (if order == <$bits>::MIN { Self::NEG_INFINITY } else { Self::from_bits(bits as _) }, !(rank as u32))
             }
         }
     };
@@ -48,7 +49,7 @@ ranked!(f64, i64, i128);
 /// Whether `u` comes before `v`, if they differ.
 #[inline(always)]
 fn larger<T: Gemm>(u: T, v: T) -> bool {
-    u > v || (v.is_nan() && !u.is_nan())
+    u > v || (u.is_nan() && !v.is_nan())
 }
 
 /// The best so far, best first; the least rank where there is nothing yet.
@@ -117,15 +118,16 @@ mod tests {
                 assert!(pair[0].rank(0) < pair[1].rank(9), "{pair:?}");
             }
             for &x in ascending {
-                assert!(x.rank(4) > x.rank(5) && x.rank(u32::MAX) > T::LEAST || x.is_nan());
+                assert!(x.rank(4) > x.rank(5) && x.rank(0) > T::LEAST);
                 let (back, word) = T::of_rank(x.rank(7));
                 assert!(word == 7 && (back == x || back.is_nan() && x.is_nan()), "{x:?} {back:?}");
             }
         }
         let inf = f32::INFINITY;
-        check(&[f32::NAN, -inf, f32::MIN, -1.0, -1e-40, 0.0, 1e-40, 1.0, f32::MAX, inf]);
+        check(&[-inf, f32::MIN, -1.0, -1e-40, 0.0, 1e-40, 1.0, f32::MAX, inf, f32::NAN]);
         let inf = f64::INFINITY;
-        check(&[f64::NAN, -inf, f64::MIN, -1.0, -1e-310, 0.0, 1e-310, 1.0, f64::MAX, inf]);
+        check(&[-inf, f64::MIN, -1.0, -1e-310, 0.0, 1e-310, 1.0, f64::MAX, inf, f64::NAN]);
+        assert_eq!([f32::of_rank(f32::LEAST).0, f64::of_rank(f64::LEAST).0 as f32], [f32::NEG_INFINITY; 2]);
         assert_eq!((-0.0f32).rank(3), 0.0f32.rank(3));
     }
 
