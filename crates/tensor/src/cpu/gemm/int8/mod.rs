@@ -62,7 +62,9 @@ impl Panels {
             |(panel, (bytes, (surplus, scales)))| {
                 let columns = panel * WIDTH..b.columns.min((panel + 1) * WIDTH);
                 // What columns beyond the last have is multiplied, and not looked at.
-                (bytes.fill(0), surplus.fill(0), scales.fill(0.0));
+                bytes.fill(0);
+                surplus.fill(0);
+                scales.fill(0.0);
                 let (mut numbers, mut whole) = (vec![0f32; b.rows], vec![ZERO; quads * QUAD]);
                 for (i, column) in columns.enumerate() {
                     // SAFETY: `Matrix::new` checked the reach, and the place is inside.
