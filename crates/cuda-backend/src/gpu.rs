@@ -1,5 +1,6 @@
 //! A device made ready for work.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use unrolled_tensor::{DType, DeviceError, Result, Storage};
@@ -22,6 +23,8 @@ pub(crate) struct Gpu {
     blas: OnceLock<Option<Blas>>,
     /// What another device's copy still reads here, until the event.
     lent: Mutex<Vec<(Arc<Event>, Storage)>>,
+    /// Devices whose memory this one has asked to read where it lies.
+    reached: Mutex<BTreeSet<usize>>,
     /// The order of all work but copies between devices.
     pub compute: Stream,
     /// Copies from other devices.
@@ -45,6 +48,7 @@ impl Gpu {
             staging: Staging::default(),
             blas: OnceLock::new(),
             lent: Mutex::default(),
+            reached: Mutex::default(),
             compute: Stream::new().map_err(failed("cuStreamCreate"))?,
             copy: Stream::new().map_err(failed("cuStreamCreate"))?,
             forget: pool::forget(),
@@ -57,6 +61,15 @@ impl Gpu {
     /// Makes its context current to this thread, as each call of the driver needs it.
     pub fn bind(&self) -> Result<()> {
         self.context.bind().lost(&self.name, "cuCtxSetCurrent")
+    }
+
+    /// Reads another device's memory where it lies from now on, if the two can.
+    pub fn reach(&self, other: &Gpu) -> Result<()> {
+        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        if reached.insert(other.info.index) && other.info.index != self.info.index {
+            self.check(self.context.reach(&other.context), "cuCtxEnablePeerAccess")?;
+        }
+        Ok(())
     }
 
     /// cuBLAS, loaded when first wanted; None where it is missing.
@@ -77,7 +90,11 @@ impl Gpu {
     /// Room for `bytes` bytes, with whatever is there.
     pub fn bytes(self: &Arc<Gpu>, bytes: usize) -> Result<Buffer> {
         self.bind()?;
-        let block = self.pool.take(bytes)?;
+        let block = match self.pool.take(bytes) {
+            // What other devices still read is as good as free.
+            Err(_) if self.take_all_back()? => self.pool.take(bytes),
+            block => block,
+        }?;
         if let (Some(forget), true) = (self.forget, block.used) {
             // SAFETY: a block of this size, in a stream of this device.
             unsafe { forget(block.address, block.size, self.compute.handle()) };
@@ -126,6 +143,13 @@ impl Gpu {
         self.take_back()?;
         self.lent.lock().unwrap_or_else(PoisonError::into_inner).push((copied, storage));
         Ok(())
+    }
+
+    /// Waits until no other device reads anything here, and lets go of it; false where none did.
+    fn take_all_back(&self) -> Result<bool> {
+        let lent = std::mem::take(&mut *self.lent.lock().unwrap_or_else(PoisonError::into_inner));
+        lent.iter().try_for_each(|(copied, _)| self.check(copied.synchronize(), "cuEventSynchronize"))?;
+        Ok(!lent.is_empty())
     }
 
     /// Lets go of what no other device reads any more.

@@ -9,6 +9,7 @@ use unrolled_tensor::{DType, Device, Rounding, Tensor};
 
 use crate::batch::{Batch, Sources};
 use crate::schedule::even_slices;
+use crate::split_projection::SplitProjection;
 use crate::vocabulary::{EOS, PAD};
 
 /// What the paths of the projection's parameters begin with.
@@ -73,6 +74,8 @@ pub struct Model {
     pub projection: Linear,
     dropout: Dropout,
     softmax_slices: usize,
+    /// Copies of the projection's slices on several devices, where the vocabulary is shared for translating.
+    shared: Option<SplitProjection>,
 }
 module!(Model { source_embedding, encoder, target_embedding, decoder, projection });
 
@@ -162,7 +165,43 @@ impl Model {
             projection: Linear::new(hidden, target_words, start.parameters, key.purpose("projection"), device),
             dropout: Dropout::new(dropout),
             softmax_slices,
+            shared: None,
         }
+    }
+
+    /// Shares the output vocabulary over devices for beam search: their slices are those of the model, dealt out evenly, or one for each device where
+    /// there are fewer. The devices take copies, so it is to be asked for anew when the parameters have changed.
+    ///
+    /// ```
+    /// use unrolled_seq2seq::model::{Model, Sizes};
+    /// use unrolled_tensor::{random::Key, Device, DType, Tensor};
+    ///
+    /// let sizes = Sizes { source_words: 9, target_words: 11, embedding: 4, hidden: 5, layers: 1, softmax_slices: 2 };
+    /// let mut model = Model::new(&sizes, 0.0, 0.5.into(), Key::new(1), &Device::cpu());
+    /// let hidden = Tensor::ones([2, 5], DType::F32, &Device::cpu());
+    /// let words = model.best_words(&hidden, 3).words.to_vec::<u32>();
+    /// model.share_vocabulary(&Device::cpus(3));
+    /// assert_eq!(model.best_words(&hidden, 3).words.to_vec::<u32>(), words);
+    /// ```
+    ///
+    /// # Panics
+    /// Where there is no device; and with a [`DeviceError`](unrolled_tensor::DeviceError) where one has no room.
+    #[track_caller]
+    pub fn share_vocabulary(&mut self, devices: &[Device]) {
+        let words = self.projection.weight.tensor().dim(0);
+        let slices = self.softmax_slices.max(devices.len()).min(words);
+        let cut = even_slices(words, slices).into_iter().enumerate();
+        let slices: Vec<_> = cut.map(|(i, words)| (words, devices[i * devices.len() / slices].clone())).collect();
+        self.split_vocabulary(&slices);
+    }
+
+    /// [`share_vocabulary`](Model::share_vocabulary) in slices of so many words, each on its device.
+    ///
+    /// # Panics
+    /// As [`SplitProjection::new`].
+    #[track_caller]
+    pub fn split_vocabulary(&mut self, slices: &[(usize, Device)]) {
+        self.shared = Some(SplitProjection::new(&self.projection, slices));
     }
 
     /// The probability with which activations are dropped while learning.
@@ -181,7 +220,13 @@ impl Model {
     /// # Panics
     /// With a [`DeviceError`](unrolled_tensor::DeviceError) where the device has no room.
     pub fn keep_packed(&self) {
-        self.product_weights().for_each(|(weight, blocks)| weight.keep_packed(blocks));
+        for (weight, blocks) in self.lstm_weights() {
+            weight.keep_packed(blocks);
+        }
+        match &self.shared {
+            Some(shared) => shared.keep_packed(),
+            None => self.projection.weight.tensor().keep_packed(1),
+        }
     }
 
     /// From now on translates with the weights of encoder, decoder and projection rounded; see [`Tensor::keep_rounded`]. The embeddings, and learning,
@@ -199,15 +244,15 @@ impl Model {
     /// # Panics
     /// With a [`DeviceError`](unrolled_tensor::DeviceError) where the device has no room.
     pub fn keep_rounded(&self, to: Rounding) -> bool {
-        self.product_weights().all(|(weight, blocks)| weight.keep_rounded(blocks, to))
+        let shared = self.shared.as_ref().is_none_or(|shared| shared.keep_rounded(to));
+        let projection = [(self.projection.weight.tensor(), 1)];
+        shared && self.lstm_weights().chain(projection).all(|(weight, blocks)| weight.keep_rounded(blocks, to))
     }
 
-    /// The weights that translating multiplies by, and in how many blocks of rows.
-    fn product_weights(&self) -> impl Iterator<Item = (&Tensor, usize)> {
+    /// The weights of encoder and decoder, and in how many blocks of rows they are used.
+    fn lstm_weights(&self) -> impl Iterator<Item = (&Tensor, usize)> {
         let layers = self.encoder.lstm.layers.iter().chain(&self.decoder.lstm.layers);
-        layers
-            .flat_map(|layer| [(layer.weight_ih.tensor(), 1), (layer.weight_hh.tensor(), 4)])
-            .chain([(self.projection.weight.tensor(), 1)])
+        layers.flat_map(|layer| [(layer.weight_ih.tensor(), 1), (layer.weight_hh.tensor(), 4)])
     }
 
     fn initial_state(&self, sentences: usize) -> LstmState {
@@ -260,6 +305,9 @@ impl Model {
 
     /// Of [`all_words`](Model::all_words) the `k` most probable, or all where there are fewer, and `<EOS>` as the watched word.
     pub fn best_words(&self, hidden: &Tensor, k: usize) -> LinearTopK {
+        if let Some(shared) = &self.shared {
+            return shared.best_words(hidden, k, EOS as usize);
+        }
         let (weight, bias) = (self.projection.weight.tensor(), self.projection.bias.tensor());
         let k = k.min(weight.dim(0));
         Tensor::linear_top_k(&LinearTopKArgs { hidden, weight, bias, k, watched: EOS as usize })

@@ -6,11 +6,13 @@
 
 use std::sync::Arc;
 
-use unrolled_tensor::fused::{LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients};
+use unrolled_tensor::fused::{
+    LstmArgs, LstmDataGradients, LstmGradients, LstmOutput, LstmOutputGradients, LstmWeightArgs, LstmWeightGradients,
+};
 use unrolled_tensor::ops::Reduce;
 use unrolled_tensor::{Backend, DType, Result, Tensor};
 
-use super::elementwise::{cast, contiguous, copy};
+use super::elementwise::{cast, contiguous, contiguous_as, copy};
 use super::update::accumulate;
 use super::wide;
 use crate::CudaBackend;
@@ -70,11 +72,6 @@ impl<'a> Layer<'a> {
         }
     }
 
-    fn product(&self, a: &Tensor, b: &Tensor, onto: Option<Tensor>, dtype: DType) -> Result<Tensor> {
-        let storage = self.cuda.matmul(a, b, onto, dtype)?;
-        Ok(Tensor::of(storage, [a.dim(0), b.dim(1)], dtype, self.like.device()))
-    }
-
     /// Where the sequences' lengths are, which step this is in them, and the number of cells of the whole batch.
     fn common(&self, step: usize) -> Result<(Pointer, u32, u32, u32)> {
         let lengths = self.lengths.as_ref().map_or(Pointer::NULL, pointer);
@@ -90,7 +87,7 @@ pub(crate) fn forward(cuda: &CudaBackend, args: &LstmArgs<'_>) -> Result<LstmOut
     let (gpu, dtype) = (layer.gpu(), layer.dtype());
     let (first_hidden, bias) = (contiguous(gpu, args.hidden)?, contiguous(gpu, args.bias)?);
     let rows = steps * batch;
-    let shares = layer.product(&args.input.reshape([rows, inputs]), &args.weight_ih.t(), None, layer.wide())?;
+    let shares = product(cuda, &args.input.reshape([rows, inputs]), &args.weight_ih.t(), None, layer.wide())?;
     // The gates take the place of the inputs' share where they are of one type.
     let gates = if layer.wide() == dtype { shares.clone() } else { layer.empty(&[rows, 4 * h], dtype)? };
     let sequence = layer.empty(&[steps, batch, h], dtype)?;
@@ -99,7 +96,7 @@ pub(crate) fn forward(cuda: &CudaBackend, args: &LstmArgs<'_>) -> Result<LstmOut
     let kernel = format!("lstm_forward_{dtype}");
     for t in 0..steps {
         let before = if t == 0 { first_hidden.clone() } else { sequence.index(0, t - 1) };
-        let recurrent = layer.product(&before, &args.weight_hh.t(), None, layer.wide())?;
+        let recurrent = product(cuda, &before, &args.weight_hh.t(), None, layer.wide())?;
         let step = |x: &Tensor| pointer(x).plus(t * x.elements() / steps * x.dtype().size());
         let (lengths, now, width, all) = layer.common(t)?;
         let made = [step(&gates), step(&cells), step(&sequence), pointer(&carried)];
@@ -141,26 +138,39 @@ pub(crate) fn backward(
     output: LstmOutput,
     gradients: &LstmOutputGradients<'_>,
 ) -> Result<LstmGradients> {
+    let sequence = output.sequence.clone();
+    let LstmDataGradients { sums, input, hidden, cell } = backward_data(cuda, args, output, gradients)?;
+    let args = LstmWeightArgs { sums: &sums, input: args.input, hidden: args.hidden, sequence: &sequence };
+    let LstmWeightGradients { weight_ih, weight_hh, bias } = weight_gradients(cuda, &args)?;
+    Ok(LstmGradients { input, weight_ih, weight_hh, bias, hidden, cell })
+}
+
+/// All but the weights' gradients.
+pub(crate) fn backward_data(
+    cuda: &CudaBackend,
+    args: &LstmArgs<'_>,
+    output: LstmOutput,
+    gradients: &LstmOutputGradients<'_>,
+) -> Result<LstmDataGradients> {
     let layer = Layer::new(cuda, args)?;
     let (steps, batch, inputs, h) = args.sizes();
-    let (gpu, dtype) = (layer.gpu(), layer.dtype());
-    let LstmOutput { gates, cells, sequence, .. } = output;
-    let (deltas, d_hidden, d_cell) = through_time(&layer, args, gates, cells, gradients)?;
-    let rows = steps * batch;
-    let deltas = deltas.reshape([rows, 4 * h]);
-    let input = layer.product(&deltas, args.weight_ih, None, dtype)?.reshape([steps, batch, inputs]);
-    let weight_ih = layer.product(&deltas.t(), &args.input.reshape([rows, inputs]), None, dtype)?;
-    let weight_hh = recurrent_gradient(&layer, &deltas, args.hidden, &contiguous(gpu, &sequence)?)?;
-    let bias = Tensor::of(cuda.reduce(Reduce::Sum, &deltas.t())?, [4 * h], dtype, layer.like.device());
-    let narrow = |x: &Tensor| if x.dtype() == dtype { Ok(x.clone()) } else { layer.cast(x, dtype) };
-    Ok(LstmGradients {
-        input,
-        weight_ih,
-        weight_hh: narrow(&weight_hh)?,
-        bias,
-        hidden: narrow(&d_hidden)?,
-        cell: narrow(&d_cell)?,
-    })
+    let LstmOutput { gates, cells, .. } = output;
+    let (sums, hidden, cell) = through_time(&layer, args, gates, cells, gradients)?;
+    let input = product(cuda, &sums.reshape([steps * batch, 4 * h]), args.weight_ih, None, layer.dtype())?;
+    let narrow = |x: &Tensor| contiguous_as(layer.gpu(), x, layer.dtype());
+    let (hidden, cell) = (narrow(&hidden)?, narrow(&cell)?);
+    Ok(LstmDataGradients { sums, input: input.reshape([steps, batch, inputs]), hidden, cell })
+}
+
+/// Those of the weights, each as one product over all steps.
+pub(crate) fn weight_gradients(cuda: &CudaBackend, args: &LstmWeightArgs<'_>) -> Result<LstmWeightGradients> {
+    let (steps, batch, inputs, h) = args.sizes();
+    let (rows, dtype, gpu) = (steps * batch, args.sums.dtype(), cuda.gpu());
+    let sums = contiguous(gpu, args.sums)?.reshape([rows, 4 * h]);
+    let weight_ih = product(cuda, &sums.t(), &args.input.reshape([rows, inputs]), None, dtype)?;
+    let weight_hh = recurrent_gradient(cuda, args, &sums)?;
+    let bias = Tensor::of(cuda.reduce(Reduce::Sum, &sums.t())?, [4 * h], dtype, sums.device());
+    Ok(LstmWeightGradients { weight_ih, weight_hh: contiguous_as(gpu, &weight_hh, dtype)?, bias })
 }
 
 /// The gradients of the sums before the gates, `[T, B, 4H]`, and of h and c before the first step.
@@ -184,13 +194,12 @@ fn through_time(
     let to_deltas = pointer_mut(&mut deltas)?;
     let from_gates = gates.as_ref().map_or(to_deltas, pointer);
     let (mut kept, d_cell) = (layer.carried(gradients.hidden)?, layer.carried(gradients.cell)?);
-    let mut product: Option<Tensor> = None;
+    let mut sent: Option<Tensor> = None;
     let kernel = format!("lstm_backward_{}", layer.dtype());
     for t in (0..steps).rev() {
         let (lengths, now, width, all) = layer.common(t)?;
         let (state, gate) = (t * batch * h * layer.dtype().size(), t * batch * 4 * h * layer.dtype().size());
         let before = if t == 0 { pointer(&first_cell) } else { pointer(&cells.index(0, t - 1)) };
-        let sent = product.as_ref().map_or(Pointer::NULL, pointer);
         let arrives = arriving.as_ref().map_or(Pointer::NULL, |arriving| pointer(arriving).plus(state));
         let (to, from, cell) = (to_deltas.plus(gate), from_gates.plus(gate), pointer(&cells).plus(state));
         gpu.launch_each(
@@ -202,7 +211,7 @@ fn through_time(
                 &pointer(&kept),
                 &pointer(&d_cell),
                 &from,
-                &sent,
+                &sent.as_ref().map_or(Pointer::NULL, pointer),
                 &arrives,
                 &cell,
                 &before,
@@ -212,24 +221,28 @@ fn through_time(
                 &all,
             ],
         )?;
-        product = Some(layer.product(&deltas.index(0, t), args.weight_hh, None, layer.wide())?);
+        sent = Some(product(layer.cuda, &deltas.index(0, t), args.weight_hh, None, layer.wide())?);
     }
-    if let Some(product) = &product {
-        accumulate(gpu, &mut kept, product, 1.0)?;
+    if let Some(sent) = &sent {
+        accumulate(gpu, &mut kept, sent, 1.0)?;
     }
     Ok((deltas, kept, d_cell))
 }
 
-/// The gradient of the recurrent weight: h before each step with the gradients of the sums that it went into.
-fn recurrent_gradient(layer: &Layer<'_>, deltas: &Tensor, first: &Tensor, sequence: &Tensor) -> Result<Tensor> {
-    let &Layer { steps, batch, h, .. } = layer;
-    let now = batch * steps.min(1);
-    let first = first.narrow(0, 0, now);
-    let of_first = layer.product(&deltas.narrow(0, 0, now).t(), &first, None, layer.wide())?;
+/// The gradient of the recurrent weight: h before each step with the gradients of the sums that it went into, `[T · B, 4H]`.
+fn recurrent_gradient(cuda: &CudaBackend, args: &LstmWeightArgs<'_>, sums: &Tensor) -> Result<Tensor> {
+    let (steps, batch, _, h) = args.sizes();
+    let (now, wide) = (batch * steps.min(1), wide(sums.dtype()));
+    let of_first = product(cuda, &sums.narrow(0, 0, now).t(), &args.hidden.narrow(0, 0, now), None, wide)?;
     if steps < 2 {
         return Ok(of_first);
     }
     let later = batch * (steps - 1);
-    let before = sequence.narrow(0, 0, steps - 1).reshape([later, h]);
-    layer.product(&deltas.narrow(0, batch, later).t(), &before, Some(of_first), layer.wide())
+    let before = args.sequence.narrow(0, 0, steps - 1).reshape([later, h]);
+    product(cuda, &sums.narrow(0, batch, later).t(), &before, Some(of_first), wide)
+}
+
+fn product(cuda: &CudaBackend, a: &Tensor, b: &Tensor, onto: Option<Tensor>, dtype: DType) -> Result<Tensor> {
+    let storage = cuda.matmul(a, b, onto, dtype)?;
+    Ok(Tensor::of(storage, [a.dim(0), b.dim(1)], dtype, a.device()))
 }
