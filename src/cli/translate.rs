@@ -17,6 +17,7 @@ use super::matmul_precision::Precision;
 use super::models::Models;
 use super::n_best::{Candidate, Format};
 use super::threads::use_threads;
+use super::weights::Weights;
 use flags::Finding;
 
 /// Translate text, one sentence a line, from standard input to standard output.
@@ -56,6 +57,8 @@ pub(super) struct Translate {
     threads: usize,
     #[command(flatten)]
     precision: Precision,
+    #[command(flatten)]
+    weights: Weights,
 }
 
 /// Batches in a block: long enough to sort sentences by length, short enough to see results soon.
@@ -78,6 +81,7 @@ impl Translate {
             devices.iter().try_for_each(|device| self.precision.set(device))?;
             models.share_vocabulary(&devices)?;
         }
+        models.models().try_for_each(|model| catch_device_error(|| self.weights.round(model))?)?;
         let translators = models.together()?;
         let output: Box<dyn Write> = match &self.output {
             Some(path) => Box::new(File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?),
