@@ -4,7 +4,8 @@ usage: python benches/vs_pytorch.py [--sizes s,m,l] [--threads 2] [--rounds 5] [
            [--binary PATH] [--python PATH] [--no-install] [--loss fastest|plain|fused]
            [--embeddings fastest|sparse|dense] [--precision f32|bf16] [--matmul-precision f32|f32-fma|bf16]
        python benches/vs_pytorch.py --translate [--sizes s,m,l] [--beam 12] [--batch-size 64] [--sentences N] [--threads 2]
-           [--matmul-precision f32|f32-fma|bf16] [--precision f32|bf16] [--rounds 5] [--json] [--binary PATH] [--python PATH]
+           [--matmul-precision f32|f32-fma|bf16] [--weights f32|bf16|int8] [--precision f32|bf16] [--rounds 5] [--json]
+           [--binary PATH] [--python PATH]
        python benches/vs_pytorch.py --graph [--rounds 5] [--json] [--binary PATH] [--python PATH] [--no-install]
 
 Needs a built command (`cargo build --release`). PyTorch is taken from --python, else from the Python that runs this
@@ -14,8 +15,8 @@ down or speeds up favours nobody. The ratio of a round is unrolled's words/s ove
 shown are the median over rounds and the range. Memory is the peak of the process, for PyTorch also without its
 libraries. Where another program takes the processor, the processor time of both sides says more than the clock: its
 ratio is shown too. --table prints Markdown.
---translate measures greedy (--beam 1) or beam search, see pytorch_translate.py; --matmul-precision is unrolled's,
---precision PyTorch's.
+--translate measures greedy (--beam 1) or beam search, see pytorch_translate.py; --matmul-precision and
+--weights are unrolled's, --precision PyTorch's.
 --graph measures the graph alone: additions and products of 10,000 one-element tensors, forward and backward; it needs
 `cargo build --release -p unrolled-autograd --example overhead`, and the ratio is PyTorch's seconds over unrolled's.
 --loss, --embeddings and --precision choose PyTorch's variant (see pytorch_translator.py); "fastest" tries them once
@@ -227,7 +228,8 @@ def compare_translations(commands, rounds):
 def show_translations(answers, ratios):
     first, torch = answers["unrolled"][0], answers["PyTorch"][0]
     print(f"size {first['size']}, {first['threads']} threads, beam {first['beam']}, batches of {first['batch_size']}, "
-          f"{first['sentences']} sentences, {len(answers['unrolled'])} rounds; {first.get('precision', 'f32')} against "
+          f"{first['sentences']} sentences, {len(answers['unrolled'])} rounds; {first.get('precision', 'f32')}, weights in "
+          f"{first.get('weights', 'f32')}, against "
           f"PyTorch {torch['torch']} in {torch['precision']}")
     for side, given in answers.items():
         seconds, words, peak = (statistics.median(a[key] for a in given) for key in ("seconds", "words_per_s", "peak_mb"))
@@ -279,7 +281,8 @@ def of_translation(a, python, size):
     search += ["--sentences", str(a.sentences)] if a.sentences else []
     binary = find_binary(a.binary, "translate")
     commands = {
-        "unrolled": [binary, "bench", "translate", *search, "--matmul-precision", a.matmul_precision, "--json"],
+        "unrolled": [binary, "bench", "translate", *search, "--matmul-precision", a.matmul_precision, "--weights", a.weights,
+                     "--json"],
         "PyTorch": [python, HERE / "pytorch_translate.py", *search, "--precision", a.precision],
     }
     return compare_translations(commands, a.rounds)
@@ -309,6 +312,7 @@ def arguments():
     parser.add_argument("--translate", action="store_true", help="greedy or beam search instead of a training step")
     parser.add_argument("--beam", type=int, default=12, help="of --translate")
     parser.add_argument("--batch-size", type=int, default=64, help="of --translate")
+    parser.add_argument("--weights", choices=("f32", "bf16", "int8"), default="f32", help="of --translate: unrolled's")
     parser.add_argument("--sentences", type=int, help="of --translate; by default a batch or more")
     parser.add_argument("--graph", action="store_true", help="the graph alone: 10,000 one-element nodes")
     a = parser.parse_args()

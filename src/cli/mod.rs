@@ -26,6 +26,7 @@ mod threads;
 mod train;
 mod translate;
 mod vocab;
+mod weights;
 
 use std::io;
 use std::process::ExitCode;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use unrolled_seq2seq::ensemble::Combination;
+use unrolled_seq2seq::model::Model;
 use unrolled_seq2seq::run::{self, Translator, Translators};
 use unrolled_tensor::{Device, catch_device_error};
 
@@ -52,6 +53,11 @@ impl Models {
 }
 
 impl Loaded {
+    /// Each model.
+    pub(super) fn models(&self) -> impl Iterator<Item = &Model> {
+        self.members.iter().map(|member| &member.model)
+    }
+
     /// Shares the output vocabulary over devices; see [`Model::share_vocabulary`](unrolled_seq2seq::model::Model::share_vocabulary).
     ///
     /// # Errors

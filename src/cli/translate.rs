@@ -16,6 +16,7 @@ use super::models::Models;
 use super::n_best::{Candidate, Format};
 use super::output::create;
 use super::threads::use_threads;
+use super::weights::Weights;
 use flags::Finding;
 
 /// Translate text, one sentence a line, from standard input to standard output.
@@ -55,6 +56,8 @@ pub(super) struct Translate {
     threads: usize,
     #[command(flatten)]
     precision: Precision,
+    #[command(flatten)]
+    weights: Weights,
 }
 
 /// Batches in a block: long enough to sort sentences by length, short enough to see results soon.
@@ -77,6 +80,7 @@ impl Translate {
             devices.iter().try_for_each(|device| self.precision.set(device))?;
             models.share_vocabulary(&devices)?;
         }
+        models.models().try_for_each(|model| catch_device_error(|| self.weights.round(model))?)?;
         let translators = models.together()?;
         let output = create(self.output.as_deref())?;
         // A person who types a line wants its translation, not a full block.

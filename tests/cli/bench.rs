@@ -82,6 +82,15 @@ fn translating_is_measured_and_does_the_same_in_any_batch_on_any_number_of_threa
         assert_eq!(translations(&other)["log_probability"], answer["log_probability"], "{other:?}");
     }
     assert_ne!(translations(&["--beam", "3", "--seed", "2"])["log_probability"], answer["log_probability"]);
+    for weights in ["bf16", "int8"] {
+        let arguments = |batch| ["--threads", "2", "--beam", "3", "--batch-size", batch, "--weights", weights];
+        let rounded = translations(&arguments("2"));
+        assert_eq!((&rounded["weights"], &answer["weights"]), (&weights.into(), &"f32".into()));
+        assert_ne!(rounded["log_probability"], answer["log_probability"], "{weights}");
+        assert_eq!(translations(&arguments("1"))["log_probability"], rounded["log_probability"], "{weights}");
+        let per_word = rounded["log_probability"].as_f64().unwrap() / 42.0;
+        assert!((per_word - mean).abs() < 0.05, "{weights}: {per_word} for {mean}");
+    }
 }
 
 #[test]

@@ -49,6 +49,12 @@ fn ensembles(folder: &Path, both: &[&str]) {
     for batch in ["1", "2", "7"] {
         assert_eq!(translate(folder, &[both, &["--batch-size", batch]].concat()), plain, "batch {batch}");
     }
+    for weights in ["bf16", "int8"] {
+        let rounded = translate(folder, &[both, &["--weights", weights, "--n-best", "1"]].concat());
+        let alone = translate(folder, &[both, &["--weights", weights, "--n-best", "1", "--batch-size", "1"]].concat());
+        assert_eq!(rounded, alone, "weights in {weights}");
+        assert_ne!(rounded, translate(folder, &[both, &["--n-best", "1"]].concat()), "weights in {weights}");
+    }
     for how in ["probabilities", "log-probabilities"] {
         let twice = ["--model", "run", "run", "--ensemble", how, "--beam", "3"];
         assert_eq!(translate(folder, &twice), translate(folder, &["--model", "run", "--beam", "3"]), "{how}");

@@ -5,7 +5,7 @@ use unrolled_nn::loss::row_weights;
 use unrolled_nn::{Dropout, Embedding, Linear, Lstm, LstmState, Module, module};
 use unrolled_tensor::fused::{CrossEntropyArgs, LinearTopK, LinearTopKArgs};
 use unrolled_tensor::random::Key;
-use unrolled_tensor::{DType, Device, Tensor};
+use unrolled_tensor::{DType, Device, Rounding, Tensor};
 
 use crate::batch::{Batch, Sources};
 use crate::schedule::even_slices;
@@ -220,14 +220,39 @@ impl Model {
     /// # Panics
     /// With a [`DeviceError`](unrolled_tensor::DeviceError) where the device has no room.
     pub fn keep_packed(&self) {
-        for layer in self.encoder.lstm.layers.iter().chain(&self.decoder.lstm.layers) {
-            layer.weight_ih.tensor().keep_packed(1);
-            layer.weight_hh.tensor().keep_packed(4);
+        for (weight, blocks) in self.lstm_weights() {
+            weight.keep_packed(blocks);
         }
         match &self.shared {
             Some(shared) => shared.keep_packed(),
             None => self.projection.weight.tensor().keep_packed(1),
         }
+    }
+
+    /// From now on translates with the weights of encoder, decoder and projection rounded; see [`Tensor::keep_rounded`]. The embeddings, and learning,
+    /// stay as they are. Says false, and rounds nothing more, where the device cannot.
+    ///
+    /// ```
+    /// use unrolled_seq2seq::model::{Model, Sizes};
+    /// use unrolled_tensor::{Device, Rounding, random::Key};
+    ///
+    /// let sizes = Sizes { source_words: 9, target_words: 9, embedding: 4, hidden: 5, layers: 1, softmax_slices: 1 };
+    /// let model = Model::new(&sizes, 0.0, 0.5.into(), Key::new(1), &Device::cpu());
+    /// assert!(model.keep_rounded(Rounding::Int8));
+    /// ```
+    ///
+    /// # Panics
+    /// With a [`DeviceError`](unrolled_tensor::DeviceError) where the device has no room.
+    pub fn keep_rounded(&self, to: Rounding) -> bool {
+        let shared = self.shared.as_ref().is_none_or(|shared| shared.keep_rounded(to));
+        let projection = [(self.projection.weight.tensor(), 1)];
+        shared && self.lstm_weights().chain(projection).all(|(weight, blocks)| weight.keep_rounded(blocks, to))
+    }
+
+    /// The weights of encoder and decoder, and in how many blocks of rows they are used.
+    fn lstm_weights(&self) -> impl Iterator<Item = (&Tensor, usize)> {
+        let layers = self.encoder.lstm.layers.iter().chain(&self.decoder.lstm.layers);
+        layers.flat_map(|layer| [(layer.weight_ih.tensor(), 1), (layer.weight_hh.tensor(), 4)])
     }
 
     fn initial_state(&self, sentences: usize) -> LstmState {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use unrolled_nn::Linear;
 use unrolled_tensor::fused::{LinearTopK, LinearTopKArgs, LinearTopKPartials, TopKSlice, merge_top_k};
-use unrolled_tensor::{Device, DeviceError, Tensor, catch_device_error};
+use unrolled_tensor::{Device, DeviceError, Rounding, Tensor, catch_device_error};
 
 /// A projection cut into slices of the vocabulary, a copy of each on a device of its own.
 #[derive(Clone, Debug)]
@@ -64,6 +64,14 @@ impl SplitProjection {
     /// With a [`DeviceError`] where a device has no room.
     pub fn keep_packed(&self) {
         self.0.iter().for_each(|slice| slice.weight.keep_packed(1));
+    }
+
+    /// Rounds the weights from now on; see [`Tensor::keep_rounded`]. Says false where a device cannot.
+    ///
+    /// # Panics
+    /// As [`keep_packed`](Self::keep_packed).
+    pub fn keep_rounded(&self, to: Rounding) -> bool {
+        self.0.iter().all(|slice| slice.weight.keep_rounded(1, to))
     }
 }
 

@@ -12,7 +12,7 @@ use unrolled_seq2seq::model::{DeviceBatch, Model, Sizes};
 use unrolled_seq2seq::numbered::NumberedCorpus;
 use unrolled_seq2seq::vocabulary::{EOS, PAD, UNK};
 use unrolled_tensor::random::Key;
-use unrolled_tensor::{DType, Device, MatmulPrecision, Tensor};
+use unrolled_tensor::{DType, Device, MatmulPrecision, Rounding, Tensor};
 
 const SOURCE_WORDS: usize = 7;
 
@@ -279,25 +279,34 @@ fn a_broken_model_still_answers_every_sentence() {
     }
 }
 
-/// With products in bf16 too: the same bits in any batch and whether or not weights are kept, and nearly what f32 finds.
+/// With products in bf16, or with rounded weights, too: the same bits in any batch and whether or not weights are kept packed, and nearly what f32 finds.
 #[test]
-fn bf16_products_keep_the_promises() {
+fn coarser_products_keep_the_promises() {
     let sizes = Sizes { source_words: 50, target_words: 600, embedding: 33, hidden: 40, layers: 2, softmax_slices: 1 };
     let device = Device::cpu_with(0, 2, usize::MAX);
-    let model = Model::new(&sizes, 0.0, 0.5.into(), Key::new(3), &device);
     let sentences: Vec<Vec<u32>> = (0..5).map(|i| (0..=i).map(|t| 3 + 7 * t + i).collect()).collect();
     let options = options(4, 2, 0);
-    let exact = search(&model, &sentences, &options);
-    device.set_matmul_precision(MatmulPrecision::Bf16);
-    let together = search(&model, &sentences, &options);
-    model.keep_packed();
-    for (sentence, found) in sentences.iter().zip(&together) {
-        assert_eq!(&one(&model, sentence, &options), found);
-    }
-    assert_ne!(together, exact, "operands are rounded");
-    for (rounded, exact) in together.iter().zip(&exact) {
-        let per_word = |found: &Finished| found.log_probability / (found.words.len() + 1) as f64;
-        let (rounded, exact) = (per_word(&rounded[0]), per_word(&exact[0]));
-        assert!((rounded - exact).abs() < 0.05 * exact.abs(), "{rounded} {exact}");
+    let new = || Model::new(&sizes, 0.0, 0.5.into(), Key::new(3), &device);
+    let exact = search(&new(), &sentences, &options);
+    let ways: [(&str, &dyn Fn(&Model)); 3] = [
+        ("bf16 products", &|_| device.set_matmul_precision(MatmulPrecision::Bf16)),
+        ("bf16 weights", &|model| assert!(model.keep_rounded(Rounding::Bf16))),
+        ("int8 weights", &|model| assert!(model.keep_rounded(Rounding::Int8))),
+    ];
+    for (name, coarsen) in ways {
+        let model = new();
+        coarsen(&model);
+        let together = search(&model, &sentences, &options);
+        model.keep_packed();
+        for (sentence, found) in sentences.iter().zip(&together) {
+            assert_eq!(&one(&model, sentence, &options), found, "{name}");
+        }
+        assert_ne!(together, exact, "{name}: operands are rounded");
+        for (rounded, exact) in together.iter().zip(&exact) {
+            let per_word = |found: &Finished| found.log_probability / (found.words.len() + 1) as f64;
+            let (rounded, exact) = (per_word(&rounded[0]), per_word(&exact[0]));
+            assert!((rounded - exact).abs() < 0.05 * exact.abs(), "{name}: {rounded} {exact}");
+        }
+        device.set_matmul_precision(MatmulPrecision::F32);
     }
 }

@@ -48,6 +48,19 @@ pub enum MatmulPrecision {
     Bf16,
 }
 
+/// What a weight that is used and not learnt may be rounded to; see [`Tensor::keep_rounded`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rounding {
+    /// bf16, to nearest even: 2 bytes a number. Products with it are those of the precision in force, of the rounded weight.
+    Bf16,
+    /// Whole numbers of 8 bits with one scale for each row: 1 byte a number.
+    ///
+    /// A row w becomes q = round(w · 127 / m) with m = max |w|, to nearest even, and the scale s = m / 127; so does each row x of the other operand when a
+    /// product is made. Then y = (Σ q_x q_w) · (s_w s_x), where the sum is exact: every processor gives the same bits, whatever the precision in force.
+    /// A row whose largest size is below 2⁻¹⁰⁰ counts as zeros; one with a number that is not finite gives NaN.
+    Int8,
+}
+
 /// The seam: what a device must be able to do, in some thirty verbs over [`Tensor`]s.
 ///
 /// Which elementwise operation or reduction is meant is data ([`Unary`], [`Binary`], …), so a backend is a handful of kernels and not a
@@ -138,6 +151,13 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// No answer changes.
     fn keep_packed(&self, _weight: &Tensor, _blocks: usize) -> Result<()> {
         Ok(())
+    }
+
+    /// From now on `weight` `[N, K]` counts as rounded where it is used transposed, as the right operand of [`matmul`](Backend::matmul), in
+    /// [`lstm_sequence`](Backend::lstm_sequence) and in [`linear_top_k`](Backend::linear_top_k), until it changes or goes; blocks as for
+    /// [`keep_packed`](Backend::keep_packed). Says false, and changes nothing, where the backend has no such products.
+    fn keep_rounded(&self, _weight: &Tensor, _blocks: usize, _to: Rounding) -> Result<bool> {
+        Ok(false)
     }
 
     // ---- indexed ----

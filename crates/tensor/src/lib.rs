@@ -30,7 +30,7 @@ pub mod profile;
 pub mod random;
 mod tensor;
 
-pub use backend::{Backend, Event, MatmulPrecision, Memory, Result, Storage};
+pub use backend::{Backend, Event, MatmulPrecision, Memory, Result, Rounding, Storage};
 pub use cpu::{CpuBackend, SUM_BLOCK, peak_flops};
 pub use device::{Device, memory_in_use, peak_memory, reset_peak_memory};
 pub use dtype::{DType, Element};

@@ -208,6 +208,8 @@ fn fused_operations_say_which_argument_does_not_fit() {
     says(LinearTopKArgs { watched: 6, ..args }, &["linear_top_k", "word 6", "vocabulary of 6"]);
     let blocks = message(|| weight.keep_packed(4));
     assert!(blocks.contains("keep_packed") && blocks.contains("[6, 4]") && blocks.contains("4 blocks"), "{blocks}");
+    let blocks = message(|| assert!(weight.keep_rounded(4, unrolled_tensor::Rounding::Int8)));
+    assert!(blocks.contains("keep_rounded") && blocks.contains("4 blocks"), "{blocks}");
 }
 
 #[test]

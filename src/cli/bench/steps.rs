@@ -46,7 +46,7 @@ impl Timed {
             let pairs: Vec<u32> = (0..work.batch).map(|pair| (step * work.batch + pair) as u32).collect();
             let began = Instant::now();
             let batch = Batch::of(&corpus, &pairs, config.reverse_source);
-            let report = trainer.step(&batch, step as u64, config.learning_rate);
+            let report = device.run(|| trainer.step(&batch, step as u64, config.learning_rate));
             seconds.push(began.elapsed().as_secs_f64());
             anyhow::ensure!(report.taken, "the loss or the gradient of step {step} is not finite: {report:?}");
             loss = report.loss / report.predictions as f64;

@@ -19,6 +19,7 @@ use crate::cli::matmul_precision::Precision;
 use crate::cli::output::stdout;
 use crate::cli::threads::use_threads;
 use crate::cli::translate::positive;
+use crate::cli::weights::Weights;
 
 /// Time greedy or beam search, with random weights on sources of full length.
 ///
@@ -44,6 +45,8 @@ pub(super) struct Translate {
     sentences: Option<usize>,
     #[command(flatten)]
     precision: Precision,
+    #[command(flatten)]
+    weights: Weights,
     /// Seed of parameters and words.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -73,6 +76,7 @@ struct Answer {
     /// Of all threads; `null` where the system does not say.
     cpu_seconds: Option<f64>,
     precision: &'static str,
+    weights: &'static str,
     /// The sum of the best translations' log-probabilities as if `<EOS>` had no such bias: the same on any number of threads and for any batch size.
     log_probability: f64,
 }
@@ -84,6 +88,7 @@ impl Translate {
         self.precision.set(&device)?;
         let work = self.size.work();
         let model = model_without_end(&work, Key::new(self.seed), &device);
+        self.weights.round(&model)?;
         model.keep_packed();
         let sentences = self.sentences();
         let corpus = work.pairs(sentences, Key::new(self.seed).purpose("words"));
@@ -106,6 +111,7 @@ impl Translate {
             peak_mb: peak_mb().map(|mb| rounded(mb, 10.0)),
             cpu_seconds: cpu.map(|seconds| rounded(seconds, 1e4)),
             precision: self.precision.name(),
+            weights: self.weights.name(),
             log_probability,
         })
     }
@@ -130,7 +136,7 @@ impl Translate {
         };
         let mut sum = 0.0;
         for batch in sources.chunks(self.batch_size) {
-            for found in translate(model, &Sources::of(batch, true), &options) {
+            for found in model.device().run(|| translate(model, &Sources::of(batch, true), &options)) {
                 let best = found.first().context("a sentence has no translation")?;
                 anyhow::ensure!(best.words.len() == work.length, "a translation of {} words", best.words.len());
                 sum += best.log_probability - f64::from(NEVER);

@@ -29,6 +29,8 @@ pub(crate) trait Lanes: Copy {
     fn neg_mul_add(self, b: Self, c: Self) -> Self;
     /// The larger of both; NaN where `self` is.
     fn at_least(self, low: f32) -> Self;
+    /// The larger of both; `self` where either is NaN.
+    fn or_larger(self, other: Self) -> Self;
     /// −|self|.
     fn negative(self) -> Self;
     /// |self| with the sign of `other`.
@@ -143,6 +145,11 @@ impl<M: MulAdd, const N: usize> Lanes for Array<M, N> {
     }
 
     #[inline(always)]
+    fn or_larger(self, other: Self) -> Self {
+        Self::each(|i| if other.0[i] > self.0[i] { other.0[i] } else { self.0[i] })
+    }
+
+    #[inline(always)]
     fn negative(self) -> Self {
         Self::each(|i| f32::from_bits(self.0[i].to_bits() | SIGN))
     }
@@ -229,6 +236,11 @@ mod x86 {
             fn at_least(self, low: f32) -> Self {
                 // SAFETY: as above. Of NaN and a number the instruction answers its second operand.
                 Self(unsafe { $max($set(low), self.0) })
+            }
+            #[inline(always)]
+            fn or_larger(self, other: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $max(other.0, self.0) })
             }
         };
     }

@@ -225,8 +225,8 @@ fn batched<T: Gemm>(
     let steps = |x: &Tensor| [x.layout().strides()[lead], x.layout().strides()[lead + 1]];
     let starts = starts(a, b, lead, batch);
     let (a_data, b_data) = (elements::<T>(a), elements::<T>(b));
-    // A weight, used transposed, may be packed already.
-    let kept = if lead == 0 { kept::kept::<T>(cpu, &b.t(), 1) } else { None };
+    // A weight, used transposed, may be packed already, or is to be rounded.
+    let kept = if lead == 0 { kept::kept_or_rounded::<T>(cpu, &b.t(), 1)? } else { None };
     let multiply = |c: &mut [T], add: bool| {
         let one = |i: usize, c: &mut [T]| {
             let [at_a, at_b] = starts[i];

@@ -9,10 +9,12 @@ mod gemm;
 mod indexing;
 mod kept;
 mod lanes;
+mod logits;
 mod lstm;
 mod math;
 mod matmul;
 mod random;
+mod ranked;
 mod reduce;
 mod rows;
 mod short;
@@ -35,7 +37,7 @@ use crate::fused::{
 };
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use crate::random::Key;
-use crate::{DType, MatmulPrecision, Tensor};
+use crate::{DType, MatmulPrecision, Rounding, Tensor};
 use buffer::{Buffer, Pool};
 pub(crate) use dtypes::{Float, by_dtype, by_float};
 use threads::GRAIN;
@@ -219,7 +221,11 @@ impl Backend for CpuBackend {
     }
 
     fn run(&self, work: &mut (dyn FnMut() + Send)) {
-        self.on_threads(work);
+        match &self.threads {
+            // One of the caller's threads goes in and stays there: else each verb would hand its work over, and wait.
+            None if rayon::current_thread_index().is_none() => rayon::scope(|_| work()),
+            _ => self.on_threads(work),
+        }
     }
 
     fn cast(&self, x: &Tensor, dtype: DType) -> Result<Storage> {
@@ -290,6 +296,13 @@ impl Backend for CpuBackend {
             DType::F32 => kept::keep::<f32>(self, weight, blocks),
             DType::F64 => kept::keep::<f64>(self, weight, blocks),
             _ => Ok(()),
+        }
+    }
+
+    fn keep_rounded(&self, weight: &Tensor, blocks: usize, to: Rounding) -> Result<bool> {
+        match weight.dtype() {
+            DType::F32 => kept::keep_rounded::<f32>(self, weight, blocks, to),
+            _ => Ok(false),
         }
     }
 

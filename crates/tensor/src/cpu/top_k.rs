@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::gemm::{Precision, product, rows_times_packed};
-use super::kept::{Blocks, kept, packed};
-use super::math::vectorised;
-use super::matmul::{Gemm, Matrix};
-use super::rows::{row_max, sum_exp};
+use super::kept::{Blocks, kept_or_rounded, packed};
+use super::logits::become_logits;
+use super::matmul::Matrix;
+use super::ranked::{Best, Ranked};
+use super::rows::sum_exp;
 use super::threads::GRAIN;
 use super::{Buffer, CpuBackend, contiguous_elements};
 use crate::fused::top_k::{definition, partials_definition};
@@ -21,30 +22,29 @@ use crate::{Result, Tensor};
 
 /// Columns of a tile: fixed, since sums run over a tile. A multiple of every panel (8 to 64 columns) and of the sum's lanes.
 const COLUMNS: usize = 512;
-/// Rows of a tile: with its columns a quarter of a MiB, which stays in a core's cache with the weight's panels.
-const ROWS: usize = 128;
-/// Logits that are compared with the worst of the best at once.
-const SCAN: usize = 32;
+/// Most rows of a tile: as many as a kernel takes at once. With its columns they are a quarter of a MiB, which stays in a core's cache with the weight's
+/// panels.
+const ROWS: usize = 112;
 /// So few rows do not repay packing the weight.
 const FEW: usize = 4;
 /// Beyond so many words a row's list is no place to insert into: a general selection is quicker.
 const MANY: usize = 1024;
 
 /// What is known of a row so far.
-struct Row<'a, T> {
+struct Row<'a, T: Ranked> {
     values: &'a mut [T],
     words: &'a mut [u32],
-    found: usize,
+    best: Best<T>,
     watched: &'a mut T,
 }
 
 /// `[V, H]`
-enum Weight<'a, T: Gemm> {
+enum Weight<'a, T: Ranked> {
     Packed(Blocks<T>),
     Plain(&'a [T]),
 }
 
-struct Problem<'a, T: Gemm> {
+struct Problem<'a, T: Ranked> {
     hidden: &'a [T],
     weight: Weight<'a, T>,
     precision: Precision,
@@ -53,7 +53,7 @@ struct Problem<'a, T: Gemm> {
     watched: usize,
 }
 
-pub(super) fn linear_top_k<T: Gemm>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>) -> Result<LinearTopK> {
+pub(super) fn linear_top_k<T: Ranked>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>) -> Result<LinearTopK> {
     if !fits(args) {
         return definition(args);
     }
@@ -61,7 +61,7 @@ pub(super) fn linear_top_k<T: Gemm>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>)
     Ok(LinearTopK { values, words, watched })
 }
 
-pub(super) fn partials<T: Gemm>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>) -> Result<LinearTopKPartials> {
+pub(super) fn partials<T: Ranked>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>) -> Result<LinearTopKPartials> {
     if !fits(args) {
         return partials_definition(args);
     }
@@ -73,13 +73,13 @@ fn fits(args: &LinearTopKArgs<'_>) -> bool {
 }
 
 /// The best words, with their logits or, where `finished`, log-probabilities; and what is known of each row.
-fn found<T: Gemm>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>, finished: bool) -> Result<LinearTopKPartials> {
+fn found<T: Ranked>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>, finished: bool) -> Result<LinearTopKPartials> {
     let (n, width, v) = args.sizes();
     let k = args.k;
     let (hidden, weight, bias) = (args.hidden.contiguous(), args.weight.contiguous(), args.bias.contiguous());
     let problem = Problem::<T> {
         hidden: contiguous_elements(&hidden),
-        weight: match kept(cpu, args.weight, 1) {
+        weight: match kept_or_rounded(cpu, args.weight, 1)? {
             Some(packed) => Weight::Packed(packed),
             None if n < FEW => Weight::Plain(contiguous_elements(&weight)),
             None => Weight::Packed(packed(cpu, args.weight, 1)?),
@@ -95,7 +95,7 @@ fn found<T: Gemm>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>, finished: bool) -
     let (mut maxima, mut totals) = (cpu.memory.take_elements::<T>(n)?, cpu.memory.take_elements::<T>(n)?);
     let (blocks, chunks) = (n.div_ceil(ROWS), v.div_ceil(COLUMNS));
     // Maximum and sum of each row in each tile; the last block of rows may have places that nobody uses.
-    let block = ROWS.min(n);
+    let block = n.div_ceil(blocks);
     let mut sums = cpu.memory.take_elements::<[T; 2]>(chunks * blocks * block)?;
     {
         let sums = sums.elements_mut::<[T; 2]>();
@@ -104,7 +104,7 @@ fn found<T: Gemm>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>, finished: bool) -
             .chunks_mut(k)
             .zip(words.elements_mut::<u32>().chunks_mut(k))
             .zip(watched.elements_mut::<T>())
-            .map(|((values, words), watched)| Mutex::new(Row { values, words, found: 0, watched }))
+            .map(|((values, words), watched)| Mutex::new(Row { values, words, best: Best::new(k), watched }))
             .collect();
         // One chunk of columns with all its blocks of rows after another: the chunk's weights are read from memory once.
         let tile = |(i, sums): (usize, &mut [[T; 2]])| {
@@ -142,7 +142,7 @@ fn found<T: Gemm>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>, finished: bool) -
     })
 }
 
-impl<T: Gemm> Problem<'_, T> {
+impl<T: Ranked> Problem<'_, T> {
     /// The logits of some rows from column `from` on, and what they say of each row.
     fn tile(&self, from: usize, first: usize, rows: &[Mutex<Row<'_, T>>], logits: &mut [T], sums: &mut [[T; 2]]) {
         let columns = COLUMNS.min(self.bias.len() - from);
@@ -150,20 +150,19 @@ impl<T: Gemm> Problem<'_, T> {
         self.product(from, first, rows.len(), logits);
         let bias = &self.bias[from..from + columns];
         for ((z, row), sum) in logits.chunks_mut(columns).zip(rows).zip(sums) {
-            vectorised(|| z.iter_mut().zip(bias).for_each(|(z, &b)| *z += b));
-            let max = row_max::<T>(z);
+            let max = become_logits(z, bias);
             // Of −∞ alone the differences would be NaN; that is the answer only where no other tile has more.
             *sum = [max, if max == -T::INFINITY { T::ZERO } else { sum_exp::<T>(z, max) }];
             let mut row = row.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(&z) = z.get(self.watched.wrapping_sub(from)) {
                 *row.watched = z;
             }
-            row.offer(z, from, max);
+            row.best.offer(z, from, max);
         }
     }
 }
 
-impl<T: Gemm> Problem<'_, T> {
+impl<T: Ranked> Problem<'_, T> {
     /// `logits` `[n, columns]` become the products of `n` rows from `first` on with the words from `from` on.
     fn product(&self, from: usize, first: usize, n: usize, logits: &mut [T]) {
         let (h, columns) = (self.width, logits.len() / n);
@@ -184,58 +183,14 @@ impl<T: Gemm> Problem<'_, T> {
     }
 }
 
-/// Whether `u` comes before `v`, if they differ.
-#[inline(always)]
-fn larger<T: Gemm>(u: T, v: T) -> bool {
-    u > v || (u.is_nan() && !v.is_nan())
-}
-
-impl<T: Gemm> Row<'_, T> {
-    /// Takes from the logits `z` of the words from `first` on, whose largest is `max`, what is among the best so far.
-    fn offer(&mut self, z: &[T], first: usize, max: T) {
-        let k = self.values.len();
-        if self.found == k && larger(self.values[k - 1], max) {
-            return;
-        }
-        for (block, z) in z.chunks(SCAN).enumerate() {
-            // Most have nothing to offer, and a look at all of it at once is cheap.
-            if self.found == k && vectorised(|| z.iter().fold(true, |none, &z| none & larger(self.values[k - 1], z))) {
-                continue;
-            }
-            for (i, &z) in z.iter().enumerate() {
-                if self.found < k || !larger(self.values[k - 1], z) {
-                    self.insert(z, (first + block * SCAN + i) as u32);
-                }
-            }
-        }
-    }
-
-    fn insert(&mut self, z: T, word: u32) {
-        let (mut low, mut high) = (0, self.found);
-        while low < high {
-            let middle = (low + high) / 2;
-            let at = self.values[middle];
-            if larger(at, z) || (!larger(z, at) && self.words[middle] < word) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        let k = self.values.len();
-        if low == k {
-            return;
-        }
-        let kept = self.found.min(k - 1);
-        self.values.copy_within(low..kept, low + 1);
-        self.words.copy_within(low..kept, low + 1);
-        (self.values[low], self.words[low]) = (z, word);
-        self.found = kept + 1;
-    }
-
+impl<T: Ranked> Row<'_, T> {
     /// The row's maximum and Σ e^(z − max), by the tiles' in order; where `finished`, logits become log-probabilities.
     fn finish<'s>(self, sums: impl Iterator<Item = &'s [T; 2]> + Clone, finished: bool) -> [T; 2] {
         let max = sums.clone().fold(-T::INFINITY, |max, &[m, _]| m.maximum(max));
         let total = sums.fold(T::ZERO, |total, &[m, sum]| total + sum * (m - max).exp());
+        for ((value, word), found) in self.values.iter_mut().zip(&mut *self.words).zip(self.best.found()) {
+            (*value, *word) = found;
+        }
         if !finished {
             return [max, total];
         }

@@ -10,7 +10,7 @@ use crate::fused::{
 };
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use crate::random::Key;
-use crate::{Backend, DType, Device, Event, MatmulPrecision, Memory, Result, Storage, Tensor};
+use crate::{Backend, DType, Device, Event, MatmulPrecision, Memory, Result, Rounding, Storage, Tensor};
 
 /// A device, forwarded.
 #[derive(Debug)]
@@ -82,6 +82,7 @@ impl Backend for Profiled {
         top_k(x: &Tensor, k: usize) -> Result<(Storage, Storage)> => Call::on("top_k", &[x]);
         matmul(a: &Tensor, b: &Tensor, onto: Option<Tensor>, out: DType) -> Result<Storage> => Call::matmul(a, b);
         keep_packed(weight: &Tensor, blocks: usize) -> Result<()> => Call::on("keep_packed", &[weight]);
+        keep_rounded(weight: &Tensor, blocks: usize, to: Rounding) -> Result<bool> => Call::on("keep_rounded", &[weight]);
         gather(x: &Tensor, axis: usize, index: &Tensor) -> Result<Storage> => Call::on("gather", &[x, index]);
         scatter_add(x: Tensor, axis: usize, index: &Tensor, source: &Tensor) -> Result<Storage> => Call::on("scatter_add", &[&x, index]);
         concat(parts: &[&Tensor], axis: usize) -> Result<Storage> => Call::on("concat", parts);

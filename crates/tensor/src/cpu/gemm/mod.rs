@@ -6,10 +6,12 @@
 //! blocks are the same, the sum within one has another order (`bf16::x86::split`), which also depends on k alone.
 //!
 //! [`Packed`] hides what the machine likes: panels of f32 for a vector kernel ([`float`]), pairs of bf16 ([`bf16`]), or, for f64 and for
-//! processors without a kernel of ours, plain rows for matrixmultiply ([`row_major`]).
+//! processors without a kernel of ours, plain rows for matrixmultiply ([`row_major`]). A weight that is only used may be rounded: to bf16, or to whole
+//! numbers ([`int8`]).
 
 mod bf16;
 mod float;
+mod int8;
 mod panels;
 mod pieces;
 mod row_major;
@@ -24,7 +26,7 @@ use smallvec::SmallVec;
 use super::buffer::Pool;
 use super::matmul::{Gemm, Matrix, Output, in_tiles};
 pub(crate) use crate::MatmulPrecision as Precision;
-use crate::Result;
+use crate::{Result, Rounding};
 pub(super) use float::peak_flops;
 pub(crate) use panels::{Panels, Single};
 use pieces::{Pieces, offsets};
@@ -44,6 +46,20 @@ impl<T: Gemm> Packed<T> {
     /// Where the memory's budget does not allow it.
     pub fn new(b: Matrix<'_, T>, precision: Precision, memory: &Arc<Pool>) -> Result<Packed<T>> {
         Ok(Packed { rows: b.rows, columns: b.columns, panels: T::Panels::pack(b, precision, memory)? })
+    }
+
+    /// [`new`](Packed::new) of `b` rounded; none where there are no products with such.
+    ///
+    /// # Errors
+    /// Where the memory's budget does not allow it.
+    pub fn rounded(
+        b: Matrix<'_, T>,
+        to: Rounding,
+        precision: Precision,
+        memory: &Arc<Pool>,
+    ) -> Result<Option<Packed<T>>> {
+        let panels = T::Panels::round(b, to, precision, memory)?;
+        Ok(panels.map(|panels| Packed { rows: b.rows, columns: b.columns, panels }))
     }
 
     /// K, the contracted length.

@@ -64,6 +64,17 @@ pub(super) fn split_product(a: Matrix<'_, f32>, b: Matrix<'_, f32>, c: &mut [f32
     false
 }
 
+/// Whether products over `k` places of f32 that is not rounded are [`split_product`]'s.
+pub(super) fn has_split(k: usize) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return x86::split(k).is_some();
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let _ = k;
+        false
+    }
+}
+
 impl Panels {
     /// For [`split_product`]'s way; none where that would say false.
     pub fn split(b: Matrix<'_, f32>, memory: &Arc<Pool>) -> Result<Option<Panels>> {

@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use half::bf16;
+
 use super::kernel::Kernel;
-use super::micro::{Tile, UNROLLED};
+use super::micro::{LINE, Tile, UNROLLED};
 use super::pack::Block;
 use super::scratch::{self, Space};
 use crate::cpu::matmul::K_BLOCK;
@@ -17,6 +19,8 @@ const PANELS: usize = 8;
 /// As [`PANELS`], for a single tile of rows, which takes no longer than the packing: they should still be in the first-level cache. 5 to 13 % for one
 /// row.
 const FEW_PANELS: usize = 2;
+/// Panels of bf16 that become f32 at a time: they should still be in the first-level cache.
+const SHORT_PANELS: usize = 1;
 /// Up to so many tiles of rows a right operand that needs no packing for its order is read where it lies.
 const IN_PLACE: usize = 2;
 
@@ -33,6 +37,8 @@ pub(super) struct Left<'a> {
 pub(super) enum Right {
     /// Panels of all of K one after another.
     Packed { panels: *const f32 },
+    /// The same in bf16.
+    Short { panels: *const bf16 },
     /// Any strides, along K and along N.
     Loose { start: *const f32, steps: [isize; 2] },
 }
@@ -63,13 +69,13 @@ pub(super) unsafe fn multiply(
     result: Result<'_>,
 ) {
     let most_rows = match right {
-        Right::Packed { .. } => GROUPS * kernel.rows,
+        Right::Packed { .. } | Right::Short { .. } => GROUPS * kernel.rows,
         // Packed again for every block of rows: as few as can be.
         Right::Loose { .. } => 2 * GROUPS * kernel.rows,
     };
     let rows_at_once = balanced(left.rows.len(), most_rows);
     let columns_at_once = match right {
-        Right::Packed { .. } => (RESULT / rows_at_once / kernel.panel).max(1) * kernel.panel,
+        Right::Packed { .. } | Right::Short { .. } => (RESULT / rows_at_once / kernel.panel).max(1) * kernel.panel,
         Right::Loose { steps, .. } if steps[1] != 1 && rows_at_once <= kernel.rows => FEW_PANELS * kernel.panel,
         Right::Loose { .. } => PANELS * kernel.panel,
     };
@@ -96,8 +102,14 @@ unsafe fn block(kernel: &Kernel, left: Left<'_>, right: Right, k: usize, columns
         unsafe {
             with_left(kernel, left, len, |a| match right {
                 Right::Packed { panels } => {
+                    let at = |column: usize, from: usize| panels.wrapping_add(column * k + from * kernel.panel);
+                    let after = if from + len < k { at(columns.start, from + len) } else { at(columns.end, 0) };
+                    let steps = [kernel.panel, k * kernel.panel];
+                    tiles(kernel, a, at(columns.start, from), steps, len, columns.len(), result, Some(after));
+                }
+                Right::Short { panels } => {
                     let b = panels.wrapping_add(columns.start * k + from * kernel.panel);
-                    tiles(kernel, a, b, [kernel.panel, k * kernel.panel], len, columns.len(), result);
+                    short(kernel, a, b, k * kernel.panel, len, columns.len(), result);
                 }
                 Right::Loose { start, steps } => {
                     let start = start.wrapping_offset(from as isize * steps[0] + columns.start as isize * steps[1]);
@@ -134,7 +146,9 @@ impl Groups {
 unsafe fn with_left(kernel: &Kernel, left: Left<'_>, k: usize, work: impl FnOnce(Tiled)) {
     let rows = left.rows.len();
     let groups = Groups { rows, count: rows.div_ceil(kernel.rows) };
-    if rows == 1 && left.step == 1 {
+    // As they would be copied.
+    let in_place = left.rows.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == K_BLOCK);
+    if left.step == 1 && in_place {
         return work(Tiled { start: left.start.wrapping_add(left.rows[0]), k_major: false, groups });
     }
     let side_by_side = left.step != 1 && left.rows.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == 1);
@@ -175,7 +189,7 @@ unsafe fn loose(
     let whole = if in_place { columns - columns % panel } else { 0 };
     // SAFETY: the caller's promise; only whole panels are read in place, so no row is read beyond its end.
     unsafe {
-        tiles(kernel, a, start, [steps[0] as usize, panel], k, whole, result);
+        tiles(kernel, a, start, [steps[0] as usize, panel], k, whole, result, None);
         if whole == columns {
             return;
         }
@@ -188,12 +202,40 @@ unsafe fn loose(
                 let block = Block { from, steps, k, columns: panel.min(columns - column) };
                 (kernel.pack_panel)(&block, space.add(i * panel * k));
             }
-            tiles(kernel, a, space, [panel, panel * k], k, columns - whole, result);
+            tiles(kernel, a, space, [panel, panel * k], k, columns - whole, result, None);
         });
     }
 }
 
-/// A packed block of K of both operands. Panels are in the outer loop: one stays in the first-level cache while the rows pass.
+/// A block of K of a right operand in panels of bf16, `panel_step` apart.
+unsafe fn short(
+    kernel: &Kernel,
+    a: Tiled,
+    panels: *const bf16,
+    panel_step: usize,
+    k: usize,
+    columns: usize,
+    result: Result<'_>,
+) {
+    let of_panel = kernel.panel * k;
+    scratch::with(Space::Right, SHORT_PANELS * of_panel, |space| {
+        for from in (0..columns).step_by(SHORT_PANELS * kernel.panel) {
+            let columns = (columns - from).min(SHORT_PANELS * kernel.panel);
+            let result = Result { start: result.start.wrapping_add(from), ..result };
+            // SAFETY: the caller's promise; the space has room for so many panels.
+            unsafe {
+                for i in 0..columns.div_ceil(kernel.panel) {
+                    let panel = panels.wrapping_add((from / kernel.panel + i) * panel_step);
+                    (kernel.widen)(panel, space.add(i * of_panel), of_panel);
+                }
+                tiles(kernel, a, space, [kernel.panel, of_panel], k, columns, result, None);
+            }
+        }
+    });
+}
+
+/// A packed block of K of both operands. Panels are in the outer loop: one stays in the first-level cache while the rows pass. Where the right operand comes
+/// from far away, `after` is what follows these columns, and each panel is fetched while the one before it is used.
 unsafe fn tiles(
     kernel: &Kernel,
     a: Tiled,
@@ -202,6 +244,7 @@ unsafe fn tiles(
     k: usize,
     columns: usize,
     result: Result<'_>,
+    after: Option<*const f32>,
 ) {
     let (heights, rows) = (a.groups.height(0), result.rows);
     let mut column = 0;
@@ -209,8 +252,12 @@ unsafe fn tiles(
         let registers = (columns - column).div_ceil(kernel.lanes);
         let (_, across) = kernel.tile(heights, registers, a.k_major);
         let b = b.wrapping_add(column / kernel.panel * panel_step + column % kernel.panel);
-        let next = b.wrapping_add((across * kernel.lanes).div_ceil(kernel.panel) * panel_step);
-        let share = UNROLLED * kernel.panel / a.groups.count;
+        let next = match after {
+            Some(after) if column + across * kernel.lanes >= columns => after,
+            _ => b.wrapping_add((across * kernel.lanes).div_ceil(kernel.panel) * panel_step),
+        };
+        let share = (UNROLLED * kernel.panel).div_ceil(a.groups.count);
+        let next_lines = if after.is_some() { share.div_ceil(LINE) } else { 0 };
         let mut row = 0;
         for i in 0..a.groups.count {
             let height = a.groups.height(i);
@@ -227,6 +274,7 @@ unsafe fn tiles(
                 add: result.add,
                 next: next.wrapping_add(i * share * (k / UNROLLED)),
                 next_step: share,
+                next_lines,
             };
             // SAFETY: the caller's promise; the tile is inside both operands and the result.
             unsafe { micro(&tile) };

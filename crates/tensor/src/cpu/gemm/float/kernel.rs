@@ -2,9 +2,12 @@
 
 use std::sync::OnceLock;
 
+use half::bf16;
+
 use super::micro::{Micro, Tile, left_step, micro};
 use super::pack::{Block, pack_columns, pack_panel, pack_rows};
 use super::peak::spin;
+use super::short::widen;
 use super::vector::Vector;
 
 /// Registers across a tile are a power of two, at most 2 to this.
@@ -28,6 +31,7 @@ pub(super) struct Kernel {
     pub pack_panel: unsafe fn(&Block, *mut f32),
     pub pack_rows: unsafe fn(*const f32, &[usize], usize, *mut f32),
     pub pack_columns: unsafe fn(*const f32, isize, &[usize], usize, *mut f32),
+    pub widen: unsafe fn(*const bf16, *mut f32, usize),
     /// Multiply–adds of as many sums as the tallest tile of one panel has.
     pub spin: unsafe fn(usize) -> f32,
 }
@@ -72,6 +76,11 @@ macro_rules! kernel {
                 unsafe { pack_columns::<$vector>(a, step, groups, k, to) }
             }
             $(#[$features])?
+            unsafe fn long(from: *const bf16, to: *mut f32, n: usize) {
+                // SAFETY: as above.
+                unsafe { widen::<$vector>(from, to, n) }
+            }
+            $(#[$features])?
             unsafe fn turns(turns: usize) -> f32 {
                 // SAFETY: as above.
                 unsafe { spin::<$vector, { <$vector>::ROWS * <$vector>::ACROSS }>(turns) }
@@ -92,6 +101,7 @@ macro_rules! kernel {
                 pack_panel: panel,
                 pack_rows: rows,
                 pack_columns: columns,
+                widen: long,
                 spin: turns,
             }
         };

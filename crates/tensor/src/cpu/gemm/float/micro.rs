@@ -6,6 +6,9 @@ use crate::cpu::matmul::K_BLOCK;
 /// Steps along K between two turns of the loop: counting and moving on take slots of the ports that multiply.
 pub(super) const UNROLLED: usize = 4;
 
+/// f32 in a cache line.
+pub(super) const LINE: usize = 16;
+
 /// A tile: rows of a packed left operand, panels of a right operand, a place in the result.
 pub(super) struct Tile {
     /// The length of this block of K.
@@ -23,9 +26,11 @@ pub(super) struct Tile {
     pub columns: usize,
     /// Whether the result grows or begins.
     pub add: bool,
-    /// What comes next of the right operand, to be fetched meanwhile, and how much of it for each turn of the loop.
+    /// What comes next of the right operand, to be fetched meanwhile: how many f32 of each panel for each turn of the loop, and how many cache lines
+    /// they lie in. With a line in eight, and the rest left to the processor's foresight, 13 rows took 1.3 times as long, and 65 rows 1.1 times.
     pub next: *const f32,
     pub next_step: usize,
+    pub next_lines: usize,
 }
 
 /// A kernel for some number of rows and panels.
@@ -56,7 +61,11 @@ pub(super) unsafe fn micro<V: Vector, const M: usize, const N: usize, const K_MA
             for step in 0..UNROLLED {
                 one(&mut sums, a.add(step * k_step), row_step, b.wrapping_add(step * tile.b_step), tile.panel_step);
             }
-            V::prefetch_far(next);
+            for panel in 0..N.div_ceil(V::ACROSS) {
+                for line in 0..tile.next_lines {
+                    V::prefetch_far(next.wrapping_add(panel * tile.panel_step + line * LINE));
+                }
+            }
             next = next.wrapping_add(tile.next_step);
             a = a.add(UNROLLED * k_step);
             b = b.wrapping_add(UNROLLED * tile.b_step);

@@ -14,6 +14,7 @@ mod peak;
 #[cfg(test)]
 mod portable;
 mod scratch;
+mod short;
 #[cfg(test)]
 mod tests;
 mod vector;
@@ -34,6 +35,7 @@ use kernel::Kernel;
 use pack::Block;
 pub(in crate::cpu) use peak::peak_flops;
 use scratch::Space;
+pub(crate) use short::ShortPanels;
 
 /// Elements that are worth a task of packing.
 const TASK: usize = 1 << 16;

@@ -2,6 +2,8 @@
 
 use std::arch::aarch64::*;
 
+use half::bf16;
+
 use super::vector::Vector;
 
 #[derive(Clone, Copy)]
@@ -22,6 +24,11 @@ impl Vector for Neon {
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
         Neon(unsafe { vld1q_f32(from) })
+    }
+
+    #[inline(always)]
+    unsafe fn load_short(from: *const bf16) -> Self {
+        Neon(unsafe { vreinterpretq_f32_u32(vshll_n_u16::<16>(vld1_u16(from.cast()))) })
     }
 
     #[inline(always)]

@@ -1,5 +1,7 @@
 //! The kernels' plain form, which the others are tested against.
 
+use half::bf16;
+
 use super::vector::Vector;
 
 const LANES: usize = 4;
@@ -20,6 +22,10 @@ impl Vector for Portable {
 
     unsafe fn load(from: *const f32) -> Self {
         Portable(std::array::from_fn(|lane| unsafe { *from.add(lane) }))
+    }
+
+    unsafe fn load_short(from: *const bf16) -> Self {
+        Portable(std::array::from_fn(|lane| unsafe { *from.add(lane) }.to_f32()))
     }
 
     unsafe fn load_first(from: *const f32, n: usize) -> Self {

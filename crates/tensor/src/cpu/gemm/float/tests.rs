@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::cpu::gemm::tests::numbers;
+use crate::cpu::gemm::tests::{numbers, pool};
 use crate::cpu::matmul::{Gemm, K_BLOCK};
 
 /// Strided operands of a product, and what they lie in.
@@ -82,6 +82,27 @@ proptest! {
                 drive::multiply(kernel, left, Right::Packed { panels: panels.as_ptr() }, k, 0..n, result);
             }
             prop_assert_eq!(bits(&ours), bits(&portable), "{} packed", kernel.name);
+        }
+    }
+}
+
+#[test]
+fn panels_of_bf16_give_the_bits_of_the_rounded_operand() {
+    let rounded = |x: &f32| half::bf16::from_f32(*x).to_f32();
+    for [m, k, n] in [[1, 5, 3], [2, 300, 70], [12, 513, 100], [30, 256, 64], [130, 70, 333]] {
+        let (a, b, c) = (numbers(m * k, 8), numbers(k * n, 9), numbers(m * n, 10));
+        let short: Vec<f32> = b.iter().map(rounded).collect();
+        let left = Matrix::row_major(&a, m, k);
+        let mut wanted = c.clone();
+        product_with(&kernel::PORTABLE, left, Matrix::row_major(&short, n, k).transposed(), &mut wanted, true);
+        for kernel in kernel::all() {
+            let right = Matrix::row_major(&b, n, k).transposed();
+            let panels = ShortPanels::pack_for(kernel, right, &pool()).unwrap();
+            let mut ours = c.clone();
+            let (a_rows, c_rows) = (offsets(m, k as isize), offsets(m, n as isize));
+            // SAFETY: the operands fit, and the processor can run the kernel.
+            unsafe { panels.rows_times(a.as_ptr(), &a_rows, 1, k, 0..n, ours.as_mut_ptr(), &c_rows, true) };
+            assert_eq!(bits(&ours), bits(&wanted), "{} {m}×{k}×{n}", kernel.name);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What the kernels need of a processor's vectors, and how wide their panels are.
 
+use half::bf16;
+
 /// A register of f32, with the shape of the tiles that suit its processor.
 ///
 /// # Safety
@@ -15,6 +17,8 @@ pub(super) trait Vector: Copy {
 
     unsafe fn splat(x: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
+    /// As many bf16, which become f32.
+    unsafe fn load_short(from: *const bf16) -> Self;
     /// The first `n` lanes, 0 in the others.
     unsafe fn load_first(from: *const f32, n: usize) -> Self;
     unsafe fn store(self, to: *mut f32);

@@ -2,6 +2,8 @@
 
 use std::arch::x86_64::*;
 
+use half::bf16;
+
 use super::vector::Vector;
 
 /// Four registers' 128-bit quarters, each a 4 × 4 square, transposed.
@@ -41,6 +43,13 @@ impl Vector for Avx512 {
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
         Avx512(unsafe { _mm512_loadu_ps(from) })
+    }
+
+    #[inline(always)]
+    unsafe fn load_short(from: *const bf16) -> Self {
+        Avx512(unsafe {
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast()))))
+        })
     }
 
     #[inline(always)]
@@ -133,6 +142,13 @@ impl Vector for Avx2 {
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
         Avx2(unsafe { _mm256_loadu_ps(from) })
+    }
+
+    #[inline(always)]
+    unsafe fn load_short(from: *const bf16) -> Self {
+        Avx2(unsafe {
+            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(_mm_loadu_si128(from.cast()))))
+        })
     }
 
     #[inline(always)]
