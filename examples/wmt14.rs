@@ -21,6 +21,7 @@ use unrolled::seq2seq::config::{Config, Layers, Optimiser, Schedule};
 use unrolled::seq2seq::corpus::{Corpus, Wmt14};
 use unrolled::seq2seq::grammar::{Counts, PhraseGrammar};
 use unrolled::seq2seq::run::{self, RunOptions, Translator};
+use unrolled::seq2seq::tokenise::Tokeniser;
 
 /// Train an English–French translator and translate unseen sentences.
 #[derive(Debug, Parser)]
@@ -156,7 +157,7 @@ fn built_in(output: &Path) -> anyhow::Result<(Config, Option<Corpus>)> {
 
 /// WMT'14's files, and the preset's configuration to train on them.
 fn wmt14(folder: &Path, preset: &str) -> anyhow::Result<(Config, Option<Corpus>)> {
-    let Wmt14 { training, validation, test } = Wmt14::find(folder)?;
+    let Wmt14 { training, validation, test, tokenised } = Wmt14::find(folder)?;
     let layers = Layers { preset: Some(preset.to_owned()), ..Layers::default() };
     let mut config = layers.resolve()?.config;
     println!("Training on WMT'14 files of {}:", folder.display());
@@ -171,6 +172,9 @@ fn wmt14(folder: &Path, preset: &str) -> anyhow::Result<(Config, Option<Corpus>)
             None => "none found (test-full/newstest2014-fren-src.en.sgm)".to_owned(),
         }
     );
+    if tokenised {
+        config.tokeniser = Tokeniser::Whitespace;
+    }
     (config.source, config.target) = training.into_iter().unzip();
     (config.valid_source, config.valid_target) = (vec![validation.0], vec![validation.1]);
     Ok((config, test.map(|(source, target)| Corpus::parallel(source, target))))
@@ -187,7 +191,9 @@ fn report(translator: &Translator, test: &Corpus, options: &Options) -> anyhow::
     let began = Instant::now();
     let sources: Vec<String> = pairs.iter().map(|(source, _)| source.clone()).collect();
     let translations = translator.translate_lines(&sources, &DecodeOptions { beam_size, ..DecodeOptions::default() });
-    let mut scorer = Scorer::new(Convention::SACREBLEU);
+    // Tokenised text is not what sacreBLEU compares.
+    let tokenised = translator.config.tokeniser == Tokeniser::Whitespace;
+    let mut scorer = Scorer::new(if tokenised { Convention::MultiBleu } else { Convention::SACREBLEU });
     println!("\nUnseen test sentences:");
     for (i, ((source, reference), best)) in pairs.iter().zip(&translations).enumerate() {
         let best = best.first().map_or("", |best| best.text.as_str());

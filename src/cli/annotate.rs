@@ -1,15 +1,16 @@
 //! `unrolled annotate`: training targets whose rare words say where they come from.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 use unrolled_seq2seq::corpus::CorpusError;
 use unrolled_seq2seq::unknown::annotate;
 use unrolled_seq2seq::vocabulary::Vocabulary;
 
 use super::input::open;
+use crate::cli::output::stdout;
 
 /// Replace each target word that the vocabulary lacks by `unkpos_d`, where d says how far from it its source word stands.
 ///
@@ -32,15 +33,15 @@ impl Annotate {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let vocabulary = Vocabulary::load(&self.vocabulary)?;
         let (mut targets, mut alignments) = (open(&self.target)?, open(&self.alignment)?);
-        let mut output = BufWriter::new(io::stdout().lock());
+        let mut output = BufWriter::new(stdout());
         loop {
             let target = targets.next_line()?.map(str::to_owned);
             let alignment = alignments.next_line()?.map(str::to_owned);
             match (target, alignment) {
                 (Some(target), Some(alignment)) => {
-                    let pairs = pairs(&alignment)
-                        .with_context(|| format!("`{}`, line {}", alignments.name(), alignments.line()))?;
                     let words: Vec<&str> = target.split_whitespace().collect();
+                    let pairs = pairs(&alignment, words.len())
+                        .with_context(|| format!("`{}`, line {}", alignments.name(), alignments.line()))?;
                     writeln!(output, "{}", annotate(&words, &pairs, &vocabulary).join(" "))?;
                 }
                 (None, None) => return Ok(output.flush()?),
@@ -50,12 +51,16 @@ impl Annotate {
     }
 }
 
-/// The pairs of places in a line.
-fn pairs(line: &str) -> anyhow::Result<Vec<(usize, usize)>> {
+/// The pairs of places in a line, whose target has so many words.
+fn pairs(line: &str, words: usize) -> anyhow::Result<Vec<(usize, usize)>> {
     let pair = |word: &str| {
         let (source, target) = word.split_once('-')?;
         Some((source.parse().ok()?, target.parse().ok()?))
     };
-    let words = line.split_whitespace();
-    words.map(|word| pair(word).with_context(|| format!("`{word}` is no pair of places such as 0-2"))).collect()
+    let pair = |word: &str| -> anyhow::Result<(usize, usize)> {
+        let (source, target) = pair(word).with_context(|| format!("`{word}` is no pair of places such as 0-2"))?;
+        ensure!(target < words, "`{word}` asks for word {target} of a target that has {words}, counted from 0");
+        Ok((source, target))
+    };
+    line.split_whitespace().map(pair).collect()
 }

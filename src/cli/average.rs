@@ -1,6 +1,6 @@
 //! `unrolled average`: the mean of checkpoints.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::ensure;
@@ -9,6 +9,7 @@ use unrolled::tensor::catch_device_error;
 use unrolled_seq2seq::average::{average, last_checkpoints};
 
 use super::translate::positive;
+use crate::cli::output::stdout;
 
 /// Average the parameters of several checkpoints of one model into a new one.
 #[derive(Debug, Args)]
@@ -43,7 +44,7 @@ impl Average {
             self.output.display()
         );
         catch_device_error(|| average(&folders, &self.output, &unrolled::device("cpu").expect("there is a CPU")))??;
-        let mut out = io::stdout();
+        let mut out = stdout();
         writeln!(out, "{}: the mean of {} checkpoints", self.output.display(), folders.len())?;
         folders.iter().try_for_each(|folder| writeln!(out, "  {}", folder.display()))?;
         Ok(())

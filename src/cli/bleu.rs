@@ -1,13 +1,15 @@
 //! `unrolled bleu`: the score of translations, and which BLEU it is.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
+use anyhow::ensure;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use unrolled_seq2seq::bleu::{BleuTokeniser, Convention, ORDER, Smoothing};
 
 use super::input::open;
+use crate::cli::output::stdout;
 
 /// Score translations against references: BLEU, as multi-bleu.perl or sacreBLEU compute it.
 ///
@@ -57,6 +59,11 @@ impl Bleu {
         let convention = self.convention()?;
         let references = self.reference.iter().map(|path| open(path)).collect::<Result<_, _>>()?;
         let bleu = unrolled_seq2seq::bleu::Bleu::of_lines(convention, open(&self.hypotheses)?, references)?;
+        ensure!(
+            bleu.reference_length > 0,
+            "there is nothing to evaluate: `{}` has no words",
+            self.reference[0].display()
+        );
         let text = if self.json {
             serde_json::to_string(&Answer {
                 name: self.style.name(),
@@ -70,7 +77,7 @@ impl Bleu {
         } else {
             format!("{bleu}\n{}: {}", self.style.name(), bleu.signature())
         };
-        writeln!(io::stdout(), "{text}")?;
+        writeln!(stdout(), "{text}")?;
         Ok(())
     }
 

@@ -1,9 +1,11 @@
 //! `unrolled completions`: a script that completes the command line in a shell.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
+
+use crate::cli::output::stdout;
 
 /// Print a completion script for a shell.
 #[derive(Debug, Args)]
@@ -17,7 +19,7 @@ impl Completions {
         // Into memory first: the generator panics where its output is closed early.
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut super::Arguments::command(), "unrolled", &mut script);
-        io::stdout().write_all(&script)?;
+        stdout().write_all(&script)?;
         Ok(())
     }
 }

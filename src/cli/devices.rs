@@ -1,10 +1,12 @@
 //! `unrolled devices`: what `--device` can be on this machine.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 use unrolled::{FoundDevice, found_devices, tensor::Bytes};
+
+use crate::cli::output::stdout;
 
 /// List the devices of this machine, and why one cannot be used.
 #[derive(Debug, Args)]
@@ -16,7 +18,7 @@ pub(super) struct Devices {
 
 impl Devices {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let mut output = io::stdout().lock();
+        let mut output = stdout();
         for device in found_devices() {
             if self.json {
                 writeln!(output, "{}", object(&device))?;

@@ -1,6 +1,6 @@
 //! `unrolled estimate`: what a training run will take.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ use unrolled_seq2seq::estimate::{CorpusSize, Measured, measure};
 use super::bench::process::peak_mb;
 use super::config_flags::ConfigFlags;
 use super::threads::use_threads;
+use super::translate::flags::not_negative;
+use crate::cli::output::stdout;
 
 /// Say what a training run will take: parameters, memory, time of an epoch.
 ///
@@ -28,7 +30,7 @@ pub(super) struct Estimate {
     #[arg(long, value_name = "NAME", value_parser = super::train::presets())]
     preset: Option<String>,
     /// Measure for so many seconds, one step at least.
-    #[arg(long, value_name = "X", default_value_t = 10.0)]
+    #[arg(long, value_name = "X", default_value_t = 10.0, value_parser = not_negative)]
     seconds: f64,
     /// Print one JSON object.
     #[arg(long)]
@@ -65,8 +67,8 @@ impl Estimate {
         let layers = Layers { run: None, preset: self.preset, file: self.config, flags: self.flags.0 };
         let config = layers.resolve()?.config;
         ensure!(
-            !config.tsv.is_empty() || !config.source.is_empty(),
-            "no training data: give --source and --target, or --tsv"
+            !config.tsv.is_empty() || !config.source.is_empty() || config.prepared.is_some(),
+            "no training data: give --source and --target, --tsv, or --prepared"
         );
         use_threads(config.threads)?;
         let device = unrolled::device(&config.device)?;
@@ -76,7 +78,7 @@ impl Estimate {
         let measured = catch_device_error(|| measure(&config, &corpus, &device, time))?;
         let answer = Answer::of(&config, &corpus, &measured);
         let text = if self.json { serde_json::to_string(&answer)? } else { answer.text() };
-        writeln!(io::stdout(), "{text}")?;
+        writeln!(stdout(), "{text}")?;
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 mod table;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::ensure;
@@ -14,6 +14,7 @@ use unrolled_seq2seq::evaluation::{Comparison, Confidence, Counts, Metric, Test,
 
 use super::input::open;
 use super::translate::positive;
+use crate::cli::output::stdout;
 
 /// Score the translations of one or more systems against references: BLEU, chrF, chrF++.
 ///
@@ -85,9 +86,13 @@ struct System {
 
 impl Evaluate {
     pub(super) fn run(self) -> anyhow::Result<()> {
+        ensure!(
+            self.test.is_none() || self.system.len() > 1,
+            "--test compares systems with the first: give two or more to --system"
+        );
         let metrics: Vec<Metric> = self.metric.iter().map(|&metric| self.with_tokeniser(metric)).collect();
         let systems = self.systems(&metrics)?;
-        let mut out = io::stdout().lock();
+        let mut out = stdout();
         if self.sentences {
             return Ok(table::sentences(&mut out, &metrics, &systems)?);
         }
@@ -160,7 +165,7 @@ impl Evaluate {
             Answer {
                 system: system.name.clone(),
                 metric: metric.to_string(),
-                score: metric.score(&table::total(counts)),
+                score: metric.text_score(counts),
                 p_value: compared.map(|compared: Comparison| compared.p_value),
                 mean: interval.map(|interval| interval.mean),
                 half_width: interval.map(|interval| interval.half_width),

@@ -14,6 +14,7 @@ mod input;
 mod matmul_precision;
 mod models;
 mod n_best;
+mod output;
 mod prepare;
 mod report;
 mod reproduce;

@@ -1,6 +1,6 @@
 //! `unrolled reproduce`: the paper's tables.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -13,6 +13,7 @@ use unrolled_seq2seq::reproduce::{ReproduceOptions, Scale, default_folder, repro
 use super::signals::stop_flag;
 use super::threads::use_threads;
 use super::translate::positive;
+use crate::cli::output::stdout;
 
 /// Reproduce the paper's tables: source forward and reversed, beams of 1, 2 and 12, ensembles of 2 and 5, rescoring, depths 1 to 4.
 ///
@@ -71,7 +72,7 @@ impl Reproduce {
             }
         };
         let table = reproduce(&options, &device, display.as_mut(), &mut say, &stop)?;
-        io::stdout().write_all(table.markdown().as_bytes())?;
+        stdout().write_all(table.markdown().as_bytes())?;
         if !self.quiet {
             let seconds: f64 = table.training_seconds.iter().map(|(_, seconds)| seconds).sum();
             eprintln!(

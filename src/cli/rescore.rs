@@ -2,8 +2,7 @@
 
 mod lists;
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
@@ -13,6 +12,7 @@ use unrolled_seq2seq::rescore::{self, Candidate, SCORE, TuneOptions, WORDS, Weig
 
 use super::input::open;
 use super::models::{Average, Models};
+use super::output::create;
 use super::threads::use_threads;
 use super::translate::positive;
 use lists::{Lists, Scored};
@@ -108,12 +108,7 @@ impl Rescore {
         };
         let references = self.reference.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
         let lists = Lists::new(open(&self.n_best)?, scored, references, self.batch_size);
-        let path = self.output.as_deref();
-        let output: Box<dyn Write> = match path {
-            Some(path) => Box::new(create(path)?),
-            None => Box::new(io::stdout().lock()),
-        };
-        let mut output = BufWriter::new(output);
+        let mut output = BufWriter::new(create(self.output.as_deref())?);
         // Without tuning a list is written before the next is read, whatever their number.
         let result = match &self.tune {
             None => self.apply(lists, &weights, &mut output),
@@ -171,7 +166,7 @@ impl Rescore {
         let options = TuneOptions { convention: self.style.convention(), restarts: self.restarts, seed: self.seed };
         let tuned = rescore::tune(&candidates, &start.values(), &options);
         let weights = start.with_values(&tuned.weights);
-        write!(create(file)?, "{weights}").with_context(|| format!("cannot write `{}`", file.display()))?;
+        write!(create(Some(file))?, "{weights}")?;
         let mut lines = 0;
         for list in &mut all {
             list.sort(&weights)?;
@@ -198,8 +193,4 @@ impl Rescore {
         eprintln!("weights: {}", shown.join(", "));
         eprintln!("signature: {}", convention.signature(&self.reference.len().to_string()));
     }
-}
-
-fn create(path: &Path) -> anyhow::Result<File> {
-    File::create(path).with_context(|| format!("cannot write `{}`", path.display()))
 }

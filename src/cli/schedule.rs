@@ -1,7 +1,7 @@
 //! `unrolled schedule`: what a training step takes on devices that need not be there.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,8 @@ use unrolled_seq2seq::cost_model::{
 use unrolled_seq2seq::executor::Workload;
 use unrolled_seq2seq::model::Sizes;
 use unrolled_seq2seq::schedule::{Caption, Graph, Lengths, Plan, Sums, Timeline, chart};
+
+use crate::cli::output::stdout;
 
 mod measure;
 
@@ -114,7 +116,7 @@ impl Schedule {
         }
         let plan = self.plan(&self.plan, &setting)?;
         if self.dump_plan {
-            io::stdout().write_all(plan.to_toml().as_bytes())?;
+            stdout().write_all(plan.to_toml().as_bytes())?;
             return Ok(());
         }
         let Setting { sizes, lengths, machine, .. } = &setting;
@@ -128,7 +130,7 @@ impl Schedule {
         } else {
             format!("{plan}\n\n{report}").trim_end().to_owned()
         };
-        writeln!(io::stdout(), "{text}")?;
+        writeln!(stdout(), "{text}")?;
         Ok(())
     }
 
@@ -200,18 +202,18 @@ impl Schedule {
         }
         let comparison = Comparison { plans };
         let text = if self.json { serde_json::to_string(&comparison)? } else { comparison.to_string() };
-        writeln!(io::stdout(), "{}", text.trim_end())?;
+        writeln!(stdout(), "{}", text.trim_end())?;
         Ok(())
     }
 
     fn print_published(&self) -> anyhow::Result<()> {
         let predictions = published();
         if self.json {
-            writeln!(io::stdout(), "{}", serde_json::json!({ "published": predictions }))?;
+            writeln!(stdout(), "{}", serde_json::json!({ "published": predictions }))?;
             return Ok(());
         }
-        writeln!(io::stdout(), "{:<36} {:<38} words/s   here   error", "", "layout")?;
-        predictions.iter().try_for_each(|prediction| writeln!(io::stdout(), "{prediction}"))?;
+        writeln!(stdout(), "{:<36} {:<38} words/s   here   error", "", "layout")?;
+        predictions.iter().try_for_each(|prediction| writeln!(stdout(), "{prediction}"))?;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! `unrolled score`: how probable given translations are to a model.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -11,6 +11,7 @@ use unrolled_seq2seq::corpus::{Corpus, CorpusError, Pair};
 use super::models::Models;
 use super::threads::use_threads;
 use super::translate::positive;
+use crate::cli::output::stdout;
 
 /// Print the log-probability of each target sentence given its source, one a line, and the perplexity of all.
 ///
@@ -78,7 +79,7 @@ impl Score {
         let models = self.models.load(&unrolled::device(&self.device)?)?;
         let translators = models.together()?;
         let block = self.batch_size.saturating_mul(BATCHES_IN_A_BLOCK);
-        let mut output = BufWriter::new(io::stdout().lock());
+        let mut output = BufWriter::new(stdout());
         let (pairs, total) = stream(pairs, &mut output, block, self.json, |pairs| {
             let scores = catch_device_error(|| translators.score(pairs, self.batch_size))?.into_iter();
             Ok(scores

@@ -1,12 +1,19 @@
 //! How many threads the CPU computes with.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+
+/// More than any machine has; a system may well start them and have room for nothing else.
+const MOST: usize = 4096;
 
 /// Sets the size of the pool that CPU devices share; 0 takes all cores. To be called once, before the first computation.
 ///
 /// # Errors
-/// Where the threads cannot be started.
+/// Where they are too many, or cannot be started.
 pub(super) fn use_threads(threads: usize) -> anyhow::Result<()> {
+    ensure!(
+        threads <= MOST,
+        "{threads} threads are asked for: {MOST} are the most, and 0 takes as many as there are cores"
+    );
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     pool.with_context(|| format!("cannot start {threads} threads"))
 }

@@ -1,6 +1,6 @@
 //! `unrolled train`: a run folder from parallel text.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ use unrolled_tensor::profile::Profile;
 use super::config_flags::ConfigFlags;
 use super::signals::stop_flag;
 use super::threads::use_threads;
+use crate::cli::output::stdout;
 
 /// Train a translator on parallel text, into a run folder.
 ///
@@ -120,7 +121,7 @@ impl Train {
         let mut resolved = self.resolve()?;
         share_softmax(&mut resolved)?;
         if self.dump_config {
-            io::stdout().write_all(resolved.to_toml().as_bytes())?;
+            stdout().write_all(resolved.to_toml().as_bytes())?;
             return Ok(());
         }
         let config = &resolved.config;

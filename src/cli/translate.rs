@@ -1,12 +1,10 @@
 //! `unrolled translate`: lines in, as many lines out.
 
-mod flags;
+pub(super) mod flags;
 
-use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::Args;
 use unrolled::tensor::catch_device_error;
 use unrolled_seq2seq::corpus::{CorpusError, Lines};
@@ -16,6 +14,7 @@ use super::input::open;
 use super::matmul_precision::Precision;
 use super::models::Models;
 use super::n_best::{Candidate, Format};
+use super::output::create;
 use super::threads::use_threads;
 use super::weights::Weights;
 use flags::Finding;
@@ -83,10 +82,7 @@ impl Translate {
         }
         models.models().try_for_each(|model| catch_device_error(|| self.weights.round(model))?)?;
         let translators = models.together()?;
-        let output: Box<dyn Write> = match &self.output {
-            Some(path) => Box::new(File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?),
-            None => Box::new(io::stdout().lock()),
-        };
+        let output = create(self.output.as_deref())?;
         // A person who types a line wants its translation, not a full block.
         let typed = self.input.as_os_str() == "-" && io::stdin().is_terminal();
         let block = if typed { 1 } else { self.batch_size.saturating_mul(BATCHES_IN_A_BLOCK) };

@@ -1,6 +1,6 @@
 //! `unrolled vocab`: the most frequent words of files, for `--source-vocabulary` and `--target-vocabulary`.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,6 +8,7 @@ use unrolled_seq2seq::tokenise::{Language, Tokeniser};
 use unrolled_seq2seq::vocabulary::{SPECIALS, VocabularyBuilder};
 
 use super::input::open;
+use crate::cli::output::stdout;
 
 /// Count the words of text files and keep the most frequent.
 ///
@@ -56,7 +57,7 @@ impl Vocab {
         match &self.output {
             Some(path) => vocabulary.save(path)?,
             None => {
-                let mut output = BufWriter::new(io::stdout().lock());
+                let mut output = BufWriter::new(stdout());
                 vocabulary.write(&mut output)?;
                 output.flush()?;
             }

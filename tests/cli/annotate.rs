@@ -13,6 +13,10 @@ fn rare_words_say_where_they_come_from() {
     write(&folder, "alignment", "0-0 1\n\n0-0\n");
     let message = fails(folder.path(), &arguments, 1);
     assert!(message.contains("`alignment`, line 1: `1` is no pair of places such as 0-2"), "{message}");
+    write(&folder, "alignment", "0-0\n\n0-1 1-2\n");
+    let output = with_input(folder.path(), &arguments, "");
+    let told = text(&output.stderr);
+    assert!(told.contains("`alignment`, line 3: `1-2` asks for word 2 of a target that has 2"), "{told}");
     write(&folder, "target", "vit\n");
     write(&folder, "alignment", "0-0\n\n");
     let output = with_input(folder.path(), &arguments, "");

@@ -116,7 +116,10 @@ fn a_folder_without_a_model_is_no_model() {
     let corpus = corpus();
     fs::create_dir(corpus.path().join("other")).unwrap();
     write(&corpus, "other/thesis.txt", "mine");
-    for model in ["other", "other/thesis.txt", "a.en", "none"] {
+    // A file in a run's folder that names no checkpoint is no pointer that is damaged.
+    fs::create_dir_all(corpus.path().join("begun/checkpoints")).unwrap();
+    write(&corpus, "begun/config.toml", "layers = 1\n");
+    for model in ["other", "other/thesis.txt", "begun/config.toml", "a.en", "none"] {
         let error = fails(corpus.path(), &["translate", "--model", model], 1);
         assert!(error.contains(model) && error.contains("no model here"), "{error}");
         let pairs = ["--source", "a.en", "--target", "a.fr"];
@@ -177,7 +180,12 @@ fn a_full_disk_is_told_and_the_last_checkpoint_survives() {
     let folder = corpus.path();
     let arguments = ["translate", "--model", "run", "--output", "/dev/full"];
     let output = with_input(folder, &arguments, "one\n");
-    assert!(error_of(&output).contains("No space left on device"), "{}", text(&output.stderr));
+    let error = error_of(&output);
+    assert_eq!(error, "error: cannot write `/dev/full`: No space left on device (os error 28)");
+    let mut full = crate::command::command(folder, &["vocab", "a.en"]);
+    let output = full.stdout(fs::File::create("/dev/full").unwrap()).output().unwrap();
+    let error = error_of(&output);
+    assert_eq!(error, "error: cannot write standard output: No space left on device (os error 28)");
     // No file may grow beyond 20 or 40 KiB (shells count differently): room for the configuration, but not for parameters.
     let before = checkpoints(folder);
     let limit = "ulimit -f 40 && trap '' XFSZ && exec \"$0\" train --resume --output run --updates 40";
@@ -192,6 +200,52 @@ fn a_full_disk_is_told_and_the_last_checkpoint_survives() {
     assert!(with_input(folder, &["translate", "--model", "run"], "one\n").status.success());
     let output = train(folder, &["--resume", "--updates", "40"]);
     assert!(output.status.success() && text(&output.stderr).contains("40 updates"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_file_is_told_before_anything_is_read() {
+    let corpus = corpus();
+    let error = "error: cannot open `folder`: is a directory\n";
+    fs::create_dir(corpus.path().join("folder")).unwrap();
+    assert_eq!(fails(corpus.path(), &["vocab", "folder"], 1), error);
+    assert_eq!(fails(corpus.path(), &["bleu", "--reference", "a.fr", "--hypotheses", "folder"], 1), error);
+    write(&corpus, "cut.gz", b"\x1f\x8b\x08\0\0");
+    let error = fails(corpus.path(), &["vocab", "cut.gz"], 1);
+    assert!(error.contains("`cut.gz`, at its beginning: the gzip data stop too early"), "{error}");
+}
+
+#[test]
+fn numbers_beyond_reason_are_refused_at_once() {
+    let corpus = corpus();
+    let data = ["--preset", "tiny", "--source", "a.en", "--target", "a.fr"];
+    let error = fails(corpus.path(), &[&["estimate", "--threads", "99999999"], &data[..]].concat(), 1);
+    assert_eq!(
+        error,
+        "error: 99999999 threads are asked for: 4096 are the most, and 0 takes as many as there are cores\n"
+    );
+    for seconds in ["--seconds=nan", "--seconds=-1", "--seconds=inf"] {
+        let error = fails(corpus.path(), &[&["estimate", seconds], &data[..]].concat(), 2);
+        assert!(error.contains("a number of 0 or more is needed"), "{error}");
+    }
+}
+
+#[test]
+fn nothing_to_evaluate_or_compare_with_is_an_error() {
+    let corpus = trained();
+    let folder = corpus.path();
+    write(&corpus, "empty", "");
+    let error = fails(folder, &["bleu", "--reference", "empty", "--hypotheses", "empty"], 1);
+    assert_eq!(error, "error: there is nothing to evaluate: `empty` has no words\n");
+    let error = fails(folder, &["evaluate", "--reference", "a.fr", "--system", "a.fr", "--test", "bootstrap"], 1);
+    assert!(error.contains("give two or more to --system"), "{error}");
+    let error = fails(folder, &["report", "run", "--source", "empty", "--target", "empty"], 1);
+    assert!(error.contains("no test pairs in empty / empty"), "{error}");
+    for folder_name in ["none", "run/checkpoints", "a.en"] {
+        let error = fails(folder, &["report", folder_name], 1);
+        assert_eq!(error, format!("error: `{folder_name}` holds no run: it has no `config.toml`\n"));
+    }
+    let error = fails(folder, &["reproduce", "--output", "run"], 1);
+    assert!(error.contains("`run` is not empty and holds no models of this command"), "{error}");
 }
 
 #[test]

@@ -35,6 +35,53 @@ fn it_says_what_training_then_has() {
 }
 
 #[test]
+fn a_prepared_corpus_is_estimated_as_its_text_is() {
+    let corpus = corpus();
+    let folder = corpus.path();
+    let ask = |data: &[&str]| -> serde_json::Value {
+        let usual = ["estimate", "--json", "--seconds", "0", "--preset", "tiny", "--threads", "1"];
+        serde_json::from_str(&succeeds(folder, &[&usual, data].concat())).unwrap()
+    };
+    let text = ["--source", "a.en", "--target", "a.fr"];
+    let from_text = ask(&text);
+    succeeds(folder, &[&["prepare", "--output", "prepared"], &text[..]].concat());
+    let prepared = ask(&["--prepared", "prepared"]);
+    for key in [
+        "parameters",
+        "source_vocabulary",
+        "target_vocabulary",
+        "pairs",
+        "pairs_kept",
+        "source_words",
+        "target_words",
+        "updates_per_epoch",
+    ] {
+        assert_eq!(prepared[key], from_text[key], "{key}: {prepared} {from_text}");
+    }
+    // Its limits are the run's.
+    write(&corpus, "b.tsv", "one two\tun deux\none\tun\n");
+    succeeds(folder, &["prepare", "--tsv", "b.tsv", "--output", "short"]);
+    let limited = ask(&["--prepared", "short", "--max-source-length", "1"]);
+    assert_eq!(
+        (&limited["pairs"], &limited["pairs_kept"], &limited["source_words"]),
+        (&2.into(), &1.into(), &1.into())
+    );
+    let none = fails(folder, &["estimate", "--preset", "tiny", "--prepared", "nothing"], 1);
+    assert!(none.contains("`nothing` holds no prepared corpus"), "{none}");
+}
+
+#[test]
+fn a_vocabulary_that_is_given_has_its_own_size() {
+    let corpus = corpus();
+    let vocabulary = succeeds(corpus.path(), &["vocab", "a.en", "--size", "5"]);
+    write(&corpus, "en.vocabulary", vocabulary);
+    let data = ["--source", "a.en", "--target", "a.fr", "--source-vocabulary", "en.vocabulary"];
+    let answer =
+        succeeds(corpus.path(), &[&["estimate", "--json", "--seconds", "0", "--preset", "tiny"], &data[..]].concat());
+    assert!(answer.contains("\"source_vocabulary\":5,\"target_vocabulary\":8,"), "{answer}");
+}
+
+#[test]
 fn it_needs_a_corpus_that_training_would_keep() {
     let folder = folder();
     assert!(fails(folder.path(), &["estimate", "--preset", "tiny"], 1).contains("no training data"));

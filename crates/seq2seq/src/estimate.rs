@@ -1,6 +1,6 @@
 //! What a run will take, before it begins: parameters, words, memory and time, from a sample of its corpus and a few steps of its own size.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashSet;
@@ -16,7 +16,7 @@ use crate::numbered::{Limits, NumberedCorpus};
 use crate::prepare::PreparedCorpus;
 use crate::run::{Error, initial_range_of};
 use crate::training::{Recipe, Trainer, optimiser_of};
-use crate::vocabulary::SPECIALS;
+use crate::vocabulary::{SPECIALS, Vocabulary};
 
 /// A corpus's size, from one reading that cuts only a sample into words.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,8 +35,10 @@ pub struct CorpusSize {
     distinct: [usize; 2],
     /// Whether every pair was looked at.
     whole: bool,
-    /// The vocabularies of a prepared corpus.
-    prepared: Option<[usize; 2]>,
+    /// The vocabularies' sizes where they are known: of a prepared corpus, or from their files.
+    vocabularies: [Option<usize>; 2],
+    /// Whether words are read when they are wanted.
+    prepared: bool,
 }
 
 /// Pairs that are cut into words, at most twice as many.
@@ -46,11 +48,13 @@ impl CorpusSize {
     /// Reads the training corpus of a configuration. Every n-th pair is looked at, n so that there are 10,000 to 20,000 of them.
     ///
     /// # Errors
-    /// Whatever is wrong with its files; and where it has no pair that training would keep.
+    /// Whatever is wrong with its files, or those of its vocabularies; and where it has no pair that training would keep.
     pub fn read(config: &Config) -> Result<CorpusSize, Error> {
         if let Some(folder) = &config.prepared {
             return Self::of_prepared(config, folder);
         }
+        let size = |path: &Option<PathBuf>| path.as_ref().map(Vocabulary::load).transpose();
+        let vocabularies = [size(&config.source_vocabulary)?, size(&config.target_vocabulary)?];
         let corpus = crate::run::training_corpus(config);
         let (pairs, sample) = sample(&corpus)?;
         let cut = |text: &str, language: &str| -> Vec<String> {
@@ -81,7 +85,8 @@ impl CorpusSize {
             lengths,
             distinct: [words[0].len(), words[1].len()],
             whole: sample.len() as u64 == pairs,
-            prepared: None,
+            vocabularies: vocabularies.map(|vocabulary| vocabulary.map(|words| words.len())),
+            prepared: false,
         })
     }
 
@@ -108,30 +113,26 @@ impl CorpusSize {
             distinct: vocabularies.map(|words| words - SPECIALS.len()),
             whole: sample.len() == corpus.len(),
             lengths: sample,
-            prepared: Some(vocabularies),
+            vocabularies: vocabularies.map(Some),
+            prepared: true,
         })
     }
 
-    /// The vocabularies' sizes: what the configuration asks for, or what there is where all of a small corpus was seen.
+    /// The vocabularies' sizes: those of their files or of a prepared corpus, else what the configuration asks for, or what there is where all of a small
+    /// corpus was seen.
     pub fn vocabularies(&self, config: &Config) -> [usize; 2] {
-        if let Some(vocabularies) = self.prepared {
-            return vocabularies;
-        }
         let asked = [config.source_vocabulary_size, config.target_vocabulary_size];
-        if !self.whole {
-            return asked;
-        }
-        [0, 1].map(|side| asked[side].min(self.distinct[side] + SPECIALS.len()))
+        [0, 1].map(|side| match self.vocabularies[side] {
+            Some(known) => known,
+            None if self.whole => asked[side].min(self.distinct[side] + SPECIALS.len()),
+            None => asked[side],
+        })
     }
 
     /// Bytes that training keeps the corpus in.
     pub fn bytes(&self) -> u64 {
         // Of a prepared corpus words are read when they are wanted.
-        if self.prepared.is_some() {
-            12 * self.kept
-        } else {
-            4 * (self.source_words + self.target_words) + 16 * self.kept
-        }
+        if self.prepared { 12 * self.kept } else { 4 * (self.source_words + self.target_words) + 16 * self.kept }
     }
 
     /// Pairs like those looked at, of random words: words of which two batches share about as many as of any do not change what a step takes.

@@ -7,12 +7,16 @@ use std::sync::atomic::AtomicBool;
 use roxmltree::{Document, Node, ParsingOptions};
 use tempfile::TempDir;
 use unrolled_seq2seq::beam_search::DecodeOptions;
+use unrolled_seq2seq::chrf::ChrF;
 use unrolled_seq2seq::config::Config;
 use unrolled_seq2seq::corpus::Corpus;
+use unrolled_seq2seq::evaluation::Metric;
 use unrolled_seq2seq::progress::Silent;
 use unrolled_seq2seq::report::{self, Report, ReportOptions};
 use unrolled_seq2seq::run::{self, RunOptions};
 use unrolled_tensor::Device;
+
+const CHRF: Metric = Metric::ChrF(ChrF::CHRF);
 
 /// Sixty pairs of one to five words, among them `<i>` and `&amp;`.
 fn corpus() -> TempDir {
@@ -91,6 +95,7 @@ fn the_page_has_every_part_and_each_figure_its_table() {
     for (id, figures, tables) in [
         ("curves", 4, 1),
         ("phrases", 2, 2),
+        ("scores", 0, 1),
         ("length", 1, 1),
         ("rarity", 1, 1),
         ("growth", 0, 1),
@@ -100,15 +105,44 @@ fn the_page_has_every_part_and_each_figure_its_table() {
         let section = section(&page, id).unwrap_or_else(|| panic!("no section {id}"));
         assert_eq!((count(section, "svg"), count(section, "table")), (figures, tables), "{id}");
     }
+    let scores = text(section(&page, "scores").unwrap());
+    for told in
+        ["multi-bleu|nrefs:1|case:mixed", "tok:13a|smooth:exp", "nc:6|nw:0|", "nc:6|nw:2|", "60 sentences, beam 2"]
+    {
+        assert!(scores.contains(told), "{told}: {scores}");
+    }
     let samples = section(&page, "samples").unwrap();
     assert!(count(samples, "dl") >= 8 && text(samples).contains("smooth:add-k"), "{}", text(samples));
     let links = page.descendants().filter_map(|node| node.attribute("href")).collect::<Vec<_>>();
-    assert_eq!(links.len(), 8);
+    assert_eq!(links.len(), 9);
     assert!(links.iter().all(|link| section(&page, link.trim_start_matches('#')).is_some()), "{links:?}");
-    assert!(text(page.root()).contains("multi-bleu|nrefs:1|case:mixed"), "BLEU has its signature");
     let discs = count_class(&page, "disc");
     assert!((2..=12).contains(&discs), "{discs} discs of twelve phrases");
     assert_eq!(count(page.root(), "circle") - discs, count_class(&page, "dot"), "the rest are points of curves");
+}
+
+#[test]
+fn chrf_is_beside_bleu_where_the_run_measured_it_and_of_the_test_set_always() {
+    let folder = corpus();
+    train(folder.path(), |config| config.valid_chrf = true);
+    let report = reported(folder.path(), &ReportOptions::default());
+    let html = report.html();
+    let page = parse(&html);
+    let curves = section(&page, "curves").unwrap();
+    assert_eq!(count(curves, "svg"), 4, "one chart has both");
+    assert!(text(curves).contains("BLEU and chrF while training") && text(curves).contains("nc:6|nw:0"));
+    let last = report.history.validations.last().unwrap();
+    let cell = format!("{:.2}", last.chrf.as_ref().unwrap().score);
+    let cells: Vec<String> = curves.descendants().filter(|node| node.has_tag_name_any("td")).map(text).collect();
+    assert!(cells.contains(&cell), "{cell}: {cells:?}");
+
+    // As the metric alone says.
+    let measured = report.measured.unwrap();
+    let pairs = measured.sentences.iter();
+    let counts: Vec<_> = pairs.map(|s| CHRF.counts(&s.hypothesis, &[&s.reference])).collect();
+    assert_eq!(measured.chrf().score, CHRF.text_score(&counts));
+    assert!(measured.sentences.iter().zip(&counts).all(|(s, counts)| s.chrf == CHRF.sentence_score(counts)));
+    assert!(text(section(&page, "scores").unwrap()).contains(&format!("{:.2}", measured.chrf().score)));
 }
 
 fn count_class(page: &Document, class: &str) -> usize {

@@ -1,6 +1,6 @@
 //! `unrolled bench train-step`: what a training step of the translator costs.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -14,6 +14,7 @@ use super::profile::ProfileAnswer;
 use super::size::{Size, Work};
 use super::steps::Timed;
 use crate::cli::matmul_precision::Precision;
+use crate::cli::output::stdout;
 use crate::cli::threads::use_threads;
 
 /// Time training steps of the translator: forward, backward, clipping at 5, SGD at 0.7.
@@ -98,7 +99,7 @@ impl TrainStep {
             loss: timed.loss,
             profile: report.as_ref().map(ProfileAnswer::of),
         };
-        let mut output = io::stdout().lock();
+        let mut output = stdout();
         match report {
             _ if self.json => writeln!(output, "{}", serde_json::to_string(&answer)?),
             Some(report) => writeln!(output, "{}\n{report}", answer.sentence()),

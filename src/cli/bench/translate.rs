@@ -1,6 +1,6 @@
 //! `unrolled bench translate`: what a translation costs.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -16,6 +16,7 @@ use unrolled_tensor::{Device, Tensor};
 use super::process::{cpu_seconds, peak_mb};
 use super::size::{Size, Work};
 use crate::cli::matmul_precision::Precision;
+use crate::cli::output::stdout;
 use crate::cli::threads::use_threads;
 use crate::cli::translate::positive;
 use crate::cli::weights::Weights;
@@ -146,7 +147,7 @@ impl Translate {
 
     fn print(&self, answer: &Answer) -> anyhow::Result<()> {
         let text = if self.json { serde_json::to_string(answer)? } else { answer.sentence() };
-        writeln!(io::stdout(), "{text}").context("printing the answer")
+        writeln!(stdout(), "{text}").context("printing the answer")
     }
 }
 

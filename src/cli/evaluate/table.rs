@@ -2,18 +2,9 @@
 
 use std::io::{self, Write};
 
-use unrolled_seq2seq::evaluation::{Counts, Metric};
+use unrolled_seq2seq::evaluation::Metric;
 
 use super::{Answer, System};
-
-/// The sum of sentences' counts.
-pub(super) fn total(sentences: &[Counts]) -> Counts {
-    let mut total = sentences[0].clone();
-    for counts in &sentences[1..] {
-        total.iter_mut().zip(counts).for_each(|(total, count)| *total += count);
-    }
-    total
-}
 
 /// A row for each system, a column for each metric; `notes` below.
 pub(super) fn scores(out: &mut impl Write, answers: &[Answer], metrics: usize, notes: &[String]) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! `unrolled schedule --measure`: predictions beside what the devices that are here do.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use serde::Serialize;
 use unrolled_seq2seq::cost_model::{Machine, Search, search};
@@ -10,6 +10,7 @@ use unrolled_seq2seq::schedule::{Chunks, Plan, Sums};
 use unrolled_tensor::Device;
 
 use super::Setting;
+use crate::cli::output::stdout;
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -50,7 +51,7 @@ pub(super) fn run(
     let all = devices(&setting.machine)?;
     anyhow::ensure!(all.len() > 1, "one device has only one plan: give --devices 2xcpu");
     let one = &all[..1];
-    let mut output = io::stdout().lock();
+    let mut output = stdout();
     // A device alone has the memory's whole speed, so it is measured alone.
     let alone = workload.calibrate(one, steps)?;
     let together = workload.calibrate(&all, steps)?;

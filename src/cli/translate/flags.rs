@@ -70,7 +70,7 @@ enum Unk {
     Forbid,
 }
 
-fn not_negative(word: &str) -> Result<f64, String> {
+pub(in crate::cli) fn not_negative(word: &str) -> Result<f64, String> {
     number(word, |number| number >= 0.0, "a number of 0 or more is needed")
 }
 

@@ -241,7 +241,10 @@ impl CheckpointStore {
         let no_model = || CheckpointError::NoModel { folder: folder.to_path_buf() };
         if folder.is_file() {
             let store = CheckpointStore::open(folder.parent().ok_or_else(no_model)?).map_err(|_| no_model())?;
-            return store.existing(folder, follow(folder)?.ok_or_else(no_model)?);
+            // Not every file of a run names a checkpoint.
+            let pointer = ["best", "latest"].iter().any(|name| folder.file_name().is_some_and(|file| file == *name));
+            let update = if pointer { follow(folder)? } else { None };
+            return store.existing(folder, update.ok_or_else(no_model)?);
         }
         let store = CheckpointStore::open(folder)?;
         for name in ["best", "latest"] {

@@ -1,5 +1,6 @@
 //! What can be wrong with a corpus, said with the file, the line and what to do.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +18,7 @@ pub enum CorpusError {
         error: io::Error,
     },
     /// Reading failed part way.
-    #[error("`{name}`, after line {line}: cannot read on: {error}")]
+    #[error("`{name}`, {}: cannot read on: {error}", After(*.line))]
     Read {
         /// The file, or `<stdin>`.
         name: String,
@@ -28,7 +29,10 @@ pub enum CorpusError {
         error: io::Error,
     },
     /// A gzip file ends before its data does.
-    #[error("`{name}`, after line {line}: the gzip data stop too early; the file is truncated, fetch or copy it again")]
+    #[error(
+        "`{name}`, {}: the gzip data stop too early; the file is truncated, fetch or copy it again",
+        After(*.line)
+    )]
     TruncatedGzip {
         /// The file.
         name: String,
@@ -36,7 +40,7 @@ pub enum CorpusError {
         line: u64,
     },
     /// A gzip file's data are damaged: a wrong checksum, an impossible code, or something that is not gzip after it.
-    #[error("`{name}`, after line {line}: the gzip data are damaged ({error}); fetch or copy the file again")]
+    #[error("`{name}`, {}: the gzip data are damaged ({error}); fetch or copy the file again", After(*.line))]
     CorruptGzip {
         /// The file.
         name: String,
@@ -140,6 +144,18 @@ pub enum CorpusError {
         /// The file.
         path: PathBuf,
     },
+}
+
+/// Behind which line.
+struct After(u64);
+
+impl fmt::Display for After {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("at its beginning"),
+            line => write!(f, "after line {line}"),
+        }
+    }
 }
 
 impl CorpusError {

@@ -29,6 +29,10 @@ impl Input {
     pub fn open(path: &Path) -> Result<Self, CorpusError> {
         let name = path.display().to_string();
         let mut file = File::open(path).map_err(|error| CorpusError::opening(path, error))?;
+        // It can be opened, and only reading would fail.
+        if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            return Err(CorpusError::opening(path, io::ErrorKind::IsADirectory.into()));
+        }
         let head = peek(&mut file, GZIP_MAGIC.len()).map_err(|error| CorpusError::reading(&name, 0, false, error))?;
         let named_gzip = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
         if named_gzip && head.len() < GZIP_MAGIC.len() {

@@ -57,6 +57,16 @@ impl Metric {
         }
     }
 
+    /// The score of a text from its sentences' counts.
+    ///
+    /// # Panics
+    /// Where the counts are another metric's, or there is no sentence.
+    #[track_caller]
+    pub fn text_score(&self, sentences: &[Counts]) -> f64 {
+        assert!(!sentences.is_empty(), "a text's score: there is no sentence");
+        self.score(&sum(sentences))
+    }
+
     /// The score of a sentence by itself: BLEU then leaves out orders of which there are no n-grams.
     ///
     /// # Panics
@@ -77,7 +87,18 @@ impl Metric {
     }
 }
 
-fn bleu_statistics(counts: &[u64]) -> BleuStatistics {
+/// The sum of sentences' counts.
+pub(super) fn sum<'a>(sentences: impl IntoIterator<Item = &'a Counts>) -> Counts {
+    let mut sum = Vec::new();
+    for counts in sentences {
+        sum.resize(counts.len(), 0);
+        sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+    }
+    sum
+}
+
+/// BLEU's counts, as [`Metric::counts`] wrote them.
+pub(crate) fn bleu_statistics(counts: &[u64]) -> BleuStatistics {
     let four = |from: usize| -> [u64; ORDER] { counts[from..from + ORDER].try_into().expect("four of them") };
     BleuStatistics {
         matches: four(0),

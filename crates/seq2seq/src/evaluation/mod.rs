@@ -7,6 +7,7 @@ mod metric;
 mod numpy_random;
 mod significance;
 
+pub(crate) use metric::bleu_statistics;
 pub use metric::{Counts, Metric};
 pub use numpy_random::NumpyRandom;
 pub use significance::{Comparison, Confidence, Test, compare, confidence};

@@ -1,5 +1,6 @@
 //! Whether one system is better than another by chance.
 
+use super::metric::sum;
 use super::{Counts, Metric, NumpyRandom};
 
 /// A paired test.
@@ -72,9 +73,8 @@ pub fn compare(
 ) -> Comparison {
     let (a, b) = (baseline.len(), system.len());
     assert!(a == b && a > 0, "significance: systems of {a} and {b} sentences cannot be compared");
-    let of = |counts: &[Counts]| metric.score(&sum(counts.iter()));
-    let score = of(system);
-    let difference = (of(baseline) - score).abs();
+    let score = metric.text_score(system);
+    let difference = (metric.text_score(baseline) - score).abs();
     let (differences, confidence) = match test {
         Test::Bootstrap => {
             let one = resampled(metric, baseline, trials, seed);
@@ -130,13 +130,4 @@ fn exchanged(metric: Metric, baseline: &[Counts], system: &[Counts], trials: usi
         (metric.score(&one) - metric.score(&other)).abs()
     };
     (0..trials).map(trial).collect()
-}
-
-fn sum<'a>(all: impl Iterator<Item = &'a Counts>) -> Counts {
-    let mut sum = Vec::new();
-    for counts in all {
-        sum.resize(counts.len(), 0);
-        sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
-    }
-    sum
 }

@@ -111,8 +111,7 @@ fn against(
     }
     let caption = format!(
         "BLEU of each bucket, with the interval in which it lies in 95 of 100 samples of the bucket. Beam {}. {}",
-        measured.beam_size,
-        measured.bleu.signature()
+        measured.beam_size, measured.scores[0].signature
     );
     beside(&[figure(&chart.svg(), &caption), table.html()])
 }

@@ -39,12 +39,17 @@ impl Table {
             html += if *strong { "<tr class=\"strong\">" } else { "<tr>" };
             for (column, cell) in self.columns.iter().zip(cells) {
                 let class = if matches!(column, Column::Numbers(_)) { " class=\"n\"" } else { "" };
-                html += &format!("<td{class}>{}</td>", escaped(cell));
+                html += &format!("<td{class}>{}</td>", small(cell));
             }
             html += "</tr>\n";
         }
         html + "</tbody></table></div>\n"
     }
+}
+
+/// Small print: text that may be broken behind the bars of a signature, which has no spaces.
+fn small(text: &str) -> String {
+    escaped(text).replace('|', "|<wbr/>")
 }
 
 /// A paragraph.
@@ -54,12 +59,12 @@ pub(super) fn paragraph(text: &str) -> String {
 
 /// A remark in small print.
 pub(super) fn note(text: &str) -> String {
-    format!("<p class=\"note\">{}</p>\n", escaped(text))
+    format!("<p class=\"note\">{}</p>\n", small(text))
 }
 
 /// A picture with its words below.
 pub(super) fn figure(svg: &str, caption: &str) -> String {
-    format!("<figure>{svg}\n<figcaption>{}</figcaption></figure>\n", escaped(caption))
+    format!("<figure>{svg}\n<figcaption>{}</figcaption></figure>\n", small(caption))
 }
 
 /// Things beside each other where there is room, below each other where there is not.

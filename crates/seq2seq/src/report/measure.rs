@@ -1,10 +1,13 @@
 //! The model's translations of a test set, sentence by sentence.
 
 use super::buckets::{Bucket, buckets};
+use super::words::whole;
 use crate::beam_search::DecodeOptions;
-use crate::bleu::{Bleu, BleuStatistics, Convention, Scorer, Smoothing};
+use crate::bleu::{BleuStatistics, Convention, Scorer, Smoothing};
+use crate::chrf::ChrF;
 use crate::config::BleuStyle;
 use crate::corpus::{Corpus, CorpusError};
+use crate::evaluation::{Confidence, Counts, Metric, bleu_statistics, confidence};
 use crate::translator::{Translator, sides};
 use crate::vocabulary::UNK;
 
@@ -16,6 +19,8 @@ const LEAST_IN_A_BUCKET: usize = 10;
 /// How a single sentence is judged: with one match more for each order above the first (BLEU+1), since most have no 4-gram right.
 pub(super) const SENTENCE_BLEU: Convention =
     Convention::SacreBleu { tokeniser: crate::bleu::BleuTokeniser::ThirteenA, smoothing: Smoothing::AddK(1.0) };
+
+const CHRF: Metric = Metric::ChrF(ChrF::CHRF);
 
 /// A sentence of the test set.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +37,21 @@ pub struct Sentence {
     pub rank: f64,
     /// BLEU+1 of this sentence alone.
     pub bleu: f64,
+    /// chrF2 of this sentence alone.
+    pub chrf: f64,
+}
+
+/// A score of the whole test set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Score {
+    /// By which metric.
+    pub metric: Metric,
+    /// From 0 to 100.
+    pub score: f64,
+    /// Where 95 of 100 texts resampled from the test set have theirs.
+    pub confidence: Confidence,
+    /// The metric in sacreBLEU's way of saying it.
+    pub signature: String,
 }
 
 /// A test set, translated.
@@ -41,10 +61,8 @@ pub struct Measured {
     pub name: String,
     /// In its order; those with an empty source or reference are left out.
     pub sentences: Vec<Sentence>,
-    /// Of all, by the convention that the run validates by.
-    pub bleu: Bleu,
-    /// Of all, by the other one.
-    pub other_bleu: Bleu,
+    /// Of all: BLEU by the convention that the run validates by, BLEU by the other one, chrF2, chrF2++.
+    pub scores: Vec<Score>,
     /// The signature of [`Sentence::bleu`].
     pub sentence_signature: String,
     /// By the number of the source's words.
@@ -85,21 +103,36 @@ pub(super) fn measure(
     Ok(Some(judged(translator, corpus.to_string(), pairs, best, options.beam_size)))
 }
 
-/// The text that a convention compares: multi-bleu the model's words, sacreBLEU plain text.
-fn score(
-    convention: Convention,
+/// Resampled texts for an interval, and their seed: as sacreBLEU has them.
+const TRIALS: usize = 1000;
+const SEED: u64 = 12_345;
+
+impl Score {
+    fn of(metric: Metric, sentences: &[Counts]) -> Score {
+        Score {
+            metric,
+            score: metric.text_score(sentences),
+            confidence: confidence(metric, sentences, TRIALS, SEED),
+            signature: metric.signature(1),
+        }
+    }
+}
+
+/// What a metric counts in each sentence: multi-bleu in the model's words, the others in plain text.
+fn counts(
+    metric: Metric,
     translator: &Translator,
     pairs: &[(String, String)],
     best: &[(String, String)],
-) -> (Bleu, Vec<BleuStatistics>) {
-    let mut scorer = Scorer::new(convention);
+) -> Vec<Counts> {
     let [_, target] = sides(&translator.config, &translator.source_vocabulary, &translator.target_vocabulary);
-    let counts = pairs.iter().zip(best).map(|((_, reference), (tokens, text))| match convention {
-        Convention::MultiBleu => scorer.add(tokens, &[target.tokeniser.tokenise(reference, target.language).join(" ")]),
-        Convention::SacreBleu { .. } => scorer.add(text, &[reference]),
+    let each = pairs.iter().zip(best).map(|((_, reference), (tokens, text))| match metric {
+        Metric::Bleu(Convention::MultiBleu) => {
+            metric.counts(tokens, &[target.tokeniser.tokenise(reference, target.language).join(" ")])
+        }
+        _ => metric.counts(text, &[reference]),
     });
-    let counts = counts.collect();
-    (scorer.bleu(), counts)
+    each.collect()
 }
 
 fn judged(
@@ -113,19 +146,23 @@ fn judged(
         BleuStyle::MultiBleu => (Convention::MultiBleu, Convention::SACREBLEU),
         BleuStyle::Sacrebleu => (Convention::SACREBLEU, Convention::MultiBleu),
     };
-    let (bleu, counts) = score(convention, translator, &pairs, &best);
-    let (other_bleu, _) = score(other, translator, &pairs, &best);
+    let metrics = [Metric::Bleu(convention), Metric::Bleu(other), CHRF, Metric::ChrF(ChrF::PLUS_PLUS)];
+    let counted = metrics.map(|metric| counts(metric, translator, &pairs, &best));
+    let scores = metrics.iter().zip(&counted).map(|(&metric, counts)| Score::of(metric, counts)).collect();
+    let statistics: Vec<BleuStatistics> = counted[0].iter().map(|counts| bleu_statistics(counts)).collect();
+    let chrf: Vec<f64> = counted[2].iter().map(|counts| CHRF.sentence_score(counts)).collect();
     let [side, _] = sides(&translator.config, &translator.source_vocabulary, &translator.target_vocabulary);
     let mut alone = Scorer::new(SENTENCE_BLEU);
     let mut ids = Vec::new();
     let sentences: Vec<Sentence> = pairs
         .into_iter()
         .zip(best)
-        .map(|((source, reference), (_, hypothesis))| {
+        .zip(chrf)
+        .map(|(((source, reference), (_, hypothesis)), chrf)| {
             side.number(&source, &mut ids);
             let bleu = SENTENCE_BLEU.score(&alone.add(&hypothesis, &[&reference])).score;
             let rank = mean_rank(&ids, side.vocabulary.len());
-            Sentence { source, reference, hypothesis, words: ids.len(), rank, bleu }
+            Sentence { source, reference, hypothesis, words: ids.len(), rank, bleu, chrf }
         })
         .collect();
     let most = (sentences.len() / LEAST_IN_A_BUCKET).clamp(1, BUCKETS);
@@ -133,11 +170,10 @@ fn judged(
     let ranks: Vec<f64> = sentences.iter().map(|sentence| sentence.rank).collect();
     Measured {
         name,
-        by_length: buckets(&lengths, &counts, convention, most),
-        by_rank: buckets(&ranks, &counts, convention, most),
+        by_length: buckets(&lengths, &statistics, convention, most),
+        by_rank: buckets(&ranks, &statistics, convention, most),
         sentences,
-        bleu,
-        other_bleu,
+        scores,
         sentence_signature: alone.bleu().signature(),
         beam_size,
     }
@@ -150,6 +186,16 @@ fn mean_rank(ids: &[u32], vocabulary: usize) -> f64 {
 }
 
 impl Measured {
+    /// chrF2 of the whole.
+    pub fn chrf(&self) -> &Score {
+        self.scores.iter().find(|score| score.metric == CHRF).expect("chrF2 is always measured")
+    }
+
+    /// Which test set it is, and how it was translated.
+    pub(super) fn described(&self) -> String {
+        format!("Test set: {}, {} sentences, beam {}.", self.name, whole(self.sentences.len() as u64), self.beam_size)
+    }
+
     /// The best translations and the worst, so many of each, by [`Sentence::bleu`]: of equal ones the longer first, no source twice, none in both.
     pub fn best_and_worst(&self, count: usize) -> [Vec<&Sentence>; 2] {
         let mut order: Vec<&Sentence> = self.sentences.iter().collect();
@@ -187,8 +233,8 @@ mod tests {
             words,
             rank: 1.0,
             bleu,
+            chrf: 0.0,
         };
-        let none = Scorer::new(SENTENCE_BLEU).bleu();
         let measured = Measured {
             name: String::new(),
             sentences: vec![
@@ -199,8 +245,7 @@ mod tests {
                 sentence("d", 2, 1.0),
                 sentence("e", 8, 1.0),
             ],
-            bleu: none.clone(),
-            other_bleu: none,
+            scores: vec![],
             sentence_signature: String::new(),
             by_length: vec![],
             by_rank: vec![],

@@ -15,6 +15,7 @@ mod pca;
 mod phrases;
 mod samples_part;
 mod scatter;
+mod scores_part;
 mod settings_part;
 mod style;
 mod training_part;
@@ -28,7 +29,7 @@ use unrolled_tensor::{Device, catch_device_error};
 
 pub use buckets::{Bucket, buckets};
 pub use history::{Cost, History};
-pub use measure::{Measured, Sentence};
+pub use measure::{Measured, Score, Sentence};
 pub use pca::{Pca, pca};
 pub use phrases::{Group, PAPER as PAPER_PHRASES, phrase_groups};
 
@@ -100,10 +101,13 @@ pub struct Report {
 /// ```
 ///
 /// # Errors
-/// Where the folder has no run's configuration, its log or a test set that was asked for cannot be read, or the device fails. A run whose
+/// Where the folder has no run's configuration, its log or a test set that was asked for cannot be read or has no sentence, or the device fails. A run whose
 /// checkpoints or validation files are missing is reported without them.
 pub fn report(folder: &Path, device: &Device, options: &ReportOptions) -> Result<Report, Error> {
     let path = folder.join(CONFIG_FILE);
+    if !path.exists() {
+        return Err(Error::NoRun { path: folder.to_owned() });
+    }
     let config = Config::read(&path).map_err(|error| Error::Config { path, error })?;
     let history = History::read(folder).map_err(Error::file("read", folder.join(run::LOG_FILE)))?;
     let (measured, groups) = match run::load(folder, device) {
@@ -126,8 +130,12 @@ fn measure_all(translator: &Translator, options: &ReportOptions) -> Result<Both,
     let groups = phrases.iter().map(|group| phrases::group(translator, group)).collect();
     let none = || "There is no test set: the run has no validation files, and none was given.".to_owned();
     let measured = match &options.test {
-        Some(corpus) => measure::measure(translator, corpus, options.sentences, &options.decode)?
-            .ok_or_else(|| "The test set has no sentence.".to_owned()),
+        Some(corpus) => {
+            Ok(measure::measure(translator, corpus, options.sentences, &options.decode)?.ok_or_else(|| {
+                let skipped = "it has no pair of sentences with words".to_owned();
+                Error::NoPairs { purpose: "test", corpus: corpus.to_string(), skipped }
+            })?)
+        }
         None => {
             let corpus = run::validation_corpus(&translator.config);
             match measure::measure(translator, &corpus, options.sentences, &options.decode) {

@@ -4,6 +4,7 @@ use super::Report;
 use super::figures_part::{by_length, by_rank, phrases};
 use super::html::{paragraph, section};
 use super::samples_part::{growth, samples};
+use super::scores_part::scores;
 use super::settings_part::settings;
 use super::style::STYLE;
 use super::training_part::{cost, curves};
@@ -33,6 +34,7 @@ fn parts(report: &Report) -> String {
     body += &phrases(report);
     match &report.measured {
         Ok(measured) => {
+            body += &scores(measured);
             body += &by_length(measured);
             body += &by_rank(measured);
             body += &samples(measured);
@@ -65,10 +67,9 @@ fn tiles(report: &Report) -> String {
     let mut tiles: Vec<(String, String)> = Vec::new();
     if let Ok(measured) = &report.measured {
         let sentences = whole(measured.sentences.len() as u64);
-        tiles.push((
-            decimal(measured.bleu.score, 2),
-            format!("BLEU of {sentences} sentences, beam {}", measured.beam_size),
-        ));
+        let of = format!("of {sentences} sentences, beam {}", measured.beam_size);
+        tiles.push((decimal(measured.scores[0].score, 2), format!("BLEU {of}")));
+        tiles.push((decimal(measured.chrf().score, 2), format!("chrF {of}")));
     }
     if let Some(best) = history.best() {
         tiles
@@ -126,15 +127,7 @@ fn remarks(report: &Report) -> String {
 fn footer(report: &Report) -> String {
     let mut lines = Vec::new();
     if let Ok(measured) = &report.measured {
-        lines.push(format!(
-            "Test set: {}, {} sentences, beam {}.",
-            measured.name,
-            measured.sentences.len(),
-            measured.beam_size
-        ));
-        for bleu in [&measured.bleu, &measured.other_bleu] {
-            lines.push(format!("BLEU = {:.2}, {}", bleu.score, bleu.signature()));
-        }
+        lines.push(measured.described());
     }
     if let Some(ended) = report.history.ended {
         lines.push(format!("The run ended: {ended}."));

@@ -29,11 +29,12 @@ pub(super) fn samples(measured: &Measured) -> String {
 fn sample(sentence: &Sentence) -> String {
     let line = |name: &str, text: &str| format!("<dt>{name}</dt><dd>{}</dd>\n", escaped(text));
     format!(
-        "<div class=\"sample\"><dl>\n{}{}{}</dl>\n<p class=\"score\">BLEU+1 {}</p></div>\n",
+        "<div class=\"sample\"><dl>\n{}{}{}</dl>\n<p class=\"score\">BLEU+1 {}, chrF {}</p></div>\n",
         line("source", &sentence.source),
         line("model", &sentence.hypothesis),
         line("reference", &sentence.reference),
-        decimal(sentence.bleu, 1)
+        decimal(sentence.bleu, 1),
+        decimal(sentence.chrf, 1)
     )
 }
 

@@ -17,7 +17,7 @@ p{margin:.5rem 0;max-width:46rem}.note,figcaption{color:var(--soft);font-size:.8
 .note,figcaption{overflow-wrap:anywhere}
 a{color:var(--s0)}
 nav ul{list-style:none;display:flex;flex-wrap:wrap;gap:.3rem 1.1rem;margin:1.1rem 0 0;padding:0;font-size:.93rem}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.2rem,1fr));gap:.7rem;margin:1.3rem 0 0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.4rem,1fr));gap:.7rem;margin:1.3rem 0 0}
 .tile{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.6rem .8rem}
 .tile b{display:block;font-size:1.4rem;line-height:1.25;font-weight:650;font-variant-numeric:tabular-nums}
 .tile span{color:var(--soft);font-size:.82rem;line-height:1.3;display:block}
@@ -47,6 +47,7 @@ svg .dot.s0,svg .name.s0{fill:var(--s0)}svg .dot.s1,svg .name.s1{fill:var(--s1)}
 svg .disc{fill:var(--disc)}svg .number{fill:var(--on);text-anchor:middle;font-weight:700;font-size:10.5px}svg .label{font-size:11.5px}
 @media (max-width:30rem){body{padding:1rem .9rem 3rem}h1{font-size:1.55rem}.tile b{font-size:1.2rem}table{font-size:.8rem}th,td{padding:.26rem .28rem}}
 @media print{body{max-width:none;padding:0;font-size:10pt}nav{display:none}h2,h3{break-after:avoid}h2{margin-top:1.6rem}table,.note,figcaption,.sample{font-size:8pt}th,td{padding:.15rem .3rem}
+.sample dt,.sample .score{font-size:7pt}h2+p{break-after:avoid}p{break-inside:avoid}
 figure,.sample,.tile,tr{break-inside:avoid}.beside{grid-template-columns:1fr 1fr}.scroll{overflow:visible}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 ";

@@ -5,7 +5,7 @@ use super::chart::{Chart, Series};
 use super::history::History;
 use super::html::{Column, Table, beside, figure, note, paragraph, section};
 use super::words::{bytes, decimal, duration, perplexity, whole};
-use crate::progress::{Update, Validation};
+use crate::progress::{BleuScore, Update, Validation};
 
 /// More validations than these are not all listed.
 const LISTED: usize = 30;
@@ -42,19 +42,17 @@ pub(super) fn curves(report: &Report) -> String {
         figure(&loss.svg(), "The mean negative log-probability of a target word and of <EOS>."),
         figure(&perplexities.svg(), "Its exponential: among how many words the model hesitates."),
     ];
-    match bleu_chart(history) {
-        Some((chart, signature)) => {
-            figures.push(figure(&chart.svg(), &format!("BLEU of validation sentences: {signature}")));
-        }
-        None => figures
-            .push(note("No BLEU was measured while training (valid-bleu-sentences is 0, or there was no validation).")),
-    }
+    let scores = score_chart(history);
+    figures.extend(scores.as_ref().map(|(chart, caption)| figure(&chart.svg(), caption)));
     let rate = Series { points: of_updates(&|update| update.learning_rate), ..Series::default() };
     figures.push(figure(
         &chart(history, "Learning rate", "learning rate", vec![rate]).svg(),
         "The learning rate of the last update before each line of the log.",
     ));
     let mut body = beside(&figures);
+    if scores.is_none() {
+        body += &note("No BLEU was measured while training (valid-bleu-sentences is 0, or there was no validation).");
+    }
     if history.validations.is_empty() {
         body += &note("The run has no validation: the curves are those of the training text.");
     } else {
@@ -77,16 +75,29 @@ fn chart(history: &History, title: &str, y: &'static str, series: Vec<Series>) -
     Chart { title: title.to_owned(), x: "updates", y, from_zero: true, epoch, series, logarithmic: false }
 }
 
-fn bleu_chart(history: &History) -> Option<(Chart, String)> {
-    let scores: Vec<_> = history
-        .validations
-        .iter()
-        .filter_map(|validation| Some((validation.update as f64, validation.bleu.as_ref()?)))
-        .collect();
-    let signature = scores.last()?.1.signature.clone();
-    let points = scores.iter().map(|(update, bleu)| (*update, bleu.score)).collect();
-    let series = Series { points, marked: true, ..Series::default() };
-    Some((chart(history, "BLEU while training", "validation BLEU", vec![series]), signature))
+/// BLEU, and chrF where the run measured it, of the validation sentences; and what they are.
+fn score_chart(history: &History) -> Option<(Chart, String)> {
+    let line = |name, of: fn(&Validation) -> Option<&BleuScore>| {
+        let scores: Vec<_> = history
+            .validations
+            .iter()
+            .filter_map(|validation| Some((validation.update as f64, of(validation)?)))
+            .collect();
+        let caption = format!("{name}: {}", scores.last()?.1.signature);
+        let points = scores.iter().map(|(update, score)| (*update, score.score)).collect();
+        Some((Series { name, points, marked: true, ..Series::default() }, caption))
+    };
+    let lines =
+        [line("BLEU", |validation| validation.bleu.as_ref()), line("chrF", |validation| validation.chrf.as_ref())];
+    let (series, captions): (Vec<Series>, Vec<String>) = lines.into_iter().flatten().unzip();
+    let names: Vec<&str> = series.iter().map(|series| series.name).collect();
+    let (title, y) = match names[..] {
+        [] => return None,
+        ["BLEU"] => ("BLEU while training", "validation BLEU"),
+        ["chrF"] => ("chrF while training", "validation chrF"),
+        _ => ("BLEU and chrF while training", "validation BLEU and chrF"),
+    };
+    Some((chart(history, title, y, series), format!("Of validation sentences. {}", captions.join(". "))))
 }
 
 /// Every validation, or every so many of a long run with the best and the last.
@@ -94,26 +105,31 @@ fn validations(history: &History) -> String {
     let all = &history.validations;
     let best = history.best().map(|best| best.update);
     let every = all.len().div_ceil(LISTED).max(1);
-    let mut table = Table::new(&[
+    let with_chrf = all.iter().any(|validation| validation.chrf.is_some());
+    let mut columns = vec![
         Column::Numbers("updates"),
         Column::Numbers("epochs"),
         Column::Numbers("training perplexity"),
         Column::Numbers("validation perplexity"),
         Column::Numbers("BLEU"),
-    ]);
+    ];
+    columns.extend(with_chrf.then_some(Column::Numbers("chrF")));
+    let score = |score: &Option<BleuScore>| score.as_ref().map_or("–".to_owned(), |score| decimal(score.score, 2));
+    let mut table = Table::new(&columns);
     for (place, validation) in all.iter().enumerate() {
         let is_best = Some(validation.update) == best;
         if !(place % every == 0 || is_best || place + 1 == all.len()) {
             continue;
         }
         let training = history.updates.iter().rev().find(|update| update.update <= validation.update);
-        let cells = vec![
+        let mut cells = vec![
             whole(validation.update),
             decimal(validation.epoch, 2),
             training.map_or("–".to_owned(), |update| perplexity(update.perplexity)),
             perplexity(validation.perplexity),
-            validation.bleu.as_ref().map_or("–".to_owned(), |bleu| decimal(bleu.score, 2)),
+            score(&validation.bleu),
         ];
+        cells.extend(with_chrf.then(|| score(&validation.chrf)));
         table.row(cells, is_best);
     }
     let sampled = if every > 1 {

@@ -7,6 +7,7 @@ use super::scale::Scale;
 use crate::config::Config;
 use crate::corpus::{Corpus, FilePair, Wmt14};
 use crate::grammar::{PhraseGrammar, Split};
+use crate::tokenise::Tokeniser;
 
 /// The files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub(super) struct Files {
     training: Vec<FilePair>,
     validation: FilePair,
     test: FilePair,
+    /// Whether they are cut into words already.
+    tokenised: bool,
     /// What they are, for people.
     pub name: String,
 }
@@ -32,7 +35,7 @@ impl Files {
             "the built-in corpus, a phrase grammar of this project and not WMT'14: {} training pairs, {} test pairs",
             counts.train, counts.test
         );
-        Ok(Files { training: vec![training], validation, test, name })
+        Ok(Files { training: vec![training], validation, test, tokenised: false, name })
     }
 
     /// Finds `train.en`, `train.fr`, `valid.en` and so on in a folder, or else WMT'14's own files.
@@ -40,11 +43,11 @@ impl Files {
         let [training, validation, test] = three(folder);
         let name = folder.display().to_string();
         if [&training, &validation, &test].iter().all(|pair| pair.0.exists() && pair.1.exists()) {
-            return Ok(Files { training: vec![training], validation, test, name });
+            return Ok(Files { training: vec![training], validation, test, tokenised: false, name });
         }
-        let Wmt14 { training, validation, test } = Wmt14::find(folder)?;
+        let Wmt14 { training, validation, test, tokenised } = Wmt14::find(folder)?;
         let test = test.ok_or_else(|| Error::NoTest { folder: folder.to_owned() })?;
-        Ok(Files { training, validation, test, name: format!("WMT'14 in {name}") })
+        Ok(Files { training, validation, test, tokenised, name: format!("WMT'14 in {name}") })
     }
 
     /// Has a configuration train on them.
@@ -52,6 +55,9 @@ impl Files {
         (config.source, config.target) = self.training.iter().cloned().unzip();
         let (source, target) = self.validation.clone();
         (config.valid_source, config.valid_target) = (vec![source], vec![target]);
+        if self.tokenised {
+            config.tokeniser = Tokeniser::Whitespace;
+        }
         config.tsv = Vec::new();
         config.valid_tsv = Vec::new();
     }

@@ -71,6 +71,12 @@ pub enum Error {
         /// The folder.
         folder: PathBuf,
     },
+    /// The folder has something else.
+    #[error("`{folder}` is not empty and holds no models of this command: choose another folder")]
+    InTheWay {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The models of an ensemble do not fit each other.
     #[error(transparent)]
     Unlike(#[from] UnlikeModels),
@@ -101,6 +107,7 @@ pub fn reproduce(
     say: &mut dyn FnMut(&str),
     stop: &AtomicBool,
 ) -> Result<Table, Error> {
+    check_folder(&options.folder)?;
     let (base, files) = plan(options)?;
     let test = files.test_pairs(options.sentences)?;
     let lab = Lab { folder: &options.folder, device, base: &base, test: &test, stop };
@@ -122,6 +129,14 @@ pub fn reproduce(
     write_whole(&options.folder.join("table.json"), &json)?;
     write_whole(&options.folder.join("table.md"), table.markdown().as_bytes())?;
     Ok(table)
+}
+
+/// Refuses a folder that holds something else.
+fn check_folder(folder: &Path) -> Result<(), Error> {
+    // What cannot be listed is found out by whoever writes there.
+    let empty = std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
+    let ours = ["corpus", "models", "table.json"].iter().any(|name| folder.join(name).exists());
+    if empty || ours { Ok(()) } else { Err(Error::InTheWay { folder: folder.to_owned() }) }
 }
 
 /// The configuration of the main rows' models, and the files.

@@ -107,6 +107,12 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// The folder has no run.
+    #[error("`{path}` holds no run: it has no `config.toml`")]
+    NoRun {
+        /// The folder.
+        path: PathBuf,
+    },
     /// There is nothing to resume.
     #[error("`{path}` has no run to resume: it lacks its configuration or a checkpoint")]
     NothingToResume {
@@ -116,7 +122,7 @@ pub enum Error {
     /// No pair is left to train on, or to validate on.
     #[error("no {purpose} pairs in {corpus}: {skipped}")]
     NoPairs {
-        /// `training` or `validation`.
+        /// `training`, `validation` or `test`.
         purpose: &'static str,
         /// The corpus.
         corpus: String,

@@ -100,9 +100,8 @@ fn chrf(pairs: &[(String, String)], best: &[Hypothesis]) -> BleuScore {
     let metric = Metric::ChrF(ChrF::CHRF);
     let of =
         |((_, reference), hypothesis): (&(String, String), &Hypothesis)| metric.counts(&hypothesis.text, &[reference]);
-    let add = |sum: Counts, counts: Counts| sum.iter().zip(&counts).map(|(a, b)| a + b).collect();
-    let counts: Counts = pairs.iter().zip(best).map(of).reduce(add).expect("there are pairs");
-    BleuScore { score: metric.score(&counts), signature: metric.signature(1), sentences: pairs.len() as u64 }
+    let counts: Vec<Counts> = pairs.iter().zip(best).map(of).collect();
+    BleuScore { score: metric.text_score(&counts), signature: metric.signature(1), sentences: pairs.len() as u64 }
 }
 
 fn bleu(config: &Config, pairs: &[(String, String)], best: &[Hypothesis]) -> BleuScore {

@@ -3,7 +3,7 @@
 mod plot;
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -14,6 +14,7 @@ use unrolled_tensor::Device;
 use super::size::{Size, Work};
 use super::steps::Timed;
 use super::train_step::rounded;
+use crate::cli::output::stdout;
 use crate::cli::threads::use_threads;
 use plot::{Curve, Panel};
 
@@ -109,7 +110,7 @@ impl Cost {
             fs::write(path, plot::svg(&panels)).with_context(|| format!("cannot write `{}`", path.display()))?;
         }
         let text = if self.json { serde_json::to_string(&answer)? } else { answer.table() };
-        writeln!(io::stdout(), "{}", text.trim_end()).context("printing the answer")
+        writeln!(stdout(), "{}", text.trim_end()).context("printing the answer")
     }
 
     fn series(&self, sweep: &Sweep) -> anyhow::Result<Series> {
