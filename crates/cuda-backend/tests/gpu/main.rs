@@ -3,9 +3,11 @@
 mod bits;
 mod conformance;
 mod gradients;
+mod graphs;
 mod memory;
 mod models;
 mod rows;
 mod support;
 mod translator;
 mod verbs;
+mod wave;
