@@ -133,7 +133,10 @@ impl Arena {
     /// Whether the address lies in it.
     pub fn holds(&self, address: u64) -> bool {
         let state = self.state();
-        state.segments.iter().any(|(segment, _)| (segment.address..segment.address + segment.size as u64).contains(&address))
+        state
+            .segments
+            .iter()
+            .any(|(segment, _)| (segment.address..segment.address + segment.size as u64).contains(&address))
     }
 
     /// Gives all of it to the pool; nobody has any of it, and no graph knows it any more.

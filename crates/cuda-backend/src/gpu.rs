@@ -11,10 +11,10 @@ use crate::kernels::Kernels;
 use crate::options::Options;
 use crate::order::{Lane, Order};
 use crate::pool::{self, Block, Forget, Home, Pool};
+use crate::recording;
 use crate::staging::Staging;
 use crate::storage::{Buffer, Pointer};
 use crate::wave::{LANES, Wave};
-use crate::recording;
 
 /// One GPU. Buffers hold on to it, so it outlives every tensor. (Fields are dropped in this order, the context last.)
 #[derive(Debug)]

@@ -12,16 +12,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cudarc::driver::result;
-use unrolled_tensor::{Backend, Captured, DType, Device, DeviceError, MatmulPrecision, Result, Tensor, catch_device_error};
+use unrolled_tensor::{
+    Backend, Captured, DType, Device, DeviceError, MatmulPrecision, Result, Tensor, catch_device_error,
+};
 
 use crate::CudaBackend;
 use crate::driver::{Capture, Graph};
 use crate::gpu::Gpu;
+use crate::order::COMPUTE;
 use crate::pool::{Block, Home};
 use crate::recording::{self, Recording, Refusal};
 use crate::storage::{Buffer, Pointer, buffer, pointer};
 use crate::verbs::elementwise::{contiguous, copy};
-use crate::order::COMPUTE;
 
 /// The most graphs that are kept. One of the paper's step has some three thousand nodes, which take the driver a few megabytes.
 const MOST: usize = 64;
@@ -245,8 +247,7 @@ impl Job<'_> {
             let bytes = x.elements() * x.dtype().size();
             if bytes > 0 {
                 // SAFETY: both have so many bytes, and the copy is behind whatever made the one and used the other.
-                let copied =
-                    unsafe { result::memcpy_dtod_async(to.0, pointer(x).0, bytes, turn.stream.handle()) };
+                let copied = unsafe { result::memcpy_dtod_async(to.0, pointer(x).0, bytes, turn.stream.handle()) };
                 gpu.check(copied, "copying an input of captured work")?;
             }
         }

@@ -110,7 +110,9 @@ pub(crate) fn checks(gpu: &Gpu, what: &str, mut pointers: impl Iterator<Item = P
         })
     });
     match outside.flatten() {
-        Some(Pointer(at)) => Err(refuse(gpu, format!("{what} is handed {at:#x}, which is no input, parameter or result"))),
+        Some(Pointer(at)) => {
+            Err(refuse(gpu, format!("{what} is handed {at:#x}, which is no input, parameter or result")))
+        }
         None => Ok(()),
     }
 }

@@ -134,8 +134,10 @@ impl Trainer {
     fn gradients(&self, batch: &Batch, divisor: f64, dropout: Option<Key>) -> (f64, Gradients) {
         let whole = self.parts <= 1;
         let of = |part: &Batch, dropout: Option<Key>| {
-            // Of several parts the gradients of one are still needed while the next is computed, which a replay would overwrite.
-            if whole && self.scaler.is_none() && self.model.device().captures() {
+            // Of several parts the gradients of one are still needed while the next is computed, which a replay would overwrite; and which rows a softmax in
+            // slices leaves out is read by the host.
+            let replayable = whole && self.scaler.is_none() && self.model.softmax_slices() == 1;
+            if replayable && self.model.device().captures() {
                 let padded = (self.pad_steps > 1).then(|| part.padded(self.pad_steps));
                 return captured::gradients(&self.model, &self.recipe, padded.as_ref().unwrap_or(part), dropout);
             }

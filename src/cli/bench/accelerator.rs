@@ -42,7 +42,9 @@ impl Accelerator {
         step_s: f64,
         activations: Precision,
     ) -> Result<Option<Accelerator>, DeviceError> {
-        let Some(found) = found_devices().into_iter().find(|found| found.name == device.name()) else { return Ok(None) };
+        let Some(found) = found_devices().into_iter().find(|found| found.name == device.name()) else {
+            return Ok(None);
+        };
         if found.name == "cpu" {
             return Ok(None);
         }

@@ -19,11 +19,10 @@ pub(super) fn gradients(model: &Model, recipe: &Recipe, batch: &Batch, dropout: 
     let batch = DeviceBatch::new(batch, device);
     let in_dtype = || if dtype == DType::F32 { model.clone() } else { model.in_dtype(dtype) };
     let tables = in_dtype();
-    let words =
-        [tables.source_embedding.forward(&batch.source), tables.target_embedding.forward(&batch.target_input)];
+    let words = [tables.source_embedding.forward(&batch.source), tables.target_embedding.forward(&batch.target_input)];
     drop(tables);
     let others = others(model);
-    let trained = || others.iter().copied().filter(|(_, parameter)| parameter.is_trainable());
+    let trained = || others.iter().map(|(_, parameter)| *parameter).filter(|parameter| parameter.is_trainable());
     let inputs = [
         words[0].tensor(),
         words[1].tensor(),
@@ -54,7 +53,7 @@ pub(super) fn gradients(model: &Model, recipe: &Recipe, batch: &Batch, dropout: 
         let mut gradients = loss.backward();
         let mut of = |var: &Var| gradients.take(var).expect("every parameter of the model is used").to_dense();
         let mut answers = vec![loss.into_tensor(), of(&source), of(&target)];
-        answers.extend(trained().map(|(_, parameter)| of(parameter.var())));
+        answers.extend(trained().map(|parameter| of(parameter.var())));
         answers
     };
     let mut answers = device.captured(&what, work).into_iter();
@@ -67,7 +66,7 @@ pub(super) fn gradients(model: &Model, recipe: &Recipe, batch: &Batch, dropout: 
             gradients.accumulate(words.backward_from(&gradient, Backward::default()));
         }
     }
-    for (_, parameter) in trained() {
+    for parameter in trained() {
         gradients.insert(parameter.var(), Gradient::Dense(Var::constant(answer())));
     }
     (loss.to_f64_vec()[0], gradients)

@@ -116,7 +116,8 @@ impl Driver {
         }
         let session = &self.captures[&handle];
         if session.mode != Mode::Relaxed && session.thread != thread::current().id() {
-            return self.refuse(Code::STREAM_CAPTURE_WRONG_THREAD, "a capture is ended by another thread than began it");
+            return self
+                .refuse(Code::STREAM_CAPTURE_WRONG_THREAD, "a capture is ended by another thread than began it");
         }
         let mut session = self.captures.remove(&handle).expect("the stream names it");
         for s in self.streams.values_mut().filter(|s| s.capture == Some(handle)) {
