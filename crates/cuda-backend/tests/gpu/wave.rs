@@ -33,7 +33,7 @@ fn stacks(device: &Device, layers: usize, [source, target]: [usize; 2]) -> Vec<V
     let weights = Var::constant(random("weights", written.shape(), device));
     let mut loss = (&written * &weights).sum(.., false);
     for x in state.cell.iter().step_by(2) {
-        loss = loss + x.square().sum(.., false);
+        loss += x.square().sum(.., false);
     }
     let gradients = loss.backward();
     let parameters = encoder.parameters().into_iter().chain(decoder.parameters());
