@@ -22,26 +22,59 @@ pub fn device(name: &str) -> Result<Device, DeviceNameError> {
     }
 }
 
-/// All devices that `name` means: `cpu`, `8xcpu` for eight CPU devices that share the machine's threads, `cuda:0` for a GPU, or
-/// `cuda:0-7` for eight.
+/// All devices that `name` means: `cpu`, `8xcpu` for eight CPU devices that share the machine's threads, `cuda:0` for a GPU, `cuda:0-7` for eight; or
+/// several of these, as in `cuda:0-3+2xcpu`. All CPU devices share the threads among them.
 ///
 /// ```
 /// assert_eq!(unrolled::devices("3xcpu").unwrap().len(), 3);
+/// let names: Vec<String> = unrolled::devices("1xcpu+2xcpu").unwrap().iter().map(|device| device.name()).collect();
+/// assert_eq!(names, ["cpu:0", "cpu:1", "cpu:2"]);
 /// ```
 ///
 /// # Errors
 /// Where the name means no device, or one that cannot be had here.
 pub fn devices(name: &str) -> Result<Vec<Device>, DeviceNameError> {
     let unknown = || DeviceNameError::Unknown { name: name.to_owned() };
-    if name == "cpu" {
-        return Ok(vec![Device::cpu()]);
+    let parts = name.split('+').map(|part| Part::of(part).ok_or_else(unknown)).collect::<Result<Vec<Part>, _>>()?;
+    let shares = parts.iter().map(|part| if let Part::Shares(count) = part { *count } else { 0 });
+    let mut shares = Device::cpus(shares.sum()).into_iter();
+    let mut found: Vec<Device> = Vec::new();
+    for part in parts {
+        match part {
+            Part::Cpu => found.push(Device::cpu()),
+            Part::Shares(count) => found.extend(shares.by_ref().take(count)),
+            Part::Gpus(numbers) => {
+                let gpus = numbers.map(|index| gpu::device(name, index));
+                found.extend(gpus.collect::<Result<Vec<Device>, _>>()?);
+            }
+        }
     }
-    if let Some(count) = name.strip_suffix("xcpu") {
-        let count = count.parse().ok().filter(|n| (1..=1024).contains(n)).ok_or_else(unknown)?;
-        return Ok(Device::cpus(count));
+    let twice = (1..found.len()).find(|&i| found[..i].contains(&found[i]));
+    match twice {
+        Some(i) => Err(DeviceNameError::Twice { name: name.to_owned(), device: found[i].name() }),
+        None => Ok(found),
     }
-    let numbers = name.strip_prefix("cuda:").and_then(numbers).ok_or_else(unknown)?;
-    numbers.map(|index| gpu::device(name, index)).collect()
+}
+
+/// What stands between two `+`.
+enum Part {
+    /// All of the CPU.
+    Cpu,
+    /// So many CPU devices.
+    Shares(usize),
+    Gpus(RangeInclusive<usize>),
+}
+
+impl Part {
+    fn of(name: &str) -> Option<Part> {
+        if name == "cpu" {
+            return Some(Part::Cpu);
+        }
+        match name.strip_suffix("xcpu") {
+            Some(count) => count.parse().ok().filter(|n| (1..=1024).contains(n)).map(Part::Shares),
+            None => name.strip_prefix("cuda:").and_then(numbers).map(Part::Gpus),
+        }
+    }
 }
 
 /// `3`, or `0-7`.
@@ -170,6 +203,13 @@ pub enum DeviceNameError {
         /// How many it means.
         count: usize,
     },
+    /// A device stands there more than once.
+    Twice {
+        /// The name.
+        name: String,
+        /// Which one.
+        device: String,
+    },
     /// The device is not here, or something that it needs is missing.
     Unusable {
         /// The name.
@@ -185,12 +225,13 @@ impl fmt::Display for DeviceNameError {
             DeviceNameError::Unknown { name } => {
                 write!(
                     f,
-                    "device `{name}` is unknown: it is `cpu`, `8xcpu` for eight CPU devices, `cuda:0` for a GPU or `cuda:0-7` for eight"
+                    "device `{name}` is unknown: it is `cpu`, `8xcpu` for eight CPU devices, `cuda:0` for a GPU or `cuda:0-7` for eight, or several joined by `+`"
                 )
             }
             DeviceNameError::Several { name, count } => {
                 write!(f, "device `{name}` means {count} devices where one is needed: use `cpu` or `cuda:0`")
             }
+            DeviceNameError::Twice { name, device } => write!(f, "`{name}` has the device `{device}` twice"),
             DeviceNameError::Unusable { name, why } => {
                 write!(f, "device `{name}` cannot be used: {why}")
             }
@@ -216,6 +257,9 @@ mod tests {
             ("cuda:-1", "unknown"),
             ("cuda:7-0", "unknown"),
             ("cuda:1000", "cannot be used"),
+            ("cpu+", "unknown"),
+            ("cpu+2xcpu+cpu", "has the device `cpu` twice"),
+            ("cpu+2xcpu", "means 3"),
         ] {
             let message = device(name).unwrap_err().to_string();
             assert!(message.contains(name) && message.contains(says), "{message}");

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use unrolled_seq2seq::ensemble::Combination;
 use unrolled_seq2seq::run::{self, Translator, Translators};
-use unrolled_tensor::Device;
+use unrolled_tensor::{Device, catch_device_error};
 
 /// What an ensemble averages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -52,6 +52,17 @@ impl Models {
 }
 
 impl Loaded {
+    /// Shares the output vocabulary over devices; see [`Model::share_vocabulary`](unrolled_seq2seq::model::Model::share_vocabulary).
+    ///
+    /// # Errors
+    /// Where there are several models, whose words' probabilities are averaged in one place, or a device has no room.
+    pub(super) fn share_vocabulary(&mut self, devices: &[Device]) -> anyhow::Result<()> {
+        let [one] = &mut self.members[..] else {
+            anyhow::bail!("an ensemble averages all words on one device: leave out --devices, or give one --model");
+        };
+        Ok(catch_device_error(|| one.model.share_vocabulary(devices))?)
+    }
+
     /// The models as one.
     ///
     /// # Errors

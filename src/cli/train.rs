@@ -56,14 +56,18 @@ pub(super) struct Train {
 }
 
 /// The devices that a plan has: those of `devices`, or of `device`.
-fn placement(config: &Config) -> anyhow::Result<Placement> {
+fn placement(resolved: &Resolved) -> anyhow::Result<Placement> {
+    let config = &resolved.config;
     let named = if config.devices.is_empty() { &config.device } else { &config.devices };
     let devices = unrolled::devices(named)?;
-    // The whole model is validated with all of the CPU's threads, or where `device` says.
-    let home = match unrolled::device(&config.device) {
-        Ok(home) => home,
-        Err(_) if named.ends_with("cpu") => Device::cpu(),
-        Err(_) => devices[0].clone(),
+    // The whole model is validated where `device` says; else on a GPU, or with all of the CPU's threads.
+    let said = !matches!(resolved.origin("device"), Origin::Default);
+    let gpu = devices.iter().find(|device| device.name().starts_with("cuda"));
+    let home = match (unrolled::device(&config.device), gpu) {
+        (Ok(home), None) => home,
+        (Ok(home), Some(_)) if said => home,
+        (_, Some(gpu)) => gpu.clone(),
+        (Err(_), None) => Device::cpu(),
     };
     Ok(Placement { devices, home, machine: None, trace: None })
 }
@@ -79,7 +83,7 @@ fn share_softmax(resolved: &mut Resolved) -> anyhow::Result<()> {
         let text = std::fs::read_to_string(&config.plan).with_context(|| format!("cannot open `{}`", config.plan))?;
         Plan::from_toml(&text).with_context(|| format!("`{}`", config.plan))?.arithmetic().slices.len().max(1)
     } else {
-        Plan::slices_wanted(&config.plan, config.layers, placement(config)?.devices.len())
+        Plan::slices_wanted(&config.plan, config.layers, placement(resolved)?.devices.len())
     };
     resolved.config.softmax_slices = slices;
     Ok(())
@@ -91,6 +95,20 @@ fn with_profile(device: &Device, config: &Config) -> (Device, Option<Arc<Profile
     device.set_matmul_precision(config.matmul_precision.into());
     profile.measure_peak();
     (profiled, Some(profile))
+}
+
+/// The devices of a plan, each with a clock; what the clocks tell, by the devices' names.
+fn with_profiles(placement: &mut Placement, config: &Config) -> Vec<(String, Arc<Profile>)> {
+    let clock = |device: &mut Device| {
+        let (profiled, profile) = with_profile(device, config);
+        // Where the whole model is put together is one of them, or another.
+        if placement.home == *device {
+            placement.home = profiled.clone();
+        }
+        *device = profiled;
+        profile.map(|profile| (device.name(), profile))
+    };
+    placement.devices.iter_mut().filter_map(clock).collect()
 }
 
 pub(super) fn presets() -> PossibleValuesParser {
@@ -112,9 +130,11 @@ impl Train {
         let options = RunOptions { resume: self.resume, overwrite: self.overwrite };
         let mut display: Box<dyn Observer> = if self.quiet { Box::new(Silent) } else { Box::new(Display::on_stderr()) };
         if !config.plan.is_empty() {
-            anyhow::ensure!(!self.profile, "--profile watches one device: leave out `plan`, or use --trace");
-            let placement = Placement { trace: self.trace.clone(), ..placement(config)? };
-            run::train_over(config, &placement, &options, display.as_mut(), &stop)?;
+            let mut placement = Placement { trace: self.trace.clone(), ..placement(&resolved)? };
+            let profiles = if self.profile { with_profiles(&mut placement, config) } else { Vec::new() };
+            let outcome = run::train_over(config, &placement, &options, display.as_mut(), &stop);
+            profiles.iter().for_each(|(name, profile)| eprint!("{name}: {}", profile.report()));
+            outcome?;
             return Ok(());
         }
         anyhow::ensure!(

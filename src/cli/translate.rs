@@ -47,6 +47,10 @@ pub(super) struct Translate {
     /// What to compute on: cpu, cuda:0, …
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     device: String,
+    /// Several devices that share the output vocabulary, each a slice of it, as in 4xcpu or cuda:0-3; the rest is on --device. The translations' scores are
+    /// those of one device to rounding. Samples and forced prefixes do not use them.
+    #[arg(long, value_name = "NAMES")]
+    devices: Option<String>,
     /// Threads of the CPU. 0: all cores. The translations do not depend on it.
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
@@ -68,7 +72,12 @@ impl Translate {
         let input = Input { lines: open(&self.input)?, prefixes: self.prefix.as_deref().map(open).transpose()? };
         let device = unrolled::device(&self.device)?;
         self.precision.set(&device)?;
-        let models = self.models.load(&device)?;
+        let mut models = self.models.load(&device)?;
+        if let Some(devices) = &self.devices {
+            let devices = unrolled::devices(devices)?;
+            devices.iter().try_for_each(|device| self.precision.set(device))?;
+            models.share_vocabulary(&devices)?;
+        }
         let translators = models.together()?;
         let output: Box<dyn Write> = match &self.output {
             Some(path) => Box::new(File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?),

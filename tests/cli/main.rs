@@ -10,6 +10,8 @@ mod devices;
 mod estimate;
 mod evaluate;
 mod example_corpus;
+#[cfg(all(unix, feature = "cuda"))]
+mod gpus;
 mod killed;
 mod plans;
 mod prepare;

@@ -32,8 +32,11 @@ fn a_plan_on_several_devices_writes_the_checkpoints_of_one() {
     let trace: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(folder.join("trace.json")).unwrap()).unwrap();
     assert!(trace["traceEvents"].as_array().unwrap().len() > 100);
-    let translated = succeeds(folder, &["translate", "--model", "five", "--threads", "1"]);
+    let translated = succeeds(folder, &["translate", "--model", "five", "--threads", "1", "--devices", "2xcpu"]);
     assert_eq!(translated, "");
+    let told = trained(&["--plan", "search", "--devices", "2xcpu", "--output", "two", "--profile"]);
+    assert!(told.contains("by plan `search`, found for these devices as measured: "), "{told}");
+    assert!(told.contains("cpu:1: 8 steps") && told.contains("wait for other devices"), "{told}");
 }
 
 #[test]

@@ -72,6 +72,17 @@ impl Gradient {
         }
     }
 
+    /// The sum of two gradients of one variable, as [`Gradients::accumulate`] makes it: rows stay rows, distinct and ascending.
+    ///
+    /// # Panics
+    /// Where they have different dtypes or devices.
+    #[must_use]
+    #[track_caller]
+    pub fn sum(self, other: Gradient) -> Gradient {
+        let tracked = self.is_tracked() || other.is_tracked();
+        self.plus(other, tracked).finished()
+    }
+
     /// As a caller gets it: rows distinct and ascending.
     pub(crate) fn finished(self) -> Gradient {
         match self {
@@ -172,10 +183,7 @@ impl Gradients {
         for (edge, gradient) in other.by_edge {
             let sum = match self.by_edge.remove(&edge) {
                 None => gradient,
-                Some(before) => {
-                    let tracked = before.is_tracked() || gradient.is_tracked();
-                    before.plus(gradient, tracked).finished()
-                }
+                Some(before) => before.sum(gradient),
             };
             self.by_edge.insert(edge, sum);
         }

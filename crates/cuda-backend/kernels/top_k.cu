@@ -126,9 +126,10 @@ template <typename T> struct Logits {
   __device__ __forceinline__ WIDE(T) at(u32 j) const { return products[j] + wide(bias[j]); }
 };
 
+// With `maxima` and `sums`, the slice's maximum and Σ e^(z − max) go there, and what is written are logits; else log-probabilities.
 template <typename T>
-INLINE void linear_top_k(T* __restrict__ values, u32* __restrict__ words, T* __restrict__ watched, const WIDE(T)* __restrict__ products,
-                         const T* __restrict__ bias, u32 v, u32 k, u32 watch) {
+INLINE void linear_top_k(T* __restrict__ values, u32* __restrict__ words, T* __restrict__ watched, T* __restrict__ maxima, T* __restrict__ sums,
+                         const WIDE(T)* __restrict__ products, const T* __restrict__ bias, u32 v, u32 k, u32 watch) {
   Logits<T> row = {products + (u64)blockIdx.x * v, bias};
   MaxSum<WIDE(T)> all = MaxSum<WIDE(T)>::none();
   Best<KEY(T)> mine = Best<KEY(T)>::none();
@@ -140,16 +141,23 @@ INLINE void linear_top_k(T* __restrict__ values, u32* __restrict__ words, T* __r
   all = over_block(all);
   WIDE(T) log_total = log_of(all.sum);
   // z − max first: in the sum of a large max and the logarithm the small one would be lost.
-  auto log_probability = [&](u32 word) { return narrow<T>(row.at(word) - all.max - log_total); };
-  if (threadIdx.x == 0) watched[blockIdx.x] = log_probability(watch);
+  auto value = [&](u32 word) { return narrow<T>(maxima ? row.at(word) : row.at(word) - all.max - log_total); };
+  if (threadIdx.x == 0) {
+    watched[blockIdx.x] = value(watch);
+    if (maxima) {
+      maxima[blockIdx.x] = narrow<T>(all.max);
+      sums[blockIdx.x] = narrow<T>(all.sum);
+    }
+  }
   u64 out = (u64)blockIdx.x * k;
   pick(row, v, k, mine, [&](u32 rank, u32 word) {
-    values[out + rank] = log_probability(word);
+    values[out + rank] = value(word);
     words[out + rank] = word;
   });
 }
 #define LINEAR_TOP_K(NAME, T)                                                                                                          \
-  KERNEL linear_top_k_##NAME(T* values, u32* words, T* watched, const Wide<T>::type* products, const T* bias, u32 v, u32 k, u32 watch) { \
-    linear_top_k<T>(values, words, watched, products, bias, v, k, watch);                                                              \
+  KERNEL linear_top_k_##NAME(T* values, u32* words, T* watched, T* maxima, T* sums, const Wide<T>::type* products, const T* bias,      \
+                             u32 v, u32 k, u32 watch) {                                                                                \
+    linear_top_k<T>(values, words, watched, maxima, sums, products, bias, v, k, watch);                                                \
   }
 FOR_FLOATS(LINEAR_TOP_K)

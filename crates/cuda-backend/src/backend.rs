@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use unrolled_tensor::fused::{
-    CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, LinearTopK, LinearTopKArgs, LstmArgs,
-    LstmGradients, LstmOutput, LstmOutputGradients,
+    CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, KeptLogits, KeptRows, LinearTopK,
+    LinearTopKArgs, LinearTopKPartials, LstmArgs, LstmDataGradients, LstmGradients, LstmOutput, LstmOutputGradients,
+    LstmWeightArgs, LstmWeightGradients, MergedPartials,
 };
 use unrolled_tensor::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use unrolled_tensor::random::Key;
@@ -99,8 +100,8 @@ impl Backend for CudaBackend {
         verbs::memory::fill(&self.gpu, value, len, dtype)
     }
 
-    fn copy_from(&self, x: &Tensor) -> Result<Option<Storage>> {
-        verbs::memory::copy_from(&self.gpu, x)
+    fn copy_from(&self, x: &Tensor, made: Option<&Event>) -> Result<Option<Storage>> {
+        verbs::memory::copy_from(&self.gpu, x, made)
     }
 
     fn memory(&self) -> Memory {
@@ -237,6 +238,19 @@ impl Backend for CudaBackend {
         verbs::lstm::backward(self, args, output, gradients)
     }
 
+    fn lstm_sequence_backward_data(
+        &self,
+        args: &LstmArgs<'_>,
+        output: LstmOutput,
+        gradients: &LstmOutputGradients<'_>,
+    ) -> Result<LstmDataGradients> {
+        verbs::lstm::backward_data(self, args, output, gradients)
+    }
+
+    fn lstm_weight_gradients(&self, args: &LstmWeightArgs<'_>) -> Result<LstmWeightGradients> {
+        verbs::lstm::weight_gradients(self, args)
+    }
+
     fn linear_cross_entropy(&self, args: &CrossEntropyArgs<'_>, gradients: bool) -> Result<CrossEntropy> {
         verbs::cross_entropy::fused(self, args, gradients)
     }
@@ -251,6 +265,32 @@ impl Backend for CudaBackend {
         log_sum: &Tensor,
     ) -> Result<CrossEntropyGradients> {
         verbs::cross_entropy::gradients(self, args, log_sum)
+    }
+
+    fn linear_cross_entropy_begin(&self, args: &CrossEntropyArgs<'_>) -> Result<(CrossEntropyPartials, KeptLogits)> {
+        verbs::cross_entropy::phases::begin(self, args)
+    }
+
+    fn linear_cross_entropy_hidden(
+        &self,
+        args: &CrossEntropyArgs<'_>,
+        kept: KeptLogits,
+        merged: &MergedPartials,
+    ) -> Result<(Tensor, KeptLogits)> {
+        verbs::cross_entropy::phases::hidden(self, args, kept, merged)
+    }
+
+    fn linear_cross_entropy_weights(
+        &self,
+        parts: &[KeptRows<'_>],
+        rows: &[(u32, u32)],
+        onto: Option<(Tensor, Tensor)>,
+    ) -> Result<(Tensor, Tensor)> {
+        verbs::cross_entropy::phases::weights(self, parts, rows, onto)
+    }
+
+    fn linear_top_k_partials(&self, args: &LinearTopKArgs<'_>) -> Result<LinearTopKPartials> {
+        verbs::top_k::linear_top_k_partials(self, args)
     }
 
     fn linear_top_k(&self, args: &LinearTopKArgs<'_>) -> Result<LinearTopK> {

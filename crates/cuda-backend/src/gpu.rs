@@ -1,5 +1,6 @@
 //! A device made ready for work.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use unrolled_tensor::{DType, DeviceError, Result, Storage};
@@ -29,6 +30,8 @@ pub(crate) struct Gpu {
     pub staging: Staging,
     /// What another device's copy still reads here, until the event.
     lent: Mutex<Vec<(Arc<Event>, Storage)>>,
+    /// Devices whose memory this one has asked to read where it lies.
+    reached: Mutex<BTreeSet<usize>>,
     pub order: Order,
     pub wave: Wave,
     /// The compute stream, which is the order of all work but copies between devices, and the lanes of overlapped layers.
@@ -55,6 +58,7 @@ impl Gpu {
             kernels: Kernels::new(),
             staging: Staging::default(),
             lent: Mutex::default(),
+            reached: Mutex::default(),
             order: Order::default(),
             wave: Wave::default(),
             lanes: (0..=LANES).map(|_| Lane::new()).collect::<Result<_, _>>().map_err(failed("cuStreamCreate"))?,
@@ -70,6 +74,15 @@ impl Gpu {
     /// Makes its context current to this thread, as each call of the driver needs it.
     pub fn bind(&self) -> Result<()> {
         self.context.bind().lost(&self.name, "cuCtxSetCurrent")
+    }
+
+    /// Reads another device's memory where it lies from now on, if the two can.
+    pub fn reach(&self, other: &Gpu) -> Result<()> {
+        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        if reached.insert(other.info.index) && other.info.index != self.info.index {
+            self.check(self.context.reach(&other.context), "cuCtxEnablePeerAccess")?;
+        }
+        Ok(())
     }
 
     /// An answer of the driver, as the seam's.
@@ -100,7 +113,12 @@ impl Gpu {
 
     /// A block of the pool; if need be, of what captured work holds while nobody uses it.
     fn block(&self, bytes: usize) -> Result<Block> {
-        self.pool.take(bytes).or_else(|error| {
+        let block = match self.pool.take(bytes) {
+            // What other devices still read is as good as free.
+            Err(_) if !recording::is_active() && self.take_all_back()? => self.pool.take(bytes),
+            block => block,
+        };
+        block.or_else(|error| {
             let cleared = {
                 let _alone = self.alone();
                 self.graphs.clear(self)
@@ -168,6 +186,13 @@ impl Gpu {
         self.take_back()?;
         self.lent.lock().unwrap_or_else(PoisonError::into_inner).push((copied, storage));
         Ok(())
+    }
+
+    /// Waits until no other device reads anything here, and lets go of it; false where none did.
+    fn take_all_back(&self) -> Result<bool> {
+        let lent = std::mem::take(&mut *self.lent.lock().unwrap_or_else(PoisonError::into_inner));
+        lent.iter().try_for_each(|(copied, _)| self.check(copied.synchronize(), "cuEventSynchronize"))?;
+        Ok(!lent.is_empty())
     }
 
     /// Lets go of what no other device reads any more.

@@ -9,6 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use cudarc::driver::{result, result::DriverError, sys};
 use unrolled_tensor::{DeviceError, Memory};
 
+use crate::driver::Lost;
+
 /// Blocks begin at multiples of this, and their sizes are such.
 pub(crate) const ALIGNMENT: usize = 512;
 
@@ -107,26 +109,30 @@ impl Pool {
         let class = size_class(bytes);
         let block = match state.idle(class) {
             Some(block) => block,
-            None => self.allocate(&mut state, class).ok_or_else(|| refused(&state))?,
+            None => {
+                let new = self.allocate(&mut state, class).lost(&self.device, "cuMemAlloc")?;
+                new.ok_or_else(|| refused(&state))?
+            }
         };
         state.in_use = then;
         state.peak = state.peak.max(then);
         Ok(block)
     }
 
-    /// A new block; where the driver has no more, after all idle ones went back to it.
-    fn allocate(&self, state: &mut State, class: usize) -> Option<Block> {
-        let new = || {
-            // SAFETY: a context is current; the block is freed by `release` alone, when nobody has it.
-            unsafe { result::malloc_sync(class) }.ok()
+    /// A new block; where the driver has no more, after all idle ones went back to it. None where it still has none; what else it says is a failure.
+    fn allocate(&self, state: &mut State, class: usize) -> Result<Option<Block>, DriverError> {
+        // SAFETY: a context is current; the block is freed by `release` alone, when nobody has it.
+        let new = || match unsafe { result::malloc_sync(class) } {
+            Err(error) if error.0 == sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY => Ok(None),
+            address => address.map(Some),
         };
-        let address = if state.held + class > self.budget { None } else { new() };
-        let address = address.or_else(|| {
+        let mut address = if state.held + class > self.budget { None } else { new()? };
+        if address.is_none() {
             release(state);
-            new()
-        })?;
-        state.held += class;
-        Some(Block { address, size: class, used: false, home: Home::Pool })
+            address = new()?;
+        }
+        state.held += address.map_or(0, |_| class);
+        Ok(address.map(|address| Block { address, size: class, used: false, home: Home::Pool }))
     }
 
     /// Takes back a block that was handed out for `bytes`.

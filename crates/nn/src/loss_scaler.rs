@@ -172,13 +172,29 @@ impl LossScaler {
         clip: f64,
     ) -> StepOutcome {
         let norm = self.norm(module, gradients);
-        if !norm.is_finite() {
-            self.overflowed();
+        let factor = clip_factor(norm, clip) / self.state.scale;
+        if !self.decide(norm) {
             return StepOutcome::Skipped { scale: self.state.scale };
         }
-        optimiser.step(module, gradients, rate, clip_factor(norm, clip) / self.state.scale);
-        self.succeeded();
+        optimiser.step(module, gradients, rate, factor);
         StepOutcome::Taken { norm }
+    }
+
+    /// Whether to take a step whose gradients, without their scale, have this global norm: what [`step`](LossScaler::step) does where the norm and the step are
+    /// somebody else's. The scale moves accordingly.
+    ///
+    /// ```
+    /// let mut scaler = unrolled_nn::LossScaler::new();
+    /// assert!(scaler.decide(1.0) && !scaler.decide(f64::INFINITY));
+    /// assert_eq!((scaler.factor(), scaler.skipped()), (32768.0, 1));
+    /// ```
+    pub fn decide(&mut self, norm: f64) -> bool {
+        if norm.is_finite() {
+            self.succeeded()
+        } else {
+            self.overflowed()
+        }
+        norm.is_finite()
     }
 
     fn overflowed(&mut self) {

@@ -25,6 +25,7 @@ pub mod rescore;
 pub mod run;
 pub mod sampling;
 pub mod schedule;
+pub mod split_projection;
 pub mod svg;
 pub mod tensorboard;
 pub mod tokenise;

@@ -9,6 +9,7 @@ use unrolled_tensor::{DType, Device, Tensor};
 
 use crate::batch::{Batch, Sources};
 use crate::schedule::even_slices;
+use crate::split_projection::SplitProjection;
 use crate::vocabulary::{EOS, PAD};
 
 /// What the paths of the projection's parameters begin with.
@@ -73,6 +74,8 @@ pub struct Model {
     pub projection: Linear,
     dropout: Dropout,
     softmax_slices: usize,
+    /// Copies of the projection's slices on several devices, where the vocabulary is shared for translating.
+    shared: Option<SplitProjection>,
 }
 module!(Model { source_embedding, encoder, target_embedding, decoder, projection });
 
@@ -170,7 +173,43 @@ impl Model {
             projection: Linear::new(hidden, target_words, start.parameters, key.purpose("projection"), device),
             dropout: Dropout::new(dropout),
             softmax_slices,
+            shared: None,
         }
+    }
+
+    /// Shares the output vocabulary over devices for beam search: their slices are those of the model, dealt out evenly, or one for each device where
+    /// there are fewer. The devices take copies, so it is to be asked for anew when the parameters have changed.
+    ///
+    /// ```
+    /// use unrolled_seq2seq::model::{Model, Sizes};
+    /// use unrolled_tensor::{random::Key, Device, DType, Tensor};
+    ///
+    /// let sizes = Sizes { source_words: 9, target_words: 11, embedding: 4, hidden: 5, layers: 1, softmax_slices: 2 };
+    /// let mut model = Model::new(&sizes, 0.0, 0.5.into(), Key::new(1), &Device::cpu());
+    /// let hidden = Tensor::ones([2, 5], DType::F32, &Device::cpu());
+    /// let words = model.best_words(&hidden, 3).words.to_vec::<u32>();
+    /// model.share_vocabulary(&Device::cpus(3));
+    /// assert_eq!(model.best_words(&hidden, 3).words.to_vec::<u32>(), words);
+    /// ```
+    ///
+    /// # Panics
+    /// Where there is no device; and with a [`DeviceError`](unrolled_tensor::DeviceError) where one has no room.
+    #[track_caller]
+    pub fn share_vocabulary(&mut self, devices: &[Device]) {
+        let words = self.projection.weight.tensor().dim(0);
+        let slices = self.softmax_slices.max(devices.len()).min(words);
+        let cut = even_slices(words, slices).into_iter().enumerate();
+        let slices: Vec<_> = cut.map(|(i, words)| (words, devices[i * devices.len() / slices].clone())).collect();
+        self.split_vocabulary(&slices);
+    }
+
+    /// [`share_vocabulary`](Model::share_vocabulary) in slices of so many words, each on its device.
+    ///
+    /// # Panics
+    /// As [`SplitProjection::new`].
+    #[track_caller]
+    pub fn split_vocabulary(&mut self, slices: &[(usize, Device)]) {
+        self.shared = Some(SplitProjection::new(&self.projection, slices));
     }
 
     /// The probability with which activations are dropped while learning.
@@ -198,7 +237,10 @@ impl Model {
             layer.weight_ih.tensor().keep_packed(1);
             layer.weight_hh.tensor().keep_packed(4);
         }
-        self.projection.weight.tensor().keep_packed(1);
+        match &self.shared {
+            Some(shared) => shared.keep_packed(),
+            None => self.projection.weight.tensor().keep_packed(1),
+        }
     }
 
     fn initial_state(&self, sentences: usize) -> LstmState {
@@ -265,6 +307,9 @@ impl Model {
 
     /// Of [`all_words`](Model::all_words) the `k` most probable, or all where there are fewer, and `<EOS>` as the watched word.
     pub fn best_words(&self, hidden: &Tensor, k: usize) -> LinearTopK {
+        if let Some(shared) = &self.shared {
+            return shared.best_words(hidden, k, EOS as usize);
+        }
         let (weight, bias) = (self.projection.weight.tensor(), self.projection.bias.tensor());
         let k = k.min(weight.dim(0));
         Tensor::linear_top_k(&LinearTopKArgs { hidden, weight, bias, k, watched: EOS as usize })

@@ -3,7 +3,7 @@
 mod captured;
 
 use unrolled_autograd::{Gradients, Var};
-use unrolled_nn::{LossScaler, Module, Optimiser, StepOutcome, clip_factor};
+use unrolled_nn::{LossScaler, Module, Optimiser, clip_factor};
 use unrolled_tensor::DType;
 use unrolled_tensor::ops::Update as Rule;
 use unrolled_tensor::profile::Profile;
@@ -186,10 +186,13 @@ impl Trainer {
         let Trainer { model, optimiser, scaler: Some(scaler), recipe, .. } = self else {
             unreachable!("asked for where there is a scaler");
         };
-        match scaler.step(optimiser, model, gradients, rate, recipe.clip_norm) {
-            StepOutcome::Taken { norm } => (norm, true),
-            StepOutcome::Skipped { .. } => (f64::INFINITY, false),
+        let scale = scaler.factor();
+        let norm = model.gradient_norm(gradients) / scale;
+        if !scaler.decide(norm) {
+            return (f64::INFINITY, false);
         }
+        optimiser.step(model, gradients, rate, clip_factor(norm, recipe.clip_norm) / scale);
+        (norm, true)
     }
 
     /// How many numbers are learnt.

@@ -118,6 +118,33 @@ fn sentence() -> impl Strategy<Value = Vec<u32>> {
 proptest! {
     #![proptest_config(common::cases(128))]
 
+    /// Slices of any sizes on any of three devices find what one piece finds, to rounding.
+    #[test]
+    fn a_split_vocabulary_finds_the_same(
+        seed in 0u64..1000,
+        cuts in prop::collection::vec((1usize..9, 0usize..3), 1..7),
+        sentences in prop::collection::vec(sentence(), 1..4),
+        beam in 1usize..14,
+    ) {
+        let words = cuts.iter().map(|(words, _)| words).sum::<usize>() + 4;
+        let mut split = model(seed, words);
+        let options = options(beam, beam.min(4), 6);
+        let whole = search(&split, &sentences, &options);
+        let devices = Device::cpus(3);
+        let mut slices: Vec<(usize, Device)> = cuts.iter().map(|&(n, device)| (n, devices[device].clone())).collect();
+        slices.push((4, Device::cpu()));
+        split.split_vocabulary(&slices);
+        let found = search(&split, &sentences, &options);
+        for (found, whole) in found.iter().zip(&whole) {
+            prop_assert_eq!(found.len(), whole.len());
+            for (found, whole) in found.iter().zip(whole) {
+                let apart = (found.log_probability - whole.log_probability).abs();
+                prop_assert!(apart < 1e-5 * (1.0 + whole.log_probability.abs()), "{:?} and {:?}", found, whole);
+                prop_assert_eq!(&found.words, &whole.words);
+            }
+        }
+    }
+
     #[test]
     fn the_search_is_its_definition(
         seed: u64, source in sentence(), beam in 1usize..6, n_best in 1usize..5, max_length in 1usize..11,

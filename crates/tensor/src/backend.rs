@@ -74,8 +74,8 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// Copies a contiguous tensor's elements to `bytes`; waits for the work that makes them.
     fn download(&self, x: &Tensor, bytes: &mut [u8]) -> Result<()>;
     /// A copy of another device's contiguous tensor where this one can read that device's memory; None where the elements must go by way of the
-    /// host.
-    fn copy_from(&self, _x: &Tensor) -> Result<Option<Storage>> {
+    /// host. It waits for `made`, the other device's mark behind the work that makes them; without one for all that was enqueued there so far.
+    fn copy_from(&self, _x: &Tensor, _made: Option<&Event>) -> Result<Option<Storage>> {
         Ok(None)
     }
     /// `len` elements, all of them `value`.

@@ -31,6 +31,23 @@ impl Context {
         unsafe { result::ctx::set_current(self.handle) }
     }
 
+    /// Lets its work read another device's memory where it lies, if the two can: copies between them then do not go by way of the host.
+    pub fn reach(&self, other: &Context) -> Result<(), DriverError> {
+        let mut can = 0;
+        // SAFETY: both devices are the driver's, and the answer has a place.
+        unsafe { sys::cuDeviceCanAccessPeer(&mut can, self.device, other.device) }.result()?;
+        if can == 0 {
+            return Ok(());
+        }
+        self.bind()?;
+        // SAFETY: both contexts are alive.
+        match unsafe { sys::cuCtxEnablePeerAccess(other.handle, 0) }.result() {
+            // Another library of the process has been here before.
+            Err(error) if error.0 == sys::CUresult::CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED => Ok(()),
+            outcome => outcome,
+        }
+    }
+
     pub fn handle(&self) -> sys::CUcontext {
         self.handle
     }

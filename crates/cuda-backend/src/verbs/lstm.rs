@@ -9,11 +9,13 @@
 
 use std::sync::Arc;
 
-use unrolled_tensor::fused::{LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients};
+use unrolled_tensor::fused::{
+    LstmArgs, LstmDataGradients, LstmGradients, LstmOutput, LstmOutputGradients, LstmWeightArgs, LstmWeightGradients,
+};
 use unrolled_tensor::ops::Reduce;
 use unrolled_tensor::{Backend, DType, MatmulPrecision, Result, Tensor};
 
-use super::elementwise::{cast, cast_to, contiguous, copy};
+use super::elementwise::{cast, cast_to, contiguous, contiguous_as, copy};
 use super::matmul::{product_to, rounded};
 use super::update::accumulate;
 use super::wide;
@@ -89,11 +91,6 @@ impl<'a> Layer<'a> {
     /// An operand as products take it.
     fn rounded(&self, x: &Tensor) -> Result<Tensor> {
         rounded(self.gpu(), self.precision, x)
-    }
-
-    fn product(&self, a: &Tensor, b: &Tensor, onto: Option<Tensor>, dtype: DType) -> Result<Tensor> {
-        let storage = self.cuda.matmul(a, b, onto, dtype)?;
-        Ok(Tensor::of(storage, [a.dim(0), b.dim(1)], dtype, self.like.device()))
     }
 
     /// A product of [rounded](Layer::rounded) operands to where there is room for it.
@@ -191,27 +188,69 @@ pub(crate) fn backward(
     output: LstmOutput,
     gradients: &LstmOutputGradients<'_>,
 ) -> Result<LstmGradients> {
+    let sequence = output.sequence.clone();
+    let (turn, data, rounded) = data_gradients(cuda, args, output, gradients)?;
+    let LstmDataGradients { sums, input, hidden, cell } = data;
+    let args = LstmWeightArgs { sums: &sums, input: args.input, hidden: args.hidden, sequence: &sequence };
+    let LstmWeightGradients { weight_ih, weight_hh, bias } = of_weights(cuda, &args, &rounded)?;
+    turn.makes([&weight_ih, &weight_hh, &bias].map(|x| (x, Marks::new())))?;
+    turn.end()?;
+    Ok(LstmGradients { input, weight_ih, weight_hh, bias, hidden, cell })
+}
+
+/// All but the weights' gradients.
+pub(crate) fn backward_data(
+    cuda: &CudaBackend,
+    args: &LstmArgs<'_>,
+    output: LstmOutput,
+    gradients: &LstmOutputGradients<'_>,
+) -> Result<LstmDataGradients> {
+    let (turn, data, _) = data_gradients(cuda, args, output, gradients)?;
+    turn.makes([(&data.sums, Marks::new())])?;
+    turn.end()?;
+    Ok(data)
+}
+
+/// The gradients of what a layer reads, in its turn, which goes on; and those of the sums as products take them.
+fn data_gradients<'a>(
+    cuda: &'a CudaBackend,
+    args: &LstmArgs<'a>,
+    output: LstmOutput,
+    gradients: &LstmOutputGradients<'_>,
+) -> Result<(wave::Layer<'a>, LstmDataGradients, Tensor)> {
     let states: Vec<&Tensor> = gradients.hidden.into_iter().chain(gradients.cell).collect();
     let turn = cuda.gpu().layer(&states, args.input.dim(0) > CHUNK)?;
     reads(&turn, args)?;
     let LstmOutput { gates, cells, sequence, .. } = output;
     states.into_iter().chain([&gates, &cells, &sequence, args.input]).try_for_each(|x| turn.reads(x))?;
+    drop(sequence);
     let layer = Layer::new(cuda, args)?;
-    let (steps, batch, inputs, h) = args.sizes();
-    let (gpu, dtype) = (layer.gpu(), layer.dtype());
-    let narrow = |x: &Tensor| if x.dtype() == dtype { Ok(x.clone()) } else { layer.cast(x, dtype) };
+    let narrow = |x: &Tensor| contiguous_as(layer.gpu(), x, layer.dtype());
     let Through { deltas, rounded, input, hidden, cell, marks } =
         through_time(&layer, &turn, args, gates, cells, gradients)?;
     let (hidden, cell) = (narrow(&hidden)?, narrow(&cell)?);
     turn.makes([(&hidden, Marks::new()), (&cell, Marks::new()), (&input, marks)])?;
-    let read = args.input.reshape([steps * batch, inputs]);
-    let weight_ih = layer.product(&rounded.t(), &layer.rounded(&read)?, None, dtype)?;
-    let weight_hh = recurrent_gradient(&layer, &rounded, args.hidden, &contiguous(gpu, &sequence)?)?;
-    let weight_hh = narrow(&weight_hh)?;
-    let bias = Tensor::of(cuda.reduce(Reduce::Sum, &deltas.t())?, [4 * h], dtype, layer.like.device());
-    turn.makes([&weight_ih, &weight_hh, &bias].map(|x| (x, Marks::new())))?;
-    turn.end()?;
-    Ok(LstmGradients { input, weight_ih, weight_hh, bias, hidden, cell })
+    let sums = deltas.reshape([layer.steps, layer.batch, 4 * layer.h]);
+    Ok((turn, LstmDataGradients { sums, input, hidden, cell }, rounded))
+}
+
+/// Those of the weights, each as one product over all steps.
+pub(crate) fn weight_gradients(cuda: &CudaBackend, args: &LstmWeightArgs<'_>) -> Result<LstmWeightGradients> {
+    let (steps, batch, _, h) = args.sizes();
+    let sums = contiguous(cuda.gpu(), args.sums)?.reshape([steps * batch, 4 * h]);
+    of_weights(cuda, args, &rounded(cuda.gpu(), cuda.matmul_precision(), &sums)?)
+}
+
+/// The same, with the gradients of the sums `[T · B, 4H]` as products take them.
+fn of_weights(cuda: &CudaBackend, args: &LstmWeightArgs<'_>, sums: &Tensor) -> Result<LstmWeightGradients> {
+    let (steps, batch, inputs, h) = args.sizes();
+    let (rows, dtype, gpu) = (steps * batch, args.sums.dtype(), cuda.gpu());
+    let read = rounded(gpu, cuda.matmul_precision(), &args.input.reshape([rows, inputs]))?;
+    let weight_ih = product(cuda, &sums.t(), &read, None, dtype)?;
+    let weight_hh = recurrent_gradient(cuda, args, sums)?;
+    let exact = contiguous(gpu, args.sums)?.reshape([rows, 4 * h]);
+    let bias = Tensor::of(cuda.reduce(Reduce::Sum, &exact.t())?, [4 * h], dtype, sums.device());
+    Ok(LstmWeightGradients { weight_ih, weight_hh: contiguous_as(gpu, &weight_hh, dtype)?, bias })
 }
 
 /// What comes of going back through time.
@@ -297,16 +336,21 @@ fn through_time(
     Ok(Through { deltas, rounded, input, marks, hidden: kept, cell: d_cell })
 }
 
-/// The gradient of the recurrent weight: h before each step with the gradients of the sums that it went into.
-fn recurrent_gradient(layer: &Layer<'_>, deltas: &Tensor, first: &Tensor, sequence: &Tensor) -> Result<Tensor> {
-    let &Layer { steps, batch, h, .. } = layer;
-    let now = batch * steps.min(1);
-    let first = layer.rounded(&first.narrow(0, 0, now))?;
-    let of_first = layer.product(&deltas.narrow(0, 0, now).t(), &first, None, layer.wide())?;
+/// The gradient of the recurrent weight: h before each step with the gradients of the sums that it went into, `[T · B, 4H]`.
+fn recurrent_gradient(cuda: &CudaBackend, args: &LstmWeightArgs<'_>, sums: &Tensor) -> Result<Tensor> {
+    let (steps, batch, _, h) = args.sizes();
+    let (now, wide) = (batch * steps.min(1), wide(args.sums.dtype()));
+    let as_taken = |x: &Tensor| rounded(cuda.gpu(), cuda.matmul_precision(), x);
+    let of_first = product(cuda, &sums.narrow(0, 0, now).t(), &as_taken(&args.hidden.narrow(0, 0, now))?, None, wide)?;
     if steps < 2 {
         return Ok(of_first);
     }
     let later = batch * (steps - 1);
-    let before = layer.rounded(&sequence.narrow(0, 0, steps - 1).reshape([later, h]))?;
-    layer.product(&deltas.narrow(0, batch, later).t(), &before, Some(of_first), layer.wide())
+    let before = as_taken(&args.sequence.narrow(0, 0, steps - 1).reshape([later, h]))?;
+    product(cuda, &sums.narrow(0, batch, later).t(), &before, Some(of_first), wide)
+}
+
+fn product(cuda: &CudaBackend, a: &Tensor, b: &Tensor, onto: Option<Tensor>, dtype: DType) -> Result<Tensor> {
+    let storage = cuda.matmul(a, b, onto, dtype)?;
+    Ok(Tensor::of(storage, [a.dim(0), b.dim(1)], dtype, a.device()))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cudarc::driver::result;
 use half::{bf16, f16};
-use unrolled_tensor::{DType, Element, Result, Storage, Tensor};
+use unrolled_tensor::{DType, Element, Event as Mark, Result, Storage, Tensor};
 
 use crate::driver::Event;
 use crate::gpu::Gpu;
@@ -30,20 +30,29 @@ pub(crate) fn fill(gpu: &Arc<Gpu>, value: f64, len: usize, dtype: DType) -> Resu
     Ok(out.storage())
 }
 
-/// A copy of another GPU's contiguous tensor, without the way over the host; None where it is not a GPU's.
+/// A copy of another GPU's contiguous tensor, without the way over the host where this one can reach its memory (else the driver knows a way); None where
+/// it is not a GPU's.
 ///
 /// The copy runs in this device's copy stream, behind the work that makes the tensor there and whatever used the new block here before. Later
 /// work here waits for it; the other device goes on, and keeps the tensor's memory until it is read.
-pub(crate) fn copy_from(gpu: &Arc<Gpu>, x: &Tensor) -> Result<Option<Storage>> {
+pub(crate) fn copy_from(gpu: &Arc<Gpu>, x: &Tensor, made: Option<&Mark>) -> Result<Option<Storage>> {
     let Some(source) = buffer(x) else { return Ok(None) };
     recording::forbids(gpu, "it copies from another device")?;
     let theirs = source.gpu();
-    let made = theirs.record()?;
+    let marked;
+    let made = match made.and_then(|made| made.downcast_ref::<Event>()) {
+        Some(made) => made,
+        None => {
+            marked = theirs.record()?;
+            &*marked
+        }
+    };
+    gpu.reach(theirs)?;
     let bytes = x.elements() * x.dtype().size();
     let out = gpu.bytes(bytes)?;
     let free = gpu.record()?;
     let doing = "copying between devices";
-    gpu.check(gpu.copy.wait(&made), doing)?;
+    gpu.check(gpu.copy.wait(made), doing)?;
     gpu.check(gpu.copy.wait(&free), doing)?;
     if bytes > 0 {
         let (to, from) = (gpu.context.handle(), theirs.context.handle());

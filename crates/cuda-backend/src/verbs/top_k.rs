@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use unrolled_tensor::fused::{LinearTopK, LinearTopKArgs, top_k::definition};
+use unrolled_tensor::fused::top_k::{definition, partials_definition};
+use unrolled_tensor::fused::{LinearTopK, LinearTopKArgs, LinearTopKPartials};
 use unrolled_tensor::{Backend, DType, Result, Storage, Tensor};
 
 use super::elementwise::contiguous;
@@ -64,17 +65,41 @@ fn descending(gpu: &Arc<Gpu>, x: &Tensor, n: u32, elements: u32) -> Result<Sorte
     sort(gpu, keys.start(), Some(order), elements, bits_below((elements / n) as usize))
 }
 
-/// The k best words of some rows at a time: their products with the weight, and one kernel that reads them once for the sum of exponentials and,
-/// of each thread's share, once more for each word found there.
+/// The most probable words of a linear layer, with their log-probabilities.
 pub(crate) fn linear_top_k(cuda: &CudaBackend, args: &LinearTopKArgs<'_>) -> Result<LinearTopK> {
-    let (n, _, v) = args.sizes();
-    let k = args.k;
-    if n == 0 || k == 0 || k > FEW {
+    if !fits(args) {
         return definition(args);
     }
-    let gpu = cuda.gpu();
+    let LinearTopKPartials { logits: values, words, watched, .. } = found(cuda, args, true)?;
+    Ok(LinearTopK { values, words, watched })
+}
+
+/// A slice's most probable words, with their logits, and what is known of each row.
+pub(crate) fn linear_top_k_partials(cuda: &CudaBackend, args: &LinearTopKArgs<'_>) -> Result<LinearTopKPartials> {
+    if fits(args) { found(cuda, args, false) } else { partials_definition(args) }
+}
+
+fn fits(args: &LinearTopKArgs<'_>) -> bool {
+    args.hidden.dim(0) > 0 && args.k > 0 && args.k <= FEW
+}
+
+/// Some rows at a time: their products with the weight, and one kernel that reads them once for the sum of exponentials and, of each thread's share,
+/// once more for each word found there. Where `finished`, logits become log-probabilities, and what is known of the rows is not said.
+fn found(cuda: &CudaBackend, args: &LinearTopKArgs<'_>, finished: bool) -> Result<LinearTopKPartials> {
+    let ((n, _, v), k, gpu) = (args.sizes(), args.k, cuda.gpu());
     let (dtype, device, bias) = (args.hidden.dtype(), args.hidden.device(), contiguous(gpu, args.bias)?);
-    let (values, words, watched) = (gpu.empty(n * k, dtype)?, gpu.empty(n * k, DType::U32)?, gpu.empty(n, dtype)?);
+    let of = |shape: &[usize], dtype| {
+        let buffer = gpu.empty(shape.iter().product(), dtype)?;
+        Ok(Tensor::of(buffer.storage(), shape, dtype, device))
+    };
+    let known = [if finished { 0 } else { n }];
+    let partials = LinearTopKPartials {
+        logits: of(&[n, k], dtype)?,
+        words: of(&[n, k], DType::U32)?,
+        watched: of(&[n], dtype)?,
+        max: of(&known, dtype)?,
+        sum: of(&known, dtype)?,
+    };
     let (length, wanted, watch) = (count(gpu, v)?, k as u32, args.watched as u32);
     let rows = at_once(cuda, v * wide(dtype).size());
     for first in (0..n).step_by(rows) {
@@ -82,6 +107,8 @@ pub(crate) fn linear_top_k(cuda: &CudaBackend, args: &LinearTopKArgs<'_>) -> Res
         let hidden = args.hidden.narrow(0, first, here);
         let products =
             Tensor::of(cuda.matmul(&hidden, &args.weight.t(), None, wide(dtype))?, [here, v], wide(dtype), device);
+        let row = |x: &Tensor| pointer(x).plus(first * x.elements() / n * x.dtype().size());
+        let known = |x: &Tensor| if finished { Pointer::NULL } else { row(x) };
         gpu.launch(
             "top_k",
             &format!("linear_top_k_{dtype}"),
@@ -89,9 +116,11 @@ pub(crate) fn linear_top_k(cuda: &CudaBackend, args: &LinearTopKArgs<'_>) -> Res
             [BLOCK, 1, 1],
             0,
             &[
-                &values.start().plus(first * k * dtype.size()),
-                &words.start().plus(first * k * DType::U32.size()),
-                &watched.start().plus(first * dtype.size()),
+                &row(&partials.logits),
+                &row(&partials.words),
+                &row(&partials.watched),
+                &known(&partials.max),
+                &known(&partials.sum),
                 &pointer(&products),
                 &pointer(&bias),
                 &length,
@@ -100,9 +129,5 @@ pub(crate) fn linear_top_k(cuda: &CudaBackend, args: &LinearTopKArgs<'_>) -> Res
             ],
         )?;
     }
-    Ok(LinearTopK {
-        values: Tensor::of(values.storage(), [n, k], dtype, device),
-        words: Tensor::of(words.storage(), [n, k], DType::U32, device),
-        watched: Tensor::of(watched.storage(), [n], dtype, device),
-    })
+    Ok(partials)
 }

@@ -2,6 +2,7 @@
 
 mod bits;
 mod conformance;
+mod executor;
 mod gradients;
 mod graphs;
 mod memory;

@@ -163,7 +163,7 @@ table! {
         log_every: usize = 100, AtLeast(1.0), free;
         /// Seed of everything random: parameters, batch order, dropout.
         seed: u64 = 1, Any, free;
-        /// What to compute on: "cpu", "8xcpu" (eight CPU devices), "cuda:0", "cuda:0-7".
+        /// What to compute on: "cpu", "8xcpu" (eight CPU devices), "cuda:0", "cuda:0-7", or several of these, as in "cuda:0-3+2xcpu".
         device: String = "cpu".into(), Any, free;
         /// Several devices to compute on by `plan`, as in `device`. Not given: `device`.
         devices: String = String::new(), Any, free;

@@ -124,18 +124,31 @@ impl fmt::Display for Rates {
 }
 
 impl Machine {
-    /// A machine of so many equal devices as they were in these steps; of each graph there may be several runs, whose medians count.
+    /// A machine of these devices, name and bytes of memory, as they were in these steps; those of one name are equal. Of each graph there may be several runs, whose
+    /// medians count.
     ///
     /// # Panics
     /// Where there is no step.
-    pub fn measured(name: &'static str, devices: usize, memory: u64, steps: &[(Graph, Vec<Timeline>)]) -> Machine {
+    pub fn measured(devices: &[(&'static str, u64)], steps: &[(Graph, Vec<Timeline>)]) -> Machine {
         assert!(steps.iter().any(|(_, runs)| !runs.is_empty()), "measured: no step was run");
+        let link = link(steps);
+        let device = |&(name, memory): &(&'static str, u64)| {
+            let like_it = |device: usize| devices.get(device).is_some_and(|(other, _)| *other == name);
+            Device { name, memory, link: link.clone(), ..Device::measured(steps, like_it) }
+        };
+        Machine { devices: devices.iter().map(device).collect(), link: link.clone() }
+    }
+}
+
+impl Device {
+    /// A device as those were for which `is` says so.
+    fn measured(steps: &[(Graph, Vec<Timeline>)], is: impl Fn(usize) -> bool) -> Device {
         let mut samples: Vec<Vec<[f64; 3]>> = vec![Vec::new(); Class::ALL.len()];
         let (mut products, mut seconds) = (0.0, 0.0);
         for (graph, runs) in steps {
             // Products of a class are taken together, on each device: some tasks leave a few rows to the next one, which then takes longer.
             let mut sums = vec![[0.0; 3]; Class::ALL.len() * graph.devices];
-            for (index, task) in graph.tasks.iter().enumerate() {
+            for (index, task) in graph.tasks.iter().enumerate().filter(|(_, task)| is(task.device)) {
                 let time = median(runs.iter().map(|run| run.seconds(index)).collect());
                 let class = Class::of(&task.job);
                 let [a, b] = class.sizes(task);
@@ -155,10 +168,8 @@ impl Machine {
         let classes = samples.iter().map(|samples| Rate(fit(samples))).collect();
         let rates = Rates { classes, between: between(steps) };
         let peak = products / seconds.max(f64::MIN_POSITIVE);
-        let link = link(steps);
         let cpu = Device::find("cpu").expect("it is in the table").clone();
-        let device = Device { name, peak, fraction: 1.0, memory, link: link.clone(), rates: Some(rates.into()), ..cpu };
-        Machine { devices: vec![device; devices], link }
+        Device { peak, fraction: 1.0, rates: Some(rates.into()), ..cpu }
     }
 }
 
@@ -245,7 +256,7 @@ mod tests {
         };
         let plan = Plan::layered(&sizes, 1, 1).for_training();
         let chunks = |lstm, softmax| Plan { chunks: Chunks { lstm, softmax, weights: 1 }, ..plan.clone() };
-        let measured = Machine::measured("cpu", 2, 1 << 30, &[step(&chunks(1, 1)), step(&chunks(5, 4))]);
+        let measured = Machine::measured(&[("cpu", 1 << 30); 2], &[step(&chunks(1, 1)), step(&chunks(5, 4))]);
         let other = Graph::of(&sizes, &lengths, &Plan::deferred(&sizes, 2).unwrap().for_training()).unwrap();
         let (expected, found) = (simulate(&other, &machine).makespan, simulate(&other, &measured).makespan);
         assert!((found / expected - 1.0).abs() < 0.05, "{found} instead of {expected}");

@@ -9,12 +9,16 @@ use unrolled_tensor::Device;
 use super::StepError;
 use super::payload::Payload;
 use crate::cost_model::{Machine, priorities, readers};
-use crate::schedule::{Cause, Graph, Message, Order, Span, Timeline};
+use crate::schedule::{Cause, Graph, Message, Order, Span, Timeline, Value};
 
 /// A step under way.
 pub(super) struct Board<'a> {
     pub graph: &'a Graph,
     priorities: Vec<f64>,
+    /// By value: whether another device reads it.
+    sent: Vec<bool>,
+    /// Whether every task and message waits for its device, so that a span is the time that it took.
+    timed: bool,
     state: Mutex<State>,
     changed: Condvar,
     began: Instant,
@@ -59,7 +63,7 @@ enum Found {
 }
 
 impl<'a> Board<'a> {
-    pub fn new(graph: &'a Graph, machine: &Machine) -> Board<'a> {
+    pub fn new(graph: &'a Graph, machine: &Machine, timed: bool) -> Board<'a> {
         let missing: Vec<usize> = graph.tasks.iter().map(|task| task.inputs.len()).collect();
         let own = |device: usize| (0..graph.tasks.len()).filter(move |&task| graph.tasks[task].device == device);
         let queue = |device: usize| match graph.order {
@@ -67,15 +71,14 @@ impl<'a> Board<'a> {
             _ => own(device).filter(|&task| missing[task] == 0).collect(),
         };
         let copy = |(device, readers)| Copy { device, payload: None, readers };
+        let copies = |value: &Value| readers(graph, value.producer, &value.consumers).into_iter().map(copy).collect();
+        let values: Vec<Vec<Copy>> = graph.values.iter().map(copies).collect();
+        let sent = values.iter().map(|copies| copies.len() > 1).collect();
         let state = State {
             queues: (0..graph.devices).map(queue).collect(),
             left: (0..graph.devices).map(|device| own(device).count()).collect(),
             previous: vec![None; graph.devices],
-            values: graph
-                .values
-                .iter()
-                .map(|value| readers(graph, value.producer, &value.consumers).into_iter().map(copy).collect())
-                .collect(),
+            values,
             made_ready: vec![None; graph.tasks.len()],
             spans: vec![None; graph.tasks.len()],
             messages: Vec::new(),
@@ -83,7 +86,15 @@ impl<'a> Board<'a> {
             missing,
         };
         let priorities = priorities(graph, machine);
-        Board { graph, priorities, state: Mutex::new(state), changed: Condvar::new(), began: Instant::now() }
+        Board {
+            graph,
+            priorities,
+            sent,
+            timed,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            began: Instant::now(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -106,7 +117,11 @@ impl<'a> Board<'a> {
                 if let Some(task) = self.take(&mut state, device) {
                     break task;
                 }
-                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                let wait = || self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = match handle.profile() {
+                    Some(profile) => profile.time("wait for other devices", wait),
+                    None => wait(),
+                };
             };
             let inputs = self.graph.tasks[task].inputs.iter();
             (task, inputs.map(|&value| (value, self.find(&mut state, value, device))).collect::<Vec<_>>())
@@ -121,6 +136,7 @@ impl<'a> Board<'a> {
                     let start = self.now();
                     let copy = payload.to_device(handle);
                     drop(payload);
+                    self.wait_if_timed(handle);
                     let mut state = self.lock();
                     let bytes = self.graph.values[value].bytes;
                     if bytes > 0 {
@@ -185,7 +201,19 @@ impl<'a> Board<'a> {
         }
     }
 
-    /// A task is done and has made these values.
+    /// Returns when the device has done its work, where that is to be timed.
+    pub fn wait_if_timed(&self, device: &Device) {
+        if self.timed {
+            device.synchronize();
+        }
+    }
+
+    /// Whether another device reads what a task makes.
+    pub fn is_sent(&self, task: usize) -> bool {
+        self.graph.tasks[task].outputs.iter().any(|&value| self.sent[value])
+    }
+
+    /// A task is done, or all of it is given to its device to do, and has made these values.
     pub fn done(&self, task: usize, outputs: Vec<Payload>) {
         let mut state = self.lock();
         let Task { device, values } = Task::of(self.graph, task, outputs.len());

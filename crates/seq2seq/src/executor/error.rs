@@ -2,7 +2,6 @@
 
 use unrolled_tensor::DeviceError;
 
-use crate::config::Precision;
 use crate::schedule::PlanError;
 
 /// Why a step failed, or could not begin.
@@ -31,20 +30,6 @@ pub enum StepError {
         plan: usize,
         /// The model's.
         model: usize,
-    },
-    /// Only f32 is spread over devices.
-    #[error("training by a plan computes in f32, not in {}: leave `precision` at \"f32\"", precision.dtype())]
-    Precision {
-        /// What was asked for.
-        precision: Precision,
-    },
-    /// A plan cuts batches in its own way.
-    #[error(
-        "training by a plan adds up whole batches, not {parts} parts: leave `accumulate` at 1; a plan has `micro-batches`"
-    )]
-    Parts {
-        /// What was asked for.
-        parts: usize,
     },
     /// A device failed.
     #[error("the step failed in `{task}` on {device}")]

@@ -101,12 +101,12 @@ impl Workload {
     pub fn calibrate(&self, devices: &[Device], steps: usize) -> Result<Machine, StepError> {
         let mut runs: Vec<(Graph, Vec<Timeline>)> = Vec::new();
         for chunks in [(2, 2), (7, 5)] {
-            let mut executor = self.executor(&self.everywhere(devices.len(), chunks), devices)?;
+            let mut executor = self.executor(&self.everywhere(devices.len(), chunks), devices)?.timed();
             let mut timelines = Vec::new();
             let mut graph = None;
             for step in 0..=steps as u64 {
-                let (_, trace) = executor.traced_step(&self.batch(step), step, 0.1)?;
-                if step > 0 {
+                let (_, traces) = executor.traced_step(&self.batch(step), step, 0.1)?;
+                for trace in traces.into_iter().filter(|_| step > 0) {
                     timelines.push(trace.timeline);
                     graph = Some(trace.graph);
                 }
@@ -115,14 +115,22 @@ impl Workload {
         }
         // Where nothing limits a device, as much as is written down for one.
         let known = crate::cost_model::Device::find("cpu").map_or(u64::MAX, |cpu| cpu.memory);
-        let memory = devices.iter().map(|device| device.memory().budget as u64).min().unwrap_or(known).min(known);
-        Ok(Machine::measured("cpu", devices.len(), memory, &runs))
+        let kind = |device: &Device| {
+            let name = if device.name().starts_with("cuda") { "cuda" } else { "cpu" };
+            (
+                name,
+                Some(device.memory().budget)
+                    .filter(|&budget| budget < usize::MAX)
+                    .map_or(known, |budget| budget as u64),
+            )
+        };
+        Ok(Machine::measured(&devices.iter().map(kind).collect::<Vec<_>>(), &runs))
     }
 
     /// A plan that keeps all devices busy at the same time: layers in turn, a slice for each.
     fn everywhere(&self, devices: usize, (lstm, softmax): (usize, usize)) -> Plan {
         let layers: Vec<usize> = (0..self.sizes.layers).map(|layer| layer * devices / self.sizes.layers).collect();
-        let words = even_slices(self.sizes.target_words, devices).into_iter().enumerate();
+        let words = even_slices(self.sizes.target_words, devices.min(self.sizes.target_words)).into_iter().enumerate();
         Plan {
             name: "calibration".to_owned(),
             source_embedding: layers[0],
@@ -157,6 +165,7 @@ impl Workload {
             let batch = self.batch(step);
             let began = Instant::now();
             executor.step(&batch, step, 0.1)?;
+            wait_for(devices)?;
             seconds.push(began.elapsed().as_secs_f64());
         }
         let measured_s = median(&mut seconds[1..]);
@@ -188,9 +197,11 @@ impl Workload {
                 let batch = self.batch(update);
                 let began = Instant::now();
                 one.run(|| trainer.step(&batch, update, 0.1));
+                wait_for(std::slice::from_ref(one))?;
                 times[0].push(began.elapsed().as_secs_f64());
                 let began = Instant::now();
                 executor.step(&batch, update, 0.1)?;
+                wait_for(several)?;
                 times[1].push(began.elapsed().as_secs_f64());
                 update += 1;
             }
@@ -203,6 +214,16 @@ impl Workload {
         }
         Ok(found)
     }
+}
+
+/// A step's last updates may be under way when it returns.
+fn wait_for(devices: &[Device]) -> Result<(), StepError> {
+    let failed = |device: &Device, error| {
+        let (device, task) = (device.name(), "waiting for the end of the step".to_owned());
+        StepError::Device { device, task, error }
+    };
+    let wait = |device: &Device| device.backend().synchronize().map_err(|error| failed(device, error));
+    devices.iter().try_for_each(wait)
 }
 
 fn median(seconds: &mut [f64]) -> f64 {

@@ -1,12 +1,14 @@
 //! A training step over several devices: the [schedule](crate::schedule)'s graph, run.
 //!
 //! Each device has a worker, a thread that takes the device's tasks as the plan orders them, fetches what they need from other devices, and computes. Parameters and
-//! the optimiser's state live where they are used. The executor knows nothing of what a device is.
+//! the optimiser's state live where they are used. The executor knows nothing of what a device is: CPU devices, GPUs, or a mix. GPUs copy from one another where they can reach each
+//! other's memory, each copy behind the mark of the task that made the value, and the host runs ahead of them all.
 //!
 //! A plan does not change what is learnt: rows of a batch meet only in the weight gradients, and those are added up as one device adds them
 //! ([`Sums::ByRows`](crate::schedule::Sums)), in blocks of [`SUM_BLOCK`](unrolled_tensor::SUM_BLOCK) rows from the first step to the last; the slices of the vocabulary
 //! are the model's, and each has a sum of squares of its own. So losses and parameters are those of [`Trainer`](crate::training::Trainer) to the bit on devices whose
-//! products add in an order that the contracted length alone decides, as the CPU's do. A plan whose devices each add up the softmax's weight gradient over
+//! products add in an order that the contracted length alone decides, as the CPU's do, and a GPU's with [`F32Fma`](unrolled_tensor::MatmulPrecision); cuBLAS chooses its order by the
+//! number of rows too, which a plan changes. A plan whose devices each add up the softmax's weight gradient over
 //! their own steps ([`Vocabulary::Rows`](crate::schedule::Vocabulary)) adds the same terms in another order.
 //!
 //! ```
@@ -49,7 +51,8 @@ mod worker;
 
 use std::collections::BTreeMap;
 
-use unrolled_nn::{Module, Optimiser, clip_factor};
+use unrolled_nn::{LossScaler, Module, Optimiser, clip_factor};
+use unrolled_tensor::random::Key;
 use unrolled_tensor::{Device, Tensor};
 
 use crate::batch::Batch;
@@ -60,7 +63,7 @@ use crate::schedule::{Graph, Lengths, Plan, Timeline, Vocabulary, even_slices};
 use crate::training::{Recipe, StepReport};
 use board::Board;
 pub use error::StepError;
-use jobs::Step;
+use jobs::{Outcome, Step, StepRecipe};
 pub use measure::{Measured, Pairs, Workload};
 use places::Places;
 use shard::Shard;
@@ -75,9 +78,13 @@ pub struct Executor {
     /// The probability of dropout.
     dropout: f64,
     recipe: Recipe,
+    /// In how many parts a batch's gradient is computed, one after another.
+    parts: usize,
+    scaler: Option<LossScaler>,
     shards: Vec<Shard>,
     /// What the order of tasks is decided by, where the plan leaves it open.
     machine: Machine,
+    timed: bool,
     /// Steps begun, if any failed: parts of the model may have made it and others not.
     broken: bool,
 }
@@ -95,7 +102,7 @@ impl Executor {
     /// Spreads a model and an optimiser, whatever it remembers included, over devices by a plan, whose devices are numbered as these are.
     ///
     /// # Errors
-    /// Where the plan does not fit the model, its slices are not the model's, it needs more devices, or the recipe's precision is not f32; and where a device has no room.
+    /// Where the plan does not fit the model, its slices are not the model's, or it needs more devices; and where a device has no room.
     pub fn new(
         sizes: &Sizes,
         model: Model,
@@ -107,9 +114,6 @@ impl Executor {
         let (needed, given) = (plan.devices(), devices.len());
         if needed > given {
             return Err(StepError::Devices { plan: plan.name.clone(), needed, given });
-        }
-        if recipe.precision != Precision::F32 {
-            return Err(StepError::Precision { precision: recipe.precision });
         }
         if let Vocabulary::Slices(slices) = &plan.vocabulary {
             let (own, model) = (plan.arithmetic().slices, even_slices(sizes.target_words, sizes.softmax_slices));
@@ -124,7 +128,21 @@ impl Executor {
         let shards = Shard::spread(&model, &optimiser, &places, devices)?;
         let dropout = if recipe.dropout { model.dropout_probability() } else { 0.0 };
         let machine = Machine::of_cpus(given);
-        Ok(Executor { sizes: sizes.clone(), plan, places, dropout, recipe, shards, machine, broken: false })
+        let scaler = (recipe.precision == Precision::F16).then(LossScaler::new);
+        let (sizes, parts) = (sizes.clone(), 1);
+        Ok(Executor {
+            sizes,
+            plan,
+            places,
+            dropout,
+            recipe,
+            parts,
+            scaler,
+            shards,
+            machine,
+            timed: false,
+            broken: false,
+        })
     }
 
     /// The plan, as it is run.
@@ -141,6 +159,30 @@ impl Executor {
     #[must_use]
     pub fn with_machine(self, machine: Machine) -> Executor {
         Executor { machine, ..self }
+    }
+
+    /// Lets every task wait for its device, so that a trace tells when a GPU has done it and not when it was given it to do. That costs some of what a GPU
+    /// does while the next task is being prepared; CPU devices do not care.
+    #[must_use]
+    pub fn timed(self) -> Executor {
+        Executor { timed: true, ..self }
+    }
+
+    /// Computes a batch's gradient in so many parts, one after another, whose sum makes the step; as [`Trainer::parts`](crate::training::Trainer::parts) says it.
+    #[must_use]
+    pub fn in_parts(self, parts: usize) -> Executor {
+        Executor { parts, ..self }
+    }
+
+    /// What scales the loss, where the recipe's precision is f16.
+    pub fn scaler(&self) -> Option<&LossScaler> {
+        self.scaler.as_ref()
+    }
+
+    /// Goes on with a scaler that has been at work, where the recipe's precision is f16.
+    #[must_use]
+    pub fn with_scaler(self, scaler: Option<LossScaler>) -> Executor {
+        Executor { scaler: self.scaler.and(scaler), ..self }
     }
 
     /// How many numbers are learnt.
@@ -166,55 +208,88 @@ impl Executor {
     /// One step on a batch; `update` (from 0) names the step for dropout.
     ///
     /// # Errors
-    /// Where a device or a task fails: named, with the reason. The others then stop too, and as some parameters may be a step ahead of others, every later step is refused: go on from
+    /// Where a device or a task fails: named, with the reason (a GPU's fault shows in the task that is given to it next, or waits for it). The others then stop too, and as some parameters may be a step ahead of others, every later step is refused: go on from
     /// a checkpoint.
     pub fn step(&mut self, batch: &Batch, update: u64, rate: f64) -> Result<StepReport, StepError> {
         self.traced_step(batch, update, rate).map(|(report, _)| report)
     }
 
-    /// [`step`](Executor::step), and what happened when.
+    /// [`step`](Executor::step), and what happened when, in each part of the batch.
     ///
     /// # Errors
     /// As [`step`](Executor::step).
-    pub fn traced_step(&mut self, batch: &Batch, update: u64, rate: f64) -> Result<(StepReport, Trace), StepError> {
+    pub fn traced_step(
+        &mut self,
+        batch: &Batch,
+        update: u64,
+        rate: f64,
+    ) -> Result<(StepReport, Vec<Trace>), StepError> {
         if self.broken {
             return Err(StepError::Broken);
         }
-        let lengths = Lengths::of(batch);
-        let plan = fitted(&self.plan, batch.sentences());
-        let graph = Graph::of(&self.sizes, &lengths, &plan)?;
         let predictions = batch.target_words + batch.sentences() as u64;
         let divisor = match self.recipe.normalise {
             Normalise::Sentences => batch.sentences() as f64,
             Normalise::Words => predictions as f64,
         };
-        let key = (self.dropout > 0.0).then(|| self.recipe.key.purpose("dropout").at(update));
-        let (sizes, places, clip_norm) = (&self.sizes, &self.places, self.recipe.clip_norm);
-        let dropout = key.map(|key| (self.dropout, key));
-        let step = Step::new(sizes, &plan, places, &graph, batch, dropout, divisor, clip_norm, rate);
-        let board = Board::new(&graph, &self.machine);
-        self.broken = true;
-        worker::run(&board, &step, &mut self.shards);
-        let timeline = board.finish()?;
-        self.broken = false;
-        let outcome = step.outcome.get().expect("the clip's task ran");
-        let report = StepReport {
-            loss: outcome.loss,
-            predictions,
-            gradient_norm: outcome.norm,
-            clipped: outcome.taken && clip_factor(outcome.norm, clip_norm) < 1.0,
-            taken: outcome.taken,
-            loss_scale: None,
-            overflowed: false,
+        let key = self.recipe.key.purpose("dropout").at(update);
+        let recipe = StepRecipe {
+            dtype: self.recipe.precision.dtype(),
+            dropout: (self.dropout > 0.0).then_some((self.dropout, key)),
+            divisor,
+            loss_scale: self.scaler.as_ref().map(LossScaler::factor),
+            clip_norm: self.recipe.clip_norm,
+            rate,
         };
-        drop(step);
-        Ok((report, Trace { graph, timeline }))
+        let parts = if self.parts > 1 { batch.parts(self.parts) } else { vec![batch.clone()] };
+        let (mut traces, mut outcome) = (Vec::new(), None);
+        for (number, part) in parts.iter().enumerate() {
+            let lengths = Lengths::of(part);
+            let plan = self.fitted(&lengths);
+            let whole = if number + 1 == parts.len() { Graph::of } else { Graph::of_part };
+            let graph = whole(&self.sizes, &lengths, &plan)?;
+            // Each part has masks of its own.
+            let key = |key: Key| if self.parts > 1 { key.purpose(&format!("part {number}")) } else { key };
+            let recipe = StepRecipe { dropout: recipe.dropout.map(|(p, drawn)| (p, key(drawn))), ..recipe };
+            let step = Step::new((&self.sizes, &self.places), &plan, &graph, part, recipe, (number, parts.len()));
+            let board = Board::new(&graph, &self.machine, self.timed);
+            self.broken = true;
+            worker::run(&board, &step, &mut self.shards);
+            let timeline = board.finish();
+            if timeline.is_err() {
+                self.shards.iter_mut().for_each(Shard::end);
+            }
+            outcome = step.outcome.get().copied();
+            drop(step);
+            traces.push(Trace { graph, timeline: timeline? });
+        }
+        self.broken = false;
+        let Outcome { loss, norm, taken } = outcome.expect("the clip's task ran");
+        if let Some(scaler) = &mut self.scaler {
+            scaler.decide(norm);
+        }
+        let report = StepReport {
+            loss,
+            predictions,
+            gradient_norm: if taken || self.scaler.is_none() { norm } else { f64::INFINITY },
+            clipped: taken && clip_factor(norm, recipe.clip_norm) < 1.0,
+            taken,
+            loss_scale: recipe.loss_scale,
+            overflowed: !taken && loss.is_finite() && self.scaler.as_ref().is_some_and(LossScaler::can_fall),
+        };
+        Ok((report, traces))
     }
-}
 
-/// The plan for a batch of so many sentences: where they cannot be cut into as many micro-batches, into fewer. It shows in no bit.
-fn fitted(plan: &Plan, sentences: usize) -> Plan {
-    let fits = |parts: &usize| sentences.is_multiple_of(*parts);
-    let micro_batches = (1..=plan.micro_batches).rev().find(fits).unwrap_or(1);
-    Plan { micro_batches, ..plan.clone() }
+    /// The plan for a batch: where its sentences cannot be cut into as many micro-batches, into fewer. It shows in no bit. In short floats a layer's backward pass is
+    /// one task: devices keep what it sums up in more bits than they hand over, and between two tasks it would be rounded.
+    fn fitted(&self, lengths: &Lengths) -> Plan {
+        let (sentences, mut plan) = (lengths.sentences(), self.plan.clone());
+        if self.recipe.precision != Precision::F32 {
+            plan.chunks.lstm = lengths.source_steps().max(lengths.target_steps()).max(1);
+            plan.micro_batches = 1;
+        }
+        let fits = |parts: &usize| sentences.is_multiple_of(*parts);
+        plan.micro_batches = (1..=plan.micro_batches).rev().find(fits).unwrap_or(1);
+        plan
+    }
 }

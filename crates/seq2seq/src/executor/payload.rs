@@ -3,13 +3,15 @@
 use std::sync::{Arc, Mutex};
 
 use unrolled_tensor::fused::KeptLogits;
-use unrolled_tensor::{Device, Tensor};
+use unrolled_tensor::{Device, Event, Tensor};
 
 /// A value of the graph: tensors on one device, numbers on the host, logits that stay where they are.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Payload {
     /// Without gaps, so that another device can read them without this one's help.
     pub tensors: Vec<Tensor>,
+    /// Where another device reads the value: its own device's mark behind the work that makes it.
+    pub made: Option<Event>,
     pub numbers: Vec<f64>,
     /// One for each slice of the device; none while a task works on them.
     pub kept: Option<Arc<Mutex<Vec<KeptLogits>>>>,
@@ -27,8 +29,12 @@ impl Payload {
     /// A copy on another device.
     pub fn to_device(&self, device: &Device) -> Payload {
         assert!(self.kept.is_none(), "logits are never sent");
-        let tensors = self.tensors.iter().map(|x| x.to_device(device)).collect();
-        Payload { tensors, numbers: self.numbers.clone(), kept: None }
+        let copy = |x: &Tensor| match &self.made {
+            Some(made) => x.to_device_after(device, made),
+            None => x.to_device(device),
+        };
+        let tensors = self.tensors.iter().map(copy).collect();
+        Payload { tensors, numbers: self.numbers.clone(), ..Payload::default() }
     }
 }
 

@@ -1,8 +1,13 @@
 //! A thread for each device.
+//!
+//! A device may do its work later than it was given it (a GPU does): what one task makes another one of the same device then finds in the device's own
+//! order, and what another device reads carries the mark behind which it can be read. A thread waits for its device only where it needs a number
+//! on the host, or where the step is timed.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use unrolled_tensor::profile::Profile;
 use unrolled_tensor::{DeviceError, catch_device_error};
 
 use super::StepError;
@@ -31,19 +36,30 @@ pub(super) fn run(board: &Board<'_>, step: &Step<'_>, shards: &mut [Shard]) {
 fn work(board: &Board<'_>, step: &Step<'_>, device: usize, shard: &mut Shard) {
     let mut at = None;
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        catch_device_error(|| {
-            shard.begin();
+        let done = catch_device_error(|| {
+            step.open(shard);
             let handle = shard.device.clone();
+            let _step = handle.profile().map(Profile::step);
             while let Some(ready) = board.next(device, &handle, &mut at) {
                 let task = ready.task;
-                board.done(task, step.perform(task, ready.inputs, shard));
+                let mut made = step.perform(task, ready.inputs, shard);
+                board.wait_if_timed(&handle);
+                if board.is_sent(task) {
+                    let mark = handle.backend().record()?;
+                    made.iter_mut().for_each(|payload| payload.made = Some(mark.clone()));
+                }
+                board.done(task, made);
             }
-        })
+            at = None;
+            step.close(shard);
+            Ok(())
+        });
+        done.and_then(|done| done)
     }));
     let name = || shard.device.name();
-    let task = || at.map_or("beginning the step".to_owned(), |task| board.graph.tasks[task].job.to_string());
+    let task = || at.map_or("the step's beginning or end".to_owned(), |task| board.graph.tasks[task].job.to_string());
     match outcome {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => return,
         Ok(Err(error)) => board.fail(failure(name(), task(), error)),
         Err(panic) => board.fail(StepError::Task { device: name(), task: task(), reason: reason(&*panic) }),
     }

@@ -3,20 +3,22 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
-use unrolled_nn::{LossScaler, Module, Optimiser, ScalerState};
+use unrolled_nn::{LossScaler, Module, ScalerState};
+use unrolled_tensor::profile::Profile;
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{Device, Tensor};
 
 use super::{Error, Placement, initial_range_of};
 use crate::batch::Batch;
 use crate::config::Config;
-use crate::executor::{Executor, StepError, Trace, chrome_trace};
+use crate::cost_model::{Machine, Search, search, simulate};
+use crate::executor::{Executor, StepError, Trace, Workload, chrome_trace};
 use crate::model::{Model, Sizes};
-use crate::schedule::{Caption, CriticalPath, Plan, chart, grouped};
+use crate::schedule::{Caption, CriticalPath, Graph, Lengths, Plan, Sums, chart, grouped};
 use crate::training::{Recipe, StepReport, Trainer};
 
 /// Steps of which a trace tells: the last ones.
-const TRACED: usize = 4;
+const TRACED: u64 = 4;
 
 pub(super) enum Learner {
     One(Box<Trainer>),
@@ -30,24 +32,34 @@ pub(super) struct Spread {
     config: Config,
     /// Where the whole model is put together, to validate.
     home: Device,
+    /// As predicted of a plan that was searched for.
+    words_per_s: Option<f64>,
     trace: Option<PathBuf>,
     traces: VecDeque<(u64, Trace)>,
 }
 
 impl Learner {
     pub fn several(
-        (model, optimiser, recipe): (Model, Optimiser, Recipe),
+        Trainer { model, optimiser, scaler, parts, .. }: Trainer,
+        recipe: Recipe,
         sizes: Sizes,
         config: &Config,
-        plan: &Plan,
+        Chosen { plan, machine, words_per_s }: Chosen,
         placement: &Placement,
     ) -> Result<Learner, Error> {
-        let executor = Executor::new(&sizes, model, optimiser, recipe, plan, &placement.devices)?;
+        let executor = Executor::new(&sizes, model, optimiser, recipe, &plan, &placement.devices)?;
+        let executor = match machine {
+            Some(machine) => executor.with_machine(machine),
+            None => executor,
+        };
+        let executor = executor.in_parts(parts).with_scaler(scaler);
+        let executor = if placement.trace.is_some() { executor.timed() } else { executor };
         Ok(Learner::Several(Box::new(Spread {
             executor,
             sizes,
             config: config.clone(),
             home: placement.home.clone(),
+            words_per_s,
             trace: placement.trace.clone(),
             traces: VecDeque::new(),
         })))
@@ -72,7 +84,11 @@ impl Learner {
                     [first, .., last] => format!("{first} to {last}"),
                     [] => "no device".to_owned(),
                 };
-                format!("{name} by plan `{}`", spread.executor.plan().name)
+                let by_plan = format!("{name} by plan `{}`", spread.executor.plan().name);
+                match spread.words_per_s {
+                    Some(speed) => format!("{by_plan}, found for these devices as measured: {speed:.0} words/s"),
+                    None => by_plan,
+                }
             }
         }
     }
@@ -138,7 +154,7 @@ impl Learner {
     pub fn scaler(&self) -> Option<ScalerState> {
         match self {
             Learner::One(trainer) => trainer.scaler.as_ref().map(LossScaler::state),
-            Learner::Several(_) => None,
+            Learner::Several(spread) => spread.executor.scaler().map(LossScaler::state),
         }
     }
 
@@ -163,12 +179,10 @@ impl Learner {
 
 impl Spread {
     fn step(&mut self, batch: &Batch, update: u64, rate: f64) -> Result<StepReport, Error> {
-        let (report, trace) = self.executor.traced_step(batch, update, rate)?;
+        let (report, traces) = self.executor.traced_step(batch, update, rate)?;
         if self.trace.is_some() {
-            self.traces.push_back((update, trace));
-            if self.traces.len() > TRACED {
-                self.traces.pop_front();
-            }
+            self.traces.extend(traces.into_iter().map(|trace| (update, trace)));
+            self.traces.retain(|(traced, _)| traced + TRACED > update);
         }
         Ok(report)
     }
@@ -221,22 +235,49 @@ pub fn picture(plan: &Plan, names: &[String], update: u64, trace: &Trace) -> Str
     chart(graph, timeline, &caption)
 }
 
-/// The plan that a configuration names, for a model of these sizes. `batch` is one like those to come: a search finds the best plan for it.
-pub fn plan_of(config: &Config, sizes: &Sizes, placement: &Placement, batch: &Batch) -> Result<Plan, Error> {
-    use crate::cost_model::{Machine, Search, search};
-    use crate::schedule::{Lengths, Sums};
-    let devices = placement.devices.len();
-    let name = config.plan.as_str();
-    let plan = if name.ends_with(".toml") {
-        let path = PathBuf::from(name);
-        let text = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
-        Plan::from_toml(&text).map_err(StepError::from)?
-    } else if name == "search" {
-        let machine = placement.machine.clone().unwrap_or_else(|| Machine::of_cpus(devices));
-        let options = Search { slices: Some(sizes.softmax_slices), sums: Sums::ByRows, ..Search::default() };
-        search(sizes, &Lengths::of(batch), &machine, &options).map_err(StepError::from)?
-    } else {
-        Plan::for_model(name, sizes, devices).map_err(StepError::from)?
+/// A plan, and how fast the devices are where that was measured to find it.
+pub(super) struct Chosen {
+    plan: Plan,
+    machine: Option<Machine>,
+    /// Words/s of a search's plan, as predicted.
+    words_per_s: Option<f64>,
+}
+
+/// The plan that a configuration names, for a model of these sizes. `batch` is one like those to come: a search measures the devices with its shape, if
+/// nobody has said how fast they are, and finds the best plan for it.
+pub(super) fn plan_of(
+    config: &Config,
+    sizes: &Sizes,
+    placement: &Placement,
+    batch: &Batch,
+) -> Result<Chosen, StepError> {
+    let machine = placement.machine.clone();
+    if config.plan != "search" {
+        let plan = Plan::for_model(&config.plan, sizes, placement.devices.len())?;
+        return Ok(Chosen { plan, machine, words_per_s: None });
+    }
+    let machine = match machine {
+        Some(machine) => machine,
+        None => {
+            let (source_words, target_words) = (batch.source.steps.max(2) - 1, batch.target_steps.max(2) - 1);
+            let sentences = batch.sentences();
+            let workload = Workload { sizes: sizes.clone(), sentences, source_words, target_words };
+            let machine = workload.calibrate(&placement.devices, 2)?;
+            // What was measured was no training.
+            placement.devices.iter().filter_map(Device::profile).for_each(Profile::reset);
+            machine
+        }
     };
-    Ok(plan)
+    let (lengths, slices) = (Lengths::of(batch), Some(sizes.softmax_slices));
+    let options = Search { slices, sums: Sums::ByRows, ..Search::default() };
+    let plan = search(sizes, &lengths, &machine, &options)?;
+    let graph = Graph::of(sizes, &lengths, &plan)?;
+    let words_per_s = Some(graph.words as f64 / simulate(&graph, &machine).makespan);
+    Ok(Chosen { plan, machine: Some(machine), words_per_s })
+}
+
+/// A plan in a file.
+pub(super) fn plan_in(path: &Path) -> Result<Chosen, Error> {
+    let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
+    Ok(Chosen { plan: Plan::from_toml(&text).map_err(StepError::from)?, machine: None, words_per_s: None })
 }

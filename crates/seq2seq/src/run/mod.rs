@@ -166,7 +166,7 @@ pub struct Placement {
     pub devices: Vec<Device>,
     /// Where the whole model is put together for validation and translating: a device with room for all of it.
     pub home: Device,
-    /// How fast they are, for a search and for the order of tasks; without it they are taken for CPU devices.
+    /// How fast they are, for a search and for the order of tasks. Without it a search measures them first, and the order is that of CPU devices.
     pub machine: Option<Machine>,
     /// Where to write what happened in the last updates, as a trace for Chrome and Perfetto; a chart of the last one goes beside it, with the extension `svg`.
     pub trace: Option<PathBuf>,

@@ -1,7 +1,7 @@
 //! The training loop.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -16,7 +16,7 @@ use unrolled_tensor::{Device, MatmulPrecision, catch_device_error};
 use super::data::{self, Data};
 use super::feed::{Feed, Maker};
 use super::folder::{self, Claim};
-use super::learner::{Learner, plan_of};
+use super::learner::{Learner, plan_in, plan_of};
 use super::log::Watchers;
 use super::progress::Progress;
 use super::progress_meter::Meter;
@@ -24,7 +24,6 @@ use super::{
     Error, Placement, RunOptions, Summary, VALIDATION_FOLDER, initial_range_of, sizes_of, validation, warm_start,
 };
 use crate::config::Config;
-use crate::executor::StepError;
 use crate::model::Model;
 use crate::progress::{Event, Observer, Reason, Started, Validation};
 use crate::training::{Recipe, StepReport, Trainer, optimiser_of};
@@ -171,15 +170,14 @@ impl<'a> Session<'a> {
         if config.plan.is_empty() {
             return Ok(session);
         }
-        if config.accumulate > 1 {
-            return Err(StepError::Parts { parts: config.accumulate }.into());
-        }
-        let mut batches = session.feed(Some(session.progress.update + 1));
-        let plan = plan_of(config, &sizes, placement, &batches.next()?)?;
-        drop(batches);
+        let plan = if config.plan.ends_with(".toml") {
+            plan_in(Path::new(&config.plan))?
+        } else {
+            let batch = session.feed(Some(session.progress.update + 1)).next()?;
+            plan_of(config, &sizes, placement, &batch)?
+        };
         let Learner::One(whole) = session.learner else { unreachable!("made just before") };
-        let whole = (whole.model, whole.optimiser, recipe);
-        session.learner = Learner::several(whole, sizes, config, &plan, placement)?;
+        session.learner = Learner::several(*whole, recipe, sizes, config, plan, placement)?;
         Ok(session)
     }
 

@@ -170,7 +170,16 @@ impl Graph {
     /// Where the plan does not fit the model or the batch.
     pub fn of(sizes: &Sizes, lengths: &Lengths, plan: &Plan) -> Result<Graph, PlanError> {
         plan.check(sizes, lengths)?;
-        Ok(build::graph(sizes, lengths, plan))
+        Ok(build::graph(sizes, lengths, plan, true))
+    }
+
+    /// That of a part of a batch that others follow: it ends with the gradients.
+    ///
+    /// # Errors
+    /// As [`of`](Graph::of).
+    pub(crate) fn of_part(sizes: &Sizes, lengths: &Lengths, plan: &Plan) -> Result<Graph, PlanError> {
+        plan.check(sizes, lengths)?;
+        Ok(build::graph(sizes, lengths, plan, false))
     }
 
     /// What stays on each device.

@@ -1,11 +1,12 @@
 //! Losses and parameters, bit for bit.
 
 use unrolled_nn::{Module, Optimiser};
+use unrolled_seq2seq::config::Precision;
 use unrolled_seq2seq::cost_model::{Machine, Search, search};
 use unrolled_seq2seq::executor::Executor;
 use unrolled_seq2seq::schedule::{Chunks, Lengths, Order, Plan, Slice, Sums, Vocabulary, When};
 use unrolled_seq2seq::training::Trainer;
-use unrolled_tensor::Device;
+use unrolled_tensor::{Device, MatmulPrecision};
 
 use super::{Setting, distance};
 
@@ -23,8 +24,12 @@ fn check_parameters(what: &str, several: &Executor, one: &Trainer) {
 
 /// Trains both, and compares every step.
 fn same(what: &str, setting: &Setting, plan: &Plan, devices: usize, steps: u64) {
-    let mut one = setting.single();
-    let mut several = setting.executor(plan, &Device::cpus(devices));
+    same_on(what, setting, plan, (&Device::cpu(), &Device::cpus(devices)), steps);
+}
+
+fn same_on(what: &str, setting: &Setting, plan: &Plan, (one, several): (&Device, &[Device]), steps: u64) {
+    let mut one = setting.single_on(one);
+    let mut several = setting.executor(plan, several);
     for update in 0..steps {
         let batch = setting.batch_of(update);
         let rate = 0.5 / (1.0 + update as f64);
@@ -36,7 +41,8 @@ fn same(what: &str, setting: &Setting, plan: &Plan, devices: usize, steps: u64) 
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{what}");
     let equal = |name: &String| found[name].to_bytes() == expected[name].to_bytes();
     assert!(expected.keys().all(equal), "{what}: the optimiser's state");
-    assert_eq!(several.optimiser_steps(), steps);
+    assert_eq!(several.optimiser_steps(), one.optimiser.steps());
+    assert_eq!(several.scaler(), one.scaler.as_ref());
 }
 
 #[test]
@@ -96,6 +102,38 @@ fn dropout_masks_and_adams_state() {
 }
 
 #[test]
+fn parts_of_a_batch_one_after_another() {
+    for batch in [48, 7] {
+        let adam = Optimiser::adam();
+        let setting = Setting { parts: 5, dropout: 0.2, optimiser: adam, batch, ..Setting::new(2, 3) };
+        let plan = Plan { micro_batches: 2, ..Plan::deferred(&setting.sizes, 4).unwrap() };
+        same("five parts", &setting, &plan, 4, 3);
+    }
+}
+
+#[test]
+fn short_floats() {
+    for precision in [Precision::Bf16, Precision::F16] {
+        let setting = Setting { precision, dropout: 0.2, batch: 24, parts: 2, ..Setting::new(2, 3) };
+        let plan = Plan { micro_batches: 2, chunks: Chunks { lstm: 2, softmax: 3, weights: 2 }, ..paper(&setting) };
+        same(&precision.to_string(), &setting, &plan, 5, 3);
+    }
+}
+
+fn paper(setting: &Setting) -> Plan {
+    Plan::paper(&setting.sizes, 5).unwrap()
+}
+
+/// Where a processor has such products; elsewhere the operands are rounded and multiplied as any others.
+#[test]
+fn products_in_bf16() {
+    let setting = Setting { batch: 40, ..Setting::new(2, 3) };
+    let (one, several) = (Device::cpus(1).remove(0), Device::cpus(5));
+    several.iter().chain([&one]).for_each(|device| device.set_matmul_precision(MatmulPrecision::Bf16));
+    same_on("products in bf16", &setting, &Plan { micro_batches: 4, ..paper(&setting) }, (&one, &several), 3);
+}
+
+#[test]
 fn a_batch_that_cannot_be_cut_so_often() {
     let setting = Setting { batch: 33, ..Setting::new(2, 2) };
     let plan = Plan { micro_batches: 4, ..Plan::paper(&setting.sizes, 3).unwrap() };
@@ -125,7 +163,8 @@ fn the_softmax_by_rows_adds_the_same_terms_in_another_order() {
 fn a_trace_tells_every_task_in_an_order_that_can_be() {
     let setting = Setting::new(2, 2);
     let plan = Plan::deferred(&setting.sizes, 4).unwrap();
-    let (_, trace) = setting.executor(&plan, &Device::cpus(4)).traced_step(&setting.batch_of(0), 0, 0.1).unwrap();
+    let (_, traces) = setting.executor(&plan, &Device::cpus(4)).traced_step(&setting.batch_of(0), 0, 0.1).unwrap();
+    let [trace] = &traces[..] else { panic!("one part has one trace") };
     for (task, span) in trace.graph.tasks.iter().zip(&trace.timeline.spans) {
         assert!(0.0 <= span.start && span.start <= span.end && span.end <= trace.timeline.makespan);
         for &input in &task.inputs {

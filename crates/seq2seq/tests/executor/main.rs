@@ -5,7 +5,7 @@ mod failures;
 
 use unrolled_nn::Optimiser;
 use unrolled_seq2seq::batch::Batch;
-use unrolled_seq2seq::config::Config;
+use unrolled_seq2seq::config::{Config, Precision};
 use unrolled_seq2seq::executor::Executor;
 use unrolled_seq2seq::model::{Model, Sizes};
 use unrolled_seq2seq::numbered::NumberedCorpus;
@@ -19,6 +19,9 @@ struct Setting {
     sizes: Sizes,
     dropout: f64,
     optimiser: Optimiser,
+    precision: Precision,
+    /// Of a batch, one after another.
+    parts: usize,
     corpus: NumberedCorpus,
     batch: usize,
 }
@@ -36,15 +39,21 @@ impl Setting {
             };
             corpus.push(&sentence("source", 40), &sentence("target", 53));
         }
-        Setting { sizes, dropout: 0.0, optimiser: Optimiser::sgd(), corpus, batch: 48 }
+        let (optimiser, precision) = (Optimiser::sgd(), Precision::F32);
+        Setting { sizes, dropout: 0.0, optimiser, precision, parts: 1, corpus, batch: 48 }
     }
 
     fn model(&self) -> Model {
-        Model::new(&self.sizes, self.dropout, 0.3.into(), Key::new(1), &Device::cpu())
+        self.model_on(&Device::cpu())
+    }
+
+    fn model_on(&self, device: &Device) -> Model {
+        Model::new(&self.sizes, self.dropout, 0.3.into(), Key::new(1), device)
     }
 
     fn recipe(&self) -> Recipe {
-        Recipe::of(&Config { dropout: self.dropout, clip_norm: 1.0, ..Config::default() })
+        let precision = self.precision;
+        Recipe::of(&Config { dropout: self.dropout, clip_norm: 1.0, precision, ..Config::default() })
     }
 
     fn batch_of(&self, update: u64) -> Batch {
@@ -54,11 +63,19 @@ impl Setting {
     }
 
     fn single(&self) -> Trainer {
-        Trainer::new(self.model(), self.optimiser.clone(), self.recipe())
+        self.single_on(&Device::cpu())
+    }
+
+    fn single_on(&self, device: &Device) -> Trainer {
+        let mut trainer = Trainer::new(self.model_on(device), self.optimiser.clone(), self.recipe());
+        trainer.parts = self.parts;
+        trainer
     }
 
     fn executor(&self, plan: &Plan, devices: &[Device]) -> Executor {
-        Executor::new(&self.sizes, self.model(), self.optimiser.clone(), self.recipe(), plan, devices).unwrap()
+        let optimiser = self.optimiser.clone();
+        let executor = Executor::new(&self.sizes, self.model(), optimiser, self.recipe(), plan, devices).unwrap();
+        executor.in_parts(self.parts)
     }
 }
 

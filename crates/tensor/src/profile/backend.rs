@@ -73,7 +73,7 @@ impl Backend for Profiled {
     timed! {
         upload(bytes: &[u8], dtype: DType) -> Result<Storage> => Call::elements("upload", bytes.len() / dtype.size(), dtype);
         download(x: &Tensor, bytes: &mut [u8]) -> Result<()> => Call::on("download", &[x]);
-        copy_from(x: &Tensor) -> Result<Option<Storage>> => Call::on("copy_from", &[x]);
+        copy_from(x: &Tensor, made: Option<&Event>) -> Result<Option<Storage>> => Call::on("copy_from", &[x]);
         fill(value: f64, len: usize, dtype: DType) -> Result<Storage> => Call::elements("fill", len, dtype);
         synchronize() -> Result<()> => Call::of("synchronize", String::new());
         cast(x: &Tensor, dtype: DType) -> Result<Storage> => if x.dtype() == dtype { Call::on("copy", &[x]) } else { Call::on("cast", &[x]) };

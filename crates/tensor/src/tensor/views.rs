@@ -4,7 +4,7 @@ use super::axes::{INFER, resolve};
 use super::{Tensor, dims, elements_of};
 use crate::error::OrRaise;
 use crate::layout::{Dims, Layout, count};
-use crate::{DType, Device};
+use crate::{DType, Device, Event};
 
 impl Tensor {
     /// The same elements, row-major, under another shape. Copies only where no strides can say it. One length may be [`INFER`].
@@ -226,11 +226,33 @@ impl Tensor {
     /// The same elements on another device; itself where it is there.
     #[track_caller]
     pub fn to_device(&self, device: &Device) -> Tensor {
+        self.sent(device, None)
+    }
+
+    /// [`to_device`](Tensor::to_device) of a tensor without gaps, behind `made`: its device's mark after the work that makes it. Whatever that device was
+    /// given to do since is not waited for.
+    ///
+    /// ```
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let pair = Device::cpus(2);
+    /// let x = Tensor::from_slice(&[1.0f32, 2.0], [2], &pair[0]);
+    /// let made = pair[0].backend().record()?;
+    /// assert_eq!(x.to_device_after(&pair[1], &made).to_vec::<f32>(), [1.0, 2.0]);
+    /// # Ok::<(), unrolled_tensor::DeviceError>(())
+    /// ```
+    #[track_caller]
+    pub fn to_device_after(&self, device: &Device, made: &Event) -> Tensor {
+        // What closes gaps comes after the mark.
+        self.sent(device, Some(made).filter(|_| self.is_contiguous()))
+    }
+
+    #[track_caller]
+    fn sent(&self, device: &Device, made: Option<&Event>) -> Tensor {
         if *device == self.device {
             return self.clone();
         }
         let whole = self.contiguous();
-        let storage = match device.backend().copy_from(&whole).or_raise() {
+        let storage = match device.backend().copy_from(&whole, made).or_raise() {
             Some(storage) => storage,
             None => device.backend().upload(&whole.to_bytes(), self.dtype).or_raise(),
         };

@@ -31,6 +31,24 @@ impl Saved {
     }
 }
 
+/// A layer, and which of its steps.
+struct Layer {
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias: Tensor,
+    /// Of the micro-batch's sentences.
+    lengths: Tensor,
+    start: usize,
+}
+
+impl Layer {
+    /// The verb's arguments.
+    fn args<'a>(&'a self, input: &'a Tensor, [hidden, cell]: [&'a Tensor; 2]) -> LstmArgs<'a> {
+        let Layer { weight_ih, weight_hh, bias, lengths, start } = self;
+        LstmArgs { input, weight_ih, weight_hh, bias, hidden, cell, lengths: Some(lengths), start: *start }
+    }
+}
+
 /// h and c, or their gradients.
 fn pair(payload: Payload) -> [Tensor; 2] {
     payload.tensors.try_into().expect("a state is two tensors")
@@ -90,25 +108,31 @@ impl Step<'_> {
         };
         let ids = ids.narrow(0, steps.first, steps.count()).narrow(1, rows.start, rows.len()).flatten();
         let path = &self.places.paths(Group::Embedding(side))[0];
-        let words = shard.value(path).index_select(0, &ids);
+        // Looked up and then rounded, which are as many numbers as are needed.
+        let words = shard.value(path).index_select(0, &ids).cast(self.recipe.dtype);
         let words = words.reshape([steps.count(), rows.len(), words.dim(1)]);
         vec![Payload::of([words])]
     }
 
-    fn layer(&self, shard: &Shard, side: Side, layer: usize) -> [Tensor; 3] {
-        let paths = self.places.paths(Group::Lstm(side, layer));
-        [0, 1, 2].map(|i| shard.value(&paths[i]).clone())
-    }
-
-    /// The lengths of a micro-batch's sentences.
-    fn lengths(&self, shard: &mut Shard, side: Side, part: usize) -> Tensor {
-        let rows = self.rows(part);
+    fn layer(&self, shard: &mut Shard, side: Side, layer: usize, steps: Steps, part: usize) -> Layer {
+        let (rows, dtype) = (self.rows(part), self.recipe.dtype);
         let batch = shard.batch(self.batch);
         let lengths = match side {
             Side::Encoder => &batch.source_lengths,
             Side::Decoder => &batch.target_lengths,
         };
-        lengths.narrow(0, rows.start, rows.len())
+        let lengths = lengths.narrow(0, rows.start, rows.len());
+        let mut paths = self.places.paths(Group::Lstm(side, layer)).into_iter();
+        let mut next = || {
+            let path = paths.next().expect("a layer has three parameters");
+            shard.rounded(path.clone(), dtype, |shard| shard.value(&path).cast(dtype))
+        };
+        Layer { weight_ih: next(), weight_hh: next(), bias: next(), lengths, start: steps.first }
+    }
+
+    /// A parameter's gradient, from that of what was computed with in its place.
+    pub(super) fn of_parameter(&self, gradient: Tensor) -> Gradient {
+        Gradient::Dense(Var::constant(gradient.cast(DType::F32)))
     }
 
     pub(super) fn lstm_forward(
@@ -123,25 +147,16 @@ impl Step<'_> {
         let input = whole(inputs.take(is_below(side, layer)));
         let input = self.dropped(shard, Site::Below(side, layer), input, steps, part);
         let before = inputs.take(|job, output| matches!(job, Job::LstmForward { .. }) && output == 2).pop();
-        let zeros = || Tensor::zeros([self.rows(part).len(), self.sizes.hidden], DType::F32, input.device());
+        let zeros = || Tensor::zeros([self.rows(part).len(), self.sizes.hidden], self.recipe.dtype, input.device());
         let [hidden_before, cell_before] = before.map_or_else(|| [zeros(), zeros()], |(_, state)| pair(state));
-        let lengths = self.lengths(shard, side, part);
-        let [weight_ih, weight_hh, bias] = &self.layer(shard, side, layer);
-        if self.plan.micro_batches > 1 || steps.count() < self.steps_of(side) {
+        let layer = self.layer(shard, side, layer, steps, part);
+        let again = self.plan.micro_batches > 1 || steps.count() < self.steps_of(side);
+        if again && self.recipe.dtype == DType::F32 {
             // They are used again within this step; the update drops what is kept.
-            weight_ih.keep_packed(1);
-            weight_hh.keep_packed(4);
+            layer.weight_ih.keep_packed(1);
+            layer.weight_hh.keep_packed(4);
         }
-        let output = Tensor::lstm_sequence(&LstmArgs {
-            input: &input,
-            weight_ih,
-            weight_hh,
-            bias,
-            hidden: &hidden_before,
-            cell: &cell_before,
-            lengths: Some(&lengths),
-            start: steps.first,
-        });
+        let output = Tensor::lstm_sequence(&layer.args(&input, [&hidden_before, &cell_before]));
         let hidden = Payload::of([output.sequence.clone()]);
         let state = Payload::of([output.hidden.clone(), output.cell.clone()]);
         vec![hidden, Saved { input, hidden_before, cell_before, output }.payload(), state]
@@ -170,23 +185,23 @@ impl Step<'_> {
         let carried = carried.map(|(_, state)| pair(state));
         let (_, saved) = inputs.take(|job, _| matches!(job, Job::LstmForward { .. })).remove(0);
         let Saved { input, hidden_before, cell_before, output } = Saved::of(saved);
-        let lengths = self.lengths(shard, side, part);
-        let [weight_ih, weight_hh, bias] = &self.layer(shard, side, layer);
-        let args = LstmArgs {
-            input: &input,
-            weight_ih,
-            weight_hh,
-            bias,
-            hidden: &hidden_before,
-            cell: &cell_before,
-            lengths: Some(&lengths),
-            start: steps.first,
-        };
+        let of_layer = self.layer(shard, side, layer, steps, part);
+        let args = of_layer.args(&input, [&hidden_before, &cell_before]);
         let gradients = LstmOutputGradients {
             sequence: arriving.as_ref(),
             hidden: carried.as_ref().map(|state| &state[0]),
             cell: carried.as_ref().map(|state| &state[1]),
         };
+        if self.recipe.dtype != DType::F32 {
+            // Between the two halves of the verb short floats would be rounded.
+            let made = Tensor::lstm_sequence_backward_last(&args, output, &gradients);
+            let paths = self.places.paths(Group::Lstm(side, layer));
+            for (path, gradient) in paths.into_iter().zip([made.weight_ih, made.weight_hh, made.bias]) {
+                shard.add_gradient(path, self.of_parameter(gradient));
+            }
+            let below = self.dropped(shard, Site::Below(side, layer), made.input, steps, part);
+            return vec![Payload::default(), Payload::of([below]), Payload::of([made.hidden, made.cell])];
+        }
         let made = Tensor::lstm_sequence_backward_data(&args, output, &gradients);
         let below = self.dropped(shard, Site::Below(side, layer), made.input, steps, part);
         // The weights' gradients need h before the first step; nobody else has it there.
@@ -202,6 +217,9 @@ impl Step<'_> {
         side: Side,
         layer: usize,
     ) -> Vec<Payload> {
+        if self.recipe.dtype != DType::F32 {
+            return vec![Payload::default()];
+        }
         let gates = inputs.take(|job, _| matches!(job, Job::LstmBackward { .. }));
         let first = |(job, payload): &(Job, Payload)| Some((place(job).1, payload.tensors.get(1)?.clone()));
         let mut first: Vec<(usize, Tensor)> = gates.iter().filter_map(first).collect();
@@ -220,14 +238,14 @@ impl Step<'_> {
         let made = Tensor::lstm_weight_gradients(&args);
         let paths = self.places.paths(Group::Lstm(side, layer));
         for (path, gradient) in paths.into_iter().zip([made.weight_ih, made.weight_hh, made.bias]) {
-            shard.gradients.insert(path, Gradient::Dense(Var::constant(gradient)));
+            shard.add_gradient(path, self.of_parameter(gradient));
         }
         vec![Payload::default()]
     }
 
     pub(super) fn embedding_weights(&self, shard: &mut Shard, inputs: &mut Inputs, side: Side) -> Vec<Payload> {
         let words = whole(inputs.take(|job, output| matches!(job, Job::LstmBackward { .. }) && output == 1));
-        let words = words.reshape([words.dim(0) * words.dim(1), words.dim(2)]);
+        let words = words.reshape([words.dim(0) * words.dim(1), words.dim(2)]).cast(DType::F32);
         let batch = shard.batch(self.batch);
         let ids = match side {
             Side::Encoder => batch.source.flatten(),
@@ -237,7 +255,7 @@ impl Step<'_> {
         let path = self.places.paths(Group::Embedding(side)).remove(0);
         let table = shard.value(&path);
         let shape = [table.dim(0), table.dim(1)];
-        shard.gradients.insert(path, Gradient::Rows(Rows { index, values, shape }.into()));
+        shard.add_gradient(path, Gradient::Rows(Rows { index, values, shape }.into()));
         vec![Payload::default()]
     }
 }

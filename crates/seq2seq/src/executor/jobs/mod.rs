@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use unrolled_autograd::Gradient;
 use unrolled_tensor::ops::Distribution;
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{DType, Tensor};
@@ -27,14 +28,33 @@ pub(super) struct Step<'a> {
     places: &'a Places,
     graph: &'a Graph,
     batch: &'a Batch,
-    /// The probability, and what the masks are drawn from.
-    dropout: Option<(f64, Key)>,
-    divisor: f64,
-    clip_norm: f64,
-    rate: f64,
+    recipe: StepRecipe,
+    /// Whether no part of the same batch goes before, and none follows.
+    pub ends: (bool, bool),
     /// By holder: its last task that adds to its weight's gradient.
     last_weights: Vec<Option<usize>>,
     pub outcome: OnceLock<Outcome>,
+}
+
+/// The numbers of a step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StepRecipe {
+    /// What forward and backward compute in; parameters, their gradients and the softmax are in f32.
+    pub dtype: DType,
+    /// The probability of dropout, and what the masks are drawn from.
+    pub dropout: Option<(f64, Key)>,
+    /// What the loss is divided by, and multiplied by where it is scaled.
+    pub divisor: f64,
+    pub loss_scale: Option<f64>,
+    pub clip_norm: f64,
+    pub rate: f64,
+}
+
+impl StepRecipe {
+    /// What the gradients, once they are there, are to be divided by.
+    fn left(&self) -> f64 {
+        self.loss_scale.unwrap_or(self.divisor)
+    }
 }
 
 /// What a step comes to.
@@ -48,12 +68,22 @@ pub(super) struct Outcome {
 /// What a device has in hand within a step.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
+    part: Part,
+    /// The losses of the batch's parts before this one.
+    losses: Vec<Tensor>,
+    /// Parameters in the step's dtype, and the softmax's as they were rounded to it, where that is not their own.
+    rounded: HashMap<String, Tensor>,
+    counted: bool,
+}
+
+/// What it has of a part of the batch.
+#[derive(Debug, Default)]
+struct Part {
     batch: Option<DeviceBatch>,
     masks: HashMap<&'static str, HashMap<usize, Tensor>>,
     losses: Losses,
     /// Rows whose share of the softmax's weight gradient is still to be added.
     waiting: Waiting,
-    counted: bool,
 }
 
 impl Shard {
@@ -70,7 +100,29 @@ impl Shard {
 
     fn batch(&mut self, batch: &Batch) -> &DeviceBatch {
         let device = &self.device;
-        self.scratch.batch.get_or_insert_with(|| DeviceBatch::new(batch, device))
+        self.scratch.part.batch.get_or_insert_with(|| DeviceBatch::new(batch, device))
+    }
+
+    /// A parameter's gradient, added to that of the parts before.
+    fn add_gradient(&mut self, path: String, gradient: Gradient) {
+        let sum = match self.gradients.remove(&path) {
+            Some(before) => before.sum(gradient),
+            None => gradient,
+        };
+        self.gradients.insert(path, sum);
+    }
+
+    /// `x` of this name, made once a step where it is not the parameter itself.
+    fn rounded(&mut self, name: String, dtype: DType, make: impl FnOnce(&Shard) -> Tensor) -> Tensor {
+        if dtype == DType::F32 {
+            return make(self);
+        }
+        if let Some(made) = self.scratch.rounded.get(&name) {
+            return made.clone();
+        }
+        let made = make(self);
+        self.scratch.rounded.insert(name, made.clone());
+        made
     }
 }
 
@@ -95,17 +147,14 @@ impl Inputs {
 }
 
 impl<'a> Step<'a> {
-    #[allow(clippy::too_many_arguments)] // It is made in one place, of what stands there.
+    /// A step on a batch, or on the part of one that is number `part` of so many.
     pub fn new(
-        sizes: &'a Sizes,
+        (sizes, places): (&'a Sizes, &'a Places),
         plan: &'a Plan,
-        places: &'a Places,
         graph: &'a Graph,
         batch: &'a Batch,
-        dropout: Option<(f64, Key)>,
-        divisor: f64,
-        clip_norm: f64,
-        rate: f64,
+        recipe: StepRecipe,
+        (part, parts): (usize, usize),
     ) -> Step<'a> {
         let mut last_weights = vec![None; places.holders.len()];
         for (index, task) in graph.tasks.iter().enumerate() {
@@ -113,8 +162,25 @@ impl<'a> Step<'a> {
                 last_weights[holder] = Some(index);
             }
         }
-        let outcome = OnceLock::new();
-        Step { sizes, plan, places, graph, batch, dropout, divisor, clip_norm, rate, last_weights, outcome }
+        let (ends, outcome) = ((part == 0, part + 1 == parts), OnceLock::new());
+        Step { sizes, plan, places, graph, batch, recipe, ends, last_weights, outcome }
+    }
+
+    /// Before a device's first task.
+    pub fn open(&self, shard: &mut Shard) {
+        if self.ends.0 {
+            shard.begin();
+        }
+    }
+
+    /// After its last one: what the parts that follow need stays.
+    pub fn close(&self, shard: &mut Shard) {
+        if self.ends.1 {
+            return shard.end();
+        }
+        let loss = self.losses(shard);
+        shard.scratch.losses.extend(loss);
+        shard.scratch.part = Part::default();
     }
 
     /// Does a task; gives its outputs in the graph's order.
@@ -165,13 +231,13 @@ impl<'a> Step<'a> {
 
     /// `x` with the mask of a place in the model on it: these steps and sentences of the mask of the whole batch, `[T, B, width]`.
     fn dropped(&self, shard: &mut Shard, site: Site, x: Tensor, steps: Steps, part: usize) -> Tensor {
-        let Some((probability, key)) = self.dropout else { return x };
+        let Some((probability, key)) = self.recipe.dropout else { return x };
         let shape = [self.steps_of(site.side()), self.batch.sentences(), x.dim(-1)];
         let device = shard.device.clone();
         let (name, number) = site.name();
-        let mask = shard.scratch.masks.entry(name).or_default().entry(number).or_insert_with(|| {
+        let mask = shard.scratch.part.masks.entry(name).or_default().entry(number).or_insert_with(|| {
             let distribution = Distribution::Dropout { keep: 1.0 - probability };
-            Tensor::random(distribution, site.key(key), shape, DType::F32, &device)
+            Tensor::random(distribution, site.key(key), shape, self.recipe.dtype, &device)
         });
         let rows = self.rows(part);
         x.mul(&mask.narrow(0, steps.first, steps.count()).narrow(1, rows.start, rows.len()))

@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use unrolled_autograd::{Gradient, Var};
 use unrolled_tensor::fused::{
     CrossEntropyArgs, CrossEntropyPartials, KeptLogits, KeptRows, MergedPartials, merge_partials,
 };
-use unrolled_tensor::{SUM_BLOCK, Tensor};
+use unrolled_tensor::{DType, SUM_BLOCK, Tensor};
 
 use super::lstm::{assembled, place, whole};
 use super::{Inputs, Site, Step};
@@ -74,16 +73,41 @@ fn args<'a>(hidden: &'a Tensor, words: &'a Words, rows: &'a Targets) -> CrossEnt
 
 impl Step<'_> {
     /// What a holder computes with: its slices, or everything.
-    fn words(&self, shard: &Shard, holder: usize) -> Vec<Words> {
-        if let Some([weight, bias]) = &shard.whole {
-            return vec![Words { weight: weight.clone(), bias: bias.clone(), offset: 0 }];
+    fn words(&self, shard: &mut Shard, holder: usize) -> Vec<Words> {
+        let dtype = self.recipe.dtype;
+        let rounded = |x: &Tensor| x.cast(dtype).cast(DType::F32);
+        if shard.whole.is_some() {
+            let [weight, bias] = ["weight", "bias"]
+                .into_iter()
+                .enumerate()
+                .map(|(i, name)| {
+                    shard.rounded(name.to_owned(), dtype, |shard| rounded(&shard.whole.as_ref().expect("just seen")[i]))
+                })
+                .collect::<Vec<_>>()
+                .try_into()
+                .expect("weight and bias");
+            return vec![Words { weight, bias, offset: 0 }];
         }
-        let words = |slice: usize| Words {
-            weight: shard.value(&sliced(slice, "weight")).clone(),
-            bias: shard.value(&sliced(slice, "bias")).clone(),
-            offset: self.places.slices[slice].words.start,
+        let words = |slice: usize| {
+            let mut part = |name| {
+                let path = sliced(slice, name);
+                shard.rounded(path.clone(), dtype, |shard| rounded(shard.value(&path)))
+            };
+            Words { weight: part("weight"), bias: part("bias"), offset: self.places.slices[slice].words.start }
         };
         self.places.slices_of(holder).into_iter().map(words).collect()
+    }
+
+    /// A gradient that the softmax has made, as that of the loss by which the step goes, in the step's dtype.
+    fn of_loss(&self, gradient: Tensor) -> Tensor {
+        let gradient = match self.recipe.loss_scale {
+            None => gradient,
+            Some(scale) => {
+                let scale = Tensor::full([], scale, DType::F32, gradient.device());
+                gradient.mul(&scale.affine(1.0 / self.recipe.divisor, 0.0))
+            }
+        };
+        gradient.cast(self.recipe.dtype)
     }
 
     /// The number of each slice that a holder computes, in the order of its outputs.
@@ -114,6 +138,7 @@ impl Step<'_> {
         let hidden = whole(found).narrow(0, steps.first - first, steps.count());
         let hidden = self.dropped(shard, Site::Projection, hidden, steps, part);
         let hidden = hidden.reshape([steps.count() * self.rows(part).len(), self.sizes.hidden]).contiguous();
+        let hidden = hidden.cast(DType::F32);
         let rows = self.targets(shard, steps, part);
         let words = self.words(shard, holder);
         let begun = words.iter().map(|words| Tensor::linear_cross_entropy_begin(&args(&hidden, words, &rows)));
@@ -150,7 +175,7 @@ impl Step<'_> {
         // One of those who know them says the losses.
         if self.places.whole || holder == 0 {
             let shape = [steps.count(), self.rows(part).len()];
-            shard.scratch.losses.push((steps, part, merged.losses(&rows.row_weights).reshape(shape)));
+            shard.scratch.part.losses.push((steps, part, merged.losses(&rows.row_weights).reshape(shape)));
         }
         let (hidden, kept) = (&logits.tensors[0], logits.kept.expect("a forward pass keeps its logits"));
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -182,7 +207,7 @@ impl Step<'_> {
             slices.for_each(|slice| sum.accumulate(&slice, 1.0));
             (steps, part, sum)
         };
-        assembled(pieces.into_values().map(sum).collect())
+        self.of_loss(assembled(pieces.into_values().map(sum).collect()))
     }
 
     pub(super) fn softmax_weights(
@@ -193,7 +218,7 @@ impl Step<'_> {
         holder: usize,
         steps: Steps,
     ) -> Vec<Payload> {
-        let mut waiting = std::mem::take(&mut shard.scratch.waiting);
+        let mut waiting = std::mem::take(&mut shard.scratch.part.waiting);
         for (job, payload) in inputs.take(|job, output| matches!(job, Job::SoftmaxForward { .. }) && output == 0) {
             let (of, part) = place(&job);
             let kept = payload.kept.expect("a forward pass keeps its logits");
@@ -215,7 +240,7 @@ impl Step<'_> {
         if last {
             outputs.extend(self.finished(shard, &mut waiting, holder));
         }
-        shard.scratch.waiting = waiting;
+        shard.scratch.part.waiting = waiting;
         outputs
     }
 
@@ -232,7 +257,7 @@ impl Step<'_> {
         }
         for (slice, (weight, bias)) in self.places.slices_of(holder).into_iter().zip(sums) {
             for (name, gradient) in [("weight", weight), ("bias", bias)] {
-                shard.gradients.insert(sliced(slice, name), Gradient::Dense(Var::constant(gradient)));
+                shard.add_gradient(sliced(slice, name), self.of_parameter(self.of_loss(gradient)));
             }
         }
         Vec::new()
@@ -249,18 +274,15 @@ impl Step<'_> {
             let mut parts = shares.iter().map(|(_, payload)| &payload.tensors[i]);
             let mut sum = parts.next().expect("somebody had rows").clone();
             parts.for_each(|part| sum.accumulate(part, 1.0));
-            shard.gradients.insert(sliced(holder, name), Gradient::Dense(Var::constant(sum)));
+            shard.add_gradient(sliced(holder, name), self.of_parameter(self.of_loss(sum)));
         }
         vec![Payload::default()]
     }
 
-    /// The losses of a device's rows, added up.
-    pub(super) fn loss(&self, shard: &mut Shard) -> f64 {
-        let losses = std::mem::take(&mut shard.scratch.losses);
-        if losses.is_empty() {
-            return 0.0;
-        }
-        assembled(losses).flatten().sum(.., false).to_f64_vec()[0]
+    /// The losses of a device's rows of this part, added up, if it has any.
+    pub(super) fn losses(&self, shard: &mut Shard) -> Option<Tensor> {
+        let losses = std::mem::take(&mut shard.scratch.part.losses);
+        (!losses.is_empty()).then(|| assembled(losses).flatten().sum(.., false))
     }
 
     /// Puts the updated shares of the whole projection together.

@@ -21,9 +21,15 @@ impl Step<'_> {
         };
         // All are asked for before the first is read: a device is waited for once.
         let squares: Vec<Tensor> = self.places.paths(group).into_iter().map(squares).collect();
-        let mut numbers: Vec<f64> = squares.iter().map(|square| square.to_f64_vec()[0]).collect();
+        let mut losses = Vec::new();
         if let Group::Projection(_) = group {
-            numbers.push(self.loss(shard));
+            losses = std::mem::take(&mut shard.scratch.losses);
+            losses.extend(self.losses(shard));
+        }
+        let number = |x: &Tensor| x.to_f64_vec()[0];
+        let mut numbers: Vec<f64> = squares.iter().map(number).collect();
+        if let Group::Projection(_) = group {
+            numbers.push(losses.iter().map(number).fold(0.0, |sum, loss| sum + loss));
         }
         vec![Payload::numbers(numbers)]
     }
@@ -39,11 +45,12 @@ impl Step<'_> {
             squares.extend(paths.into_iter().zip(payload.numbers));
         }
         let sum = self.places.all_paths().iter().map(|path| squares[path]).fold(0.0, |sum, square| sum + square);
-        let norm = sum.sqrt() / self.divisor;
-        let factor = clip_factor(norm, self.clip_norm);
-        let outcome = Outcome { loss, norm, taken: loss.is_finite() && norm.is_finite() };
-        self.outcome.set(outcome).expect("a step has one clip");
-        vec![Payload::numbers(vec![factor / self.divisor, f64::from(u8::from(outcome.taken))])]
+        let norm = sum.sqrt() / self.recipe.left();
+        let factor = clip_factor(norm, self.recipe.clip_norm);
+        // A scaled loss may be infinite where its gradients are not.
+        let taken = norm.is_finite() && (loss.is_finite() || self.recipe.loss_scale.is_some());
+        self.outcome.set(Outcome { loss, norm, taken }).expect("a step has one clip");
+        vec![Payload::numbers(vec![factor / self.recipe.left(), f64::from(u8::from(taken))])]
     }
 
     pub(super) fn update(&self, shard: &mut Shard, inputs: &mut Inputs, group: Group) -> Vec<Payload> {
@@ -55,7 +62,7 @@ impl Step<'_> {
             for path in self.places.paths(group) {
                 let gradient = shard.gradients.remove(&path).expect("a gradient is made before it is used");
                 let parameter = shard.parameters.get_mut(&path).expect("a parameter is where its gradient is");
-                shard.optimiser.change(&path, parameter, gradient, self.rate, clip.numbers[0]);
+                shard.optimiser.change(&path, parameter, gradient, self.recipe.rate, clip.numbers[0]);
             }
         }
         match group {

@@ -10,8 +10,8 @@ use super::{Group, Job, Lengths, Plan, Side, Steps, Sums, Vocabulary, When};
 use crate::model::Sizes;
 use unrolled_tensor::SUM_BLOCK;
 
-/// The graph of a plan that fits.
-pub(super) fn graph(sizes: &Sizes, lengths: &Lengths, plan: &Plan) -> Graph {
+/// The graph of a plan that fits, to its end or to where the gradients are there.
+pub(super) fn graph(sizes: &Sizes, lengths: &Lengths, plan: &Plan, update: bool) -> Graph {
     let mut builder = Builder::new(sizes, lengths, plan);
     let encoder = builder.forward(Side::Encoder, None);
     let decoder = builder.forward(Side::Decoder, Some(&encoder));
@@ -23,7 +23,10 @@ pub(super) fn graph(sizes: &Sizes, lengths: &Lengths, plan: &Plan) -> Graph {
     lstm.extend(builder.lstm_done(&encoder, &mut encoder_back));
     let passes = [(&encoder, &encoder_back), (&decoder, &decoder_back)];
     let embeddings = passes.map(|(forward, backward)| builder.embedding_done(forward, backward));
-    builder.update(projection, lstm, embeddings);
+    let gradients = builder.gradients(projection, lstm, embeddings);
+    if update {
+        builder.update(&gradients);
+    }
     builder.finish()
 }
 

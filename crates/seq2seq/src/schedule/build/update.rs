@@ -7,7 +7,7 @@ use crate::schedule::work::{self, F32, Work};
 const NORM: u64 = 8;
 
 /// A gradient that is complete.
-struct Gradient {
+pub(super) struct Gradient {
     group: Group,
     device: usize,
     /// The value that says so, or holds it.
@@ -19,22 +19,28 @@ struct Gradient {
 }
 
 impl Builder<'_> {
-    pub(super) fn update(
+    /// All gradients, complete.
+    pub(super) fn gradients(
         &mut self,
         projection: Vec<Option<usize>>,
         lstm: Vec<(Side, usize, usize)>,
         embeddings: [(Side, usize, u64); 2],
-    ) {
+    ) -> Vec<Gradient> {
         let mut gradients: Vec<Gradient> = embeddings.into_iter().map(|found| self.embedding_gradient(found)).collect();
         gradients.extend(lstm.into_iter().map(|found| self.lstm_gradient(found)));
         gradients.extend(match self.plan.vocabulary {
             Vocabulary::Slices(_) => self.slice_gradients(&projection),
             Vocabulary::Rows(_) => self.shared_gradients(&projection),
         });
-        let clip = self.clip(&gradients);
+        gradients
+    }
+
+    /// Norm, clip and optimiser.
+    pub(super) fn update(&mut self, gradients: &[Gradient]) {
+        let clip = self.clip(gradients);
         let updated: Vec<usize> = gradients.iter().map(|gradient| self.step(gradient, clip)).collect();
         if let Vocabulary::Rows(_) = self.plan.vocabulary {
-            self.gather(&gradients, &updated);
+            self.gather(gradients, &updated);
         }
     }
 
