@@ -1,7 +1,7 @@
 """The translator in PyTorch, as a fair and fast opponent: what one training step costs.
 
 usage: python benches/pytorch_translator.py --size s [--threads 2] [--steps N] [--warm-up N] [--loss plain|fused]
-           [--embeddings sparse|dense] [--precision f32|bf16]
+           [--embeddings sparse|dense] [--precision f32|tf32|bf16] [--device cpu|cuda] [--compile]
 
 Prints one JSON object: {"size", "threads", "step_s", "words_per_s", "tgt_words_per_s", "params", "peak_mb"}, the same
 keys as `unrolled bench train-step --json`, and after them what else was measured or chosen. A step is embedding ->
@@ -17,6 +17,10 @@ the parameters are the paper's; clipping costs no pass of its own (it scales the
 are released, not zeroed; embedding gradients are sparse, a little faster than dense. The loss is plain by default, as
 most programs write it; --loss fused (linear_cross_entropy, PyTorch 2.13 and later) was faster at size s on one thread
 in each of three trials, and took more memory: measure it as well.
+
+On a GPU (--device cuda) nn.LSTM is cuDNN's, whose algorithms are tried first (cudnn.benchmark); batches come from page-locked memory without
+waiting; device_peak_mb is the most that tensors have held there. --compile puts embeddings, projection and loss through torch.compile, the LSTM too
+where this version of PyTorch does that.
 """
 
 import argparse
@@ -49,6 +53,7 @@ class Size(NamedTuple):
 
 
 SIZES = {
+    "tiny": Size(60, 60, 2, 16, 8, 6, steps=3, warm_up=3),
     "s": Size(8_000, 8_000, 2, 256, 64, 20, steps=15, warm_up=3),
     "m": Size(30_000, 30_000, 4, 512, 64, 25, steps=5, warm_up=1),
     "l": Size(160_000, 80_000, 4, 1000, 128, 25, steps=1, warm_up=1),  # the paper's
@@ -111,17 +116,42 @@ def peak_mb():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
 
 
-def measure(name, threads, steps=None, warm_up=None, sparse=True, fused=False, bf16=False):
+def prepare(device, tf32):
+    """PyTorch's best settings for a GPU."""
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    return torch.device(device)
+
+
+def compiled(model):
+    """The loss through torch.compile."""
+    import torch._dynamo
+
+    if hasattr(torch._dynamo.config, "allow_rnn"):
+        torch._dynamo.config.allow_rnn = True
+    return torch.compile(model.loss, dynamic=False)
+
+
+def measure(name, threads, steps=None, warm_up=None, sparse=True, fused=False, precision="f32", device="cpu", compile=False):
     """Times training steps at one size; gives the object that is printed."""
     size, imported = SIZES[name], peak_mb()
-    steps, warm_up = steps or size.steps, size.warm_up if warm_up is None else warm_up
+    gpu = device != "cpu"
+    steps = steps or (max(size.steps, 10) if gpu and name != "tiny" else size.steps)
+    warm_up = (max(size.warm_up, 3) if gpu or compile else size.warm_up) if warm_up is None else warm_up
     torch.set_num_threads(threads)
     torch.manual_seed(2014)
-    model = Translator(size, sparse, fused)
+    place = prepare(device, precision == "tf32") if gpu else torch.device("cpu")
+    model = Translator(size, sparse, fused).to(place)
     parameters = [p for p in model.parameters() if p.requires_grad]
+    loss_of = compiled(model) if compile else model.loss
+    bf16 = precision == "bf16"
 
     def ids(words):
         return torch.randint(SPECIAL, words, (size.time, size.batch))
+
+    def to_device(batch):
+        return [ids.pin_memory().to(place, non_blocking=True) for ids in batch] if gpu else batch
 
     end = torch.full((1, size.batch), EOS)
     times, norm, processor = [], 0.0, 0.0
@@ -129,10 +159,12 @@ def measure(name, threads, steps=None, warm_up=None, sparse=True, fused=False, b
         source, target = ids(size.source_words), ids(size.target_words)
         batch = torch.cat((source, end)), torch.cat((end, target)), torch.cat((target, end))
         start, processor_start = time.perf_counter(), time.process_time()
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            loss = model.loss(*batch)
+        with torch.autocast(place.type, torch.bfloat16, enabled=bf16):
+            loss = loss_of(*to_device(batch))
         loss.backward()
         norm = update(parameters)
+        if gpu:
+            torch.cuda.synchronize()
         if step >= warm_up:
             times.append(time.perf_counter() - start)
             processor += time.process_time() - processor_start
@@ -153,8 +185,11 @@ def measure(name, threads, steps=None, warm_up=None, sparse=True, fused=False, b
         "steps": steps,
         "embeddings": "sparse" if sparse else "dense",
         "loss": "fused" if fused else "plain",
-        "precision": "bf16" if bf16 else "f32",
+        "precision": precision,
+        "compiled": compile,
         "torch": torch.__version__,
+        **({"hardware": torch.cuda.get_device_name(place),
+            "device_peak_mb": round(torch.cuda.max_memory_allocated(place) / 1024**2, 1)} if gpu else {}),
     }
 
 
@@ -166,10 +201,14 @@ def main():
     parser.add_argument("--warm-up", type=int, help="steps before them (s 3, m 1, l 1)")
     parser.add_argument("--loss", choices=("plain", "fused"), default="plain", help="fused: linear_cross_entropy")
     parser.add_argument("--embeddings", choices=("sparse", "dense"), default="sparse", help="their gradients")
-    parser.add_argument("--precision", choices=("f32", "bf16"), default="f32", help="bf16: autocast")
+    parser.add_argument("--precision", choices=("f32", "tf32", "bf16"), default="f32", help="tf32: of a GPU; bf16: autocast")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--compile", action="store_true", help="torch.compile")
     a = parser.parse_args()
-    sparse, fused, bf16 = a.embeddings == "sparse", a.loss == "fused", a.precision == "bf16"
-    print(json.dumps(measure(a.size, a.threads, a.steps, a.warm_up, sparse, fused, bf16)))
+    if a.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: this PyTorch finds no GPU")
+    sparse, fused = a.embeddings == "sparse", a.loss == "fused"
+    print(json.dumps(measure(a.size, a.threads, a.steps, a.warm_up, sparse, fused, a.precision, a.device, a.compile)))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 usage: python benches/vs_pytorch.py [--sizes s,m,l] [--threads 2] [--rounds 5] [--steps N] [--json | --table]
            [--binary PATH] [--python PATH] [--no-install] [--loss fastest|plain|fused]
-           [--embeddings fastest|sparse|dense] [--precision f32|bf16] [--matmul-precision f32|f32-fma|bf16]
+           [--embeddings fastest|sparse|dense] [--precision f32|tf32|bf16] [--matmul-precision f32|f32-fma|tf32|bf16]
+           [--device cpu|cuda] [--activations f32|bf16] [--compile fastest|no|yes]
        python benches/vs_pytorch.py --translate [--sizes s,m,l] [--beam 12] [--batch-size 64] [--sentences N] [--threads 2]
            [--matmul-precision f32|f32-fma|bf16] [--weights f32|bf16|int8] [--precision f32|bf16] [--rounds 5] [--json]
            [--binary PATH] [--python PATH]
@@ -21,6 +22,8 @@ ratio is shown too. --table prints Markdown.
 `cargo build --release -p unrolled-autograd --example overhead`, and the ratio is PyTorch's seconds over unrolled's.
 --loss, --embeddings and --precision choose PyTorch's variant (see pytorch_translator.py); "fastest" tries them once
 before the rounds and takes the quickest.
+--device cuda runs both on the first GPU: PyTorch's LSTM is then cuDNN's, torch.compile is tried with the other variants, memory is what tensors held
+on the GPU at most, and unrolled's --activations may be bf16. One size after the other; --precision and --matmul-precision say in what.
 Exit status: 0 measured, 1 a side failed, 2 something needed is missing.
 """
 
@@ -126,21 +129,33 @@ def spread(values):
     return {"median": round(statistics.median(values), 4), "min": round(min(values), 4), "max": round(max(values), 4)}
 
 
-def fastest_variant(command, loss, embeddings):
-    """PyTorch's options for a step: those given, the others tried once each, the quickest of all."""
+def fastest_variant(command, loss, embeddings, compile, gpu):
+    """PyTorch's options for a step: those given, the others tried once each, the quickest of all that run."""
     losses = ("plain", "fused") if loss == "fastest" else (loss,)
     kinds = ("sparse", "dense") if embeddings == "fastest" else (embeddings,)
-    variants = [["--loss", one, "--embeddings", kind] for one in losses for kind in kinds]
+    compiled = {"no": [[]], "yes": [["--compile"]], "fastest": [[], ["--compile"]] if gpu else [[]]}[compile]
+    variants = [["--loss", one, "--embeddings", kind, *flag] for flag in compiled for one in losses for kind in kinds]
     if len(variants) == 1:
         return variants[0]
-    seconds = []
-    for variant in variants:
-        answer = ask("PyTorch", [*command, *variant])
-        # The processor's time is more to be trusted than the clock where others work too.
-        seconds.append(answer.get("cpu_step_s") or answer["step_s"])
-        say(f"PyTorch with {' '.join(variant)}: {answer['step_s']:.3f} s a step, {seconds[-1]:.3f} s of the processors, "
-            f"{answer['peak_mb']:.0f} MiB")
-    return variants[seconds.index(min(seconds))]
+    seconds = {}
+    for number, variant in enumerate(variants):
+        try:
+            answer = ask("PyTorch", [*command, *variant])
+        except Failed as failed:
+            say(f"PyTorch with {' '.join(variant)} does not run: {str(failed)[-300:]}")
+            continue
+        # On the CPU the processor's time is more to be trusted than the clock where others work too.
+        seconds[number] = answer["step_s"] if gpu else answer.get("cpu_step_s") or answer["step_s"]
+        say(f"PyTorch with {' '.join(variant)}: {answer['step_s']:.3f} s a step, {seconds[number]:.3f} s of the "
+            f"{'GPU' if gpu else 'processors'}, {answer[memory_key(answer)]:.0f} MiB")
+    if not seconds:
+        raise Failed("PyTorch ran in none of its variants")
+    return variants[min(seconds, key=seconds.get)]
+
+
+def memory_key(answer):
+    """Which memory counts: a GPU's, where the step ran on one."""
+    return "device_peak_mb" if "device_peak_mb" in answer else "peak_mb"
 
 
 def compare(commands, rounds):
@@ -151,16 +166,19 @@ def compare(commands, rounds):
         for side in order:
             answers[side].append(ask(side, commands[side]))
             say(f"round {number + 1}/{rounds}: {side} {answers[side][-1]['words_per_s']:.0f} words/s, "
-                f"{answers[side][-1]['peak_mb']:.0f} MiB")
+                f"{answers[side][-1][memory_key(answers[side][-1])]:.0f} MiB")
         same_work(answers["unrolled"][-1], answers["PyTorch"][-1])
     pairs = list(zip(answers["unrolled"], answers["PyTorch"]))
     libraries = [theirs.get("import_mb", 0.0) for theirs in answers["PyTorch"]]
+    key = memory_key(pairs[0][1])
     ratios = {
         "speed": spread([ours["words_per_s"] / theirs["words_per_s"] for ours, theirs in pairs]),
-        "memory": spread([ours["peak_mb"] / theirs["peak_mb"] for ours, theirs in pairs]),
-        "memory_without_libraries": spread(
-            [ours["peak_mb"] / (theirs["peak_mb"] - mb) for (ours, theirs), mb in zip(pairs, libraries)]),
+        "memory": spread([ours[key] / theirs[key] for ours, theirs in pairs]),
     }
+    if key == "device_peak_mb":
+        return answers, ratios
+    ratios["memory_without_libraries"] = spread(
+        [ours["peak_mb"] / (theirs["peak_mb"] - mb) for (ours, theirs), mb in zip(pairs, libraries)])
     if all(answer.get("cpu_step_s") for pair in pairs for answer in pair):
         ratios["speed_by_processor_time"] = spread([theirs["cpu_step_s"] / ours["cpu_step_s"] for ours, theirs in pairs])
     return answers, ratios
@@ -174,10 +192,14 @@ def show(answers, ratios):
     first, torch = answers["unrolled"][0], answers["PyTorch"][0]
     print(f"size {first['size']}, {first['threads']} threads, {first['params']:,} parameters, {len(answers['unrolled'])} "
           f"rounds; {first.get('precision', 'f32')} against PyTorch {torch['torch']}: {torch['precision']}, "
-          f"{torch['loss']} loss, {torch['embeddings']} embeddings")
+          f"{torch['loss']} loss, {torch['embeddings']} embeddings{', compiled' if torch.get('compiled') else ''}"
+          f"{'; ' + first['hardware'] if 'hardware' in first else ''}")
     for side, given in answers.items():
-        step, words, peak = (middle(given, key) for key in ("step_s", "words_per_s", "peak_mb"))
+        step, words, peak = (middle(given, key) for key in ("step_s", "words_per_s", memory_key(given[0])))
         print(f"{side:9} {step:8.4f} s/step  {words:10,.0f} words/s  {peak:8,.0f} MiB peak")
+    if "share_of_peak" in first:
+        print(f"unrolled's products: {middle(answers['unrolled'], 'gflop_per_s'):,.0f} GFLOP/s, "
+              f"{middle(answers['unrolled'], 'share_of_peak'):.1%} of what square ones reach")
     for name, ratio in ratios.items():
         title = name.replace("_", " ")
         print(f"{title}: {ratio['median']:.2f}x of PyTorch's (from {ratio['min']:.2f} to {ratio['max']:.2f})")
@@ -194,9 +216,10 @@ def show_table(results):
         speed, memory, processor = (result["ratios"].get(key) for key in ("speed", "memory", "speed_by_processor_time"))
         ratio = lambda spread: f"{spread['median']:.2f} ({spread['min']:.2f}–{spread['max']:.2f})" if spread else ""
         variant = f"{theirs[0]['precision']}, {theirs[0]['loss']} loss, {theirs[0]['embeddings']}"
+        variant += ", compiled" if theirs[0].get("compiled") else ""
         print(f"| {size} | {ours[0].get('precision', 'f32')} | {variant} | {middle(ours, 'words_per_s'):,.0f} | "
-              f"{middle(theirs, 'words_per_s'):,.0f} | {ratio(speed)} | {ratio(processor)} | {middle(ours, 'peak_mb'):,.0f} | "
-              f"{middle(theirs, 'peak_mb'):,.0f} | {memory['median']:.2f} |")
+              f"{middle(theirs, 'words_per_s'):,.0f} | {ratio(speed)} | {ratio(processor)} | "
+              f"{middle(ours, memory_key(theirs[0])):,.0f} | {middle(theirs, memory_key(theirs[0])):,.0f} | {memory['median']:.2f} |")
 
 
 def compare_translations(commands, rounds):
@@ -267,10 +290,12 @@ def show_graphs(answers, ratios):
 def of_train_step(a, python, size):
     """Training steps of one size."""
     work = ["--size", size, "--threads", str(a.threads), *(["--steps", str(a.steps)] if a.steps else [])]
-    torch = [python, HERE / "pytorch_translator.py", *work, "--precision", a.precision]
+    gpu = a.device == "cuda"
+    torch = [python, HERE / "pytorch_translator.py", *work, "--precision", a.precision, "--device", a.device]
+    ours = ["--device", "cuda:0" if gpu else "cpu", "--matmul-precision", a.matmul_precision, "--activations", a.activations]
     commands = {
-        "unrolled": [find_binary(a.binary), "bench", "train-step", *work, "--matmul-precision", a.matmul_precision, "--json"],
-        "PyTorch": [*torch, *fastest_variant(torch, a.loss, a.embeddings)],
+        "unrolled": [find_binary(a.binary), "bench", "train-step", *work, *ours, "--json"],
+        "PyTorch": [*torch, *fastest_variant(torch, a.loss, a.embeddings, a.compile, gpu)],
     }
     return compare(commands, a.rounds)
 
@@ -296,7 +321,7 @@ def of_graph(a, python, _):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", "--size", default="s", help="s, m, l, or several: s,m,l")
+    parser.add_argument("--sizes", "--size", default="s", help="tiny, s, m, l, or several: s,m,l")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, help="timed steps of each process (s 15, m 5, l 1)")
@@ -307,8 +332,11 @@ def arguments():
     parser.add_argument("--no-install", action="store_true", help="do not install PyTorch where it is missing")
     parser.add_argument("--loss", choices=("fastest", "plain", "fused"), default="fastest")
     parser.add_argument("--embeddings", choices=("fastest", "sparse", "dense"), default="fastest")
-    parser.add_argument("--precision", choices=("f32", "bf16"), default="f32", help="PyTorch's; bf16 is autocast")
-    parser.add_argument("--matmul-precision", choices=("f32", "f32-fma", "bf16"), default="f32", help="unrolled's")
+    parser.add_argument("--precision", choices=("f32", "tf32", "bf16"), default="f32", help="PyTorch's; bf16 is autocast")
+    parser.add_argument("--matmul-precision", choices=("f32", "f32-fma", "tf32", "bf16"), default="f32", help="unrolled's")
+    parser.add_argument("--activations", choices=("f32", "bf16"), default="f32", help="unrolled's, of training steps")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of training steps")
+    parser.add_argument("--compile", choices=("fastest", "no", "yes"), default="fastest", help="PyTorch's torch.compile, of a GPU's steps")
     parser.add_argument("--translate", action="store_true", help="greedy or beam search instead of a training step")
     parser.add_argument("--beam", type=int, default=12, help="of --translate")
     parser.add_argument("--batch-size", type=int, default=64, help="of --translate")
@@ -317,8 +345,8 @@ def arguments():
     parser.add_argument("--graph", action="store_true", help="the graph alone: 10,000 one-element nodes")
     a = parser.parse_args()
     a.sizes = ["graph"] if a.graph else a.sizes.split(",")
-    if unknown := set(a.sizes) - {"s", "m", "l", "graph"}:
-        parser.error(f"--sizes: {', '.join(sorted(unknown))} is not one of s, m, l")
+    if unknown := set(a.sizes) - {"tiny", "s", "m", "l", "graph"}:
+        parser.error(f"--sizes: {', '.join(sorted(unknown))} is not one of tiny, s, m, l")
     if min(a.rounds, a.threads, a.steps or 1) < 1:
         parser.error("--rounds, --threads and --steps must be at least 1")
     return a

@@ -10,6 +10,8 @@ enum Name {
     F32,
     /// f32 multiply–adds throughout.
     F32Fma,
+    /// Operands rounded to TF32 by the tensor cores of a CUDA device, sums in f32.
+    Tf32,
     /// Operands rounded to bf16, sums in f32: faster where the processor has such products, and a little less exact.
     Bf16,
 }
@@ -31,6 +33,7 @@ impl Precision {
         let wanted = match self.name {
             Name::F32 => MatmulPrecision::F32,
             Name::F32Fma => MatmulPrecision::F32Fma,
+            Name::Tf32 => MatmulPrecision::Tf32,
             Name::Bf16 => MatmulPrecision::Bf16,
         };
         device.set_matmul_precision(wanted);
@@ -46,6 +49,7 @@ impl Precision {
         match self.name {
             Name::F32 => "f32",
             Name::F32Fma => "f32-fma",
+            Name::Tf32 => "tf32",
             Name::Bf16 => "bf16",
         }
     }

@@ -31,8 +31,13 @@ fn a_training_step_is_measured_and_does_the_same_on_any_number_of_threads() {
 
 #[test]
 fn what_cannot_be_measured_is_refused() {
-    assert!(fails(folder().path(), &["bench", "train-step", "--size", "xl"], 2).contains("[possible values: s, m, l]"));
+    assert!(
+        fails(folder().path(), &["bench", "train-step", "--size", "xl"], 2)
+            .contains("[possible values: tiny, s, m, l]")
+    );
     assert!(fails(folder().path(), &["bench", "train-step", "--size", "s", "--steps", "0"], 2).contains("--steps"));
+    let refused = fails(folder().path(), &["bench", "train-step", "--size", "tiny", "--matmul-precision", "tf32"], 1);
+    assert!(refused.contains("no products in tf32"), "{refused}");
 }
 
 #[test]

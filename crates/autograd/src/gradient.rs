@@ -135,6 +135,31 @@ impl Gradients {
         self.by_edge.remove(&var.key()?)
     }
 
+    /// Gives a variable this gradient: one that was computed elsewhere, for instance by work that a device [replays](unrolled_tensor::Device::captured).
+    /// A constant has none, and stays without.
+    ///
+    /// ```
+    /// use unrolled_autograd::{Gradient, Gradients, Var};
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let one = Tensor::scalar(1f64, &Device::cpu());
+    /// let (w, mut gradients) = (Var::leaf(one.clone()), Gradients::default());
+    /// gradients.insert(&w, Gradient::Dense(Var::constant(one)));
+    /// assert_eq!(gradients.get(&w).unwrap().item::<f64>(), 1.0);
+    /// ```
+    ///
+    /// # Panics
+    /// Where the gradient is not of the variable's shape.
+    #[track_caller]
+    pub fn insert(&mut self, var: &Var, gradient: Gradient) {
+        let (found, wanted) = (gradient.shape(), var.shape());
+        if found[..] != *wanted {
+            panic!("insert: a gradient of shape {found:?} for a variable of shape {wanted:?}");
+        }
+        if let Some(key) = var.key() {
+            self.by_edge.insert(key, gradient);
+        }
+    }
+
     /// Adds the gradients of `other` to these: those of a large batch, from parts of it one after another. Sparse rows stay sparse,
     /// distinct and ascending.
     ///

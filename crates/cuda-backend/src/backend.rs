@@ -10,10 +10,12 @@ use unrolled_tensor::fused::{
 };
 use unrolled_tensor::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use unrolled_tensor::random::Key;
-use unrolled_tensor::{Backend, DType, Event, MatmulPrecision, Memory, Result, Storage, Tensor};
+use unrolled_tensor::{Backend, Captured, DType, Event, MatmulPrecision, Memory, Recorder, Result, Storage, Tensor};
 
 use crate::driver::{self, DeviceInfo, Unusable};
 use crate::gpu::Gpu;
+use crate::graphs::{self, GraphCounts};
+use crate::options::Options;
 use crate::storage::pointer;
 use crate::verbs;
 
@@ -30,7 +32,7 @@ impl CudaBackend {
     /// # Errors
     /// Where there is no driver, no such device, or one that cannot be used.
     pub fn new(index: usize) -> Result<CudaBackend, Unusable> {
-        CudaBackend::with(index, None)
+        CudaBackend::with(index, Options::default())
     }
 
     /// [`new`](CudaBackend::new), whose tensors may hold `budget` bytes.
@@ -38,11 +40,25 @@ impl CudaBackend {
     /// # Errors
     /// As [`new`](CudaBackend::new).
     pub fn with_budget(index: usize, budget: usize) -> Result<CudaBackend, Unusable> {
-        CudaBackend::with(index, Some(budget))
+        CudaBackend::with(index, Options { budget: Some(budget), ..Options::default() })
     }
 
-    fn with(index: usize, budget: Option<usize>) -> Result<CudaBackend, Unusable> {
-        Ok(CudaBackend { gpu: Arc::new(Gpu::new(index, budget)?), precision: Mutex::default() })
+    /// [`new`](CudaBackend::new), to work in another way.
+    ///
+    /// # Errors
+    /// As [`new`](CudaBackend::new).
+    pub fn with(index: usize, options: Options) -> Result<CudaBackend, Unusable> {
+        Ok(CudaBackend { gpu: Arc::new(Gpu::new(index, options)?), precision: Mutex::default() })
+    }
+
+    /// How often work was captured and replayed.
+    pub fn graph_counts(&self) -> GraphCounts {
+        self.gpu.graphs.counts()
+    }
+
+    /// Why some work cannot be captured; empty where all can.
+    pub fn uncaptured(&self) -> Vec<String> {
+        self.gpu.graphs.refusals()
     }
 
     pub(crate) fn gpu(&self) -> &Arc<Gpu> {
@@ -58,6 +74,12 @@ impl CudaBackend {
 impl fmt::Debug for CudaBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CudaBackend({}, {})", self.gpu.name, self.gpu.info.name)
+    }
+}
+
+impl Recorder for CudaBackend {
+    fn run(&self, what: &Captured<'_>, work: &mut dyn FnMut(&[Tensor]) -> Vec<Tensor>) -> Result<Vec<Tensor>> {
+        graphs::run(self, what, work)
     }
 }
 
@@ -101,6 +123,10 @@ impl Backend for CudaBackend {
 
     fn synchronize(&self) -> Result<()> {
         self.gpu.synchronize()
+    }
+
+    fn recorder(&self) -> Option<&dyn Recorder> {
+        if self.gpu.options.graphs { Some(self) } else { None }
     }
 
     fn cast(&self, x: &Tensor, dtype: DType) -> Result<Storage> {

@@ -8,6 +8,7 @@ use cudarc::driver::{result, sys};
 use unrolled_tensor::Result;
 
 use crate::gpu::Gpu;
+use crate::recording;
 use crate::storage::Pointer;
 use crate::view::Views;
 
@@ -43,7 +44,12 @@ const WAVES: u32 = 32;
 ///
 /// # Safety
 /// The type is `repr(C)` or `repr(transparent)` and means the same to the kernel.
-pub(crate) unsafe trait Argument {}
+pub(crate) unsafe trait Argument {
+    /// Where it leads, if it is a pointer.
+    fn pointer(&self) -> Option<Pointer> {
+        None
+    }
+}
 
 macro_rules! arguments {
     ($($type:ty),*) => {$(
@@ -51,7 +57,13 @@ macro_rules! arguments {
         unsafe impl Argument for $type {}
     )*};
 }
-arguments!(u8, u16, u32, i32, u64, i64, f32, f64, Pointer);
+arguments!(u8, u16, u32, i32, u64, i64, f32, f64);
+// SAFETY: the same in CUDA.
+unsafe impl Argument for Pointer {
+    fn pointer(&self) -> Option<Pointer> {
+        Some(*self)
+    }
+}
 // SAFETY: kernels/common.cuh has the same struct.
 unsafe impl<const N: usize> Argument for Views<N> {}
 
@@ -137,7 +149,7 @@ fn is_type(word: &str) -> bool {
 }
 
 impl Gpu {
-    /// Launches `kernel` of the file `module` in the compute stream: a grid of blocks, so many threads each, so many bytes of dynamic
+    /// Launches `kernel` of the file `module` in this thread's stream: a grid of blocks, so many threads each, so many bytes of dynamic
     /// shared memory. A grid without blocks is no launch.
     ///
     /// # Panics
@@ -155,6 +167,7 @@ impl Gpu {
             return Ok(());
         }
         self.bind()?;
+        recording::checks(self, kernel, arguments.iter().filter_map(|argument| argument.pointer()))?;
         let Kernel { function, parameters } = self.kernels.get(self, module, kernel)?;
         let sizes = || arguments.iter().map(|argument| size_of_val(*argument));
         assert!(
@@ -165,10 +178,11 @@ impl Gpu {
         let place = |argument: &&dyn Argument| std::ptr::from_ref(*argument).cast_mut().cast::<c_void>();
         let mut places: Vec<*mut c_void> = arguments.iter().map(place).collect();
         let [grid, block] = [grid, block].map(|[x, y, z]| (x, y, z));
+        let turn = self.turn()?;
         // SAFETY: the function is this device's, its arguments have the sizes that it reads; that its pointers lead to enough memory is
         // what each verb sees to.
         let launched =
-            unsafe { result::launch_kernel(function, grid, block, shared, self.compute.handle(), &mut places) };
+            unsafe { result::launch_kernel(function, grid, block, shared, turn.stream.handle(), &mut places) };
         self.check(launched, &format!("launching {kernel}"))
     }
 

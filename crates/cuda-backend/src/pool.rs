@@ -12,7 +12,7 @@ use unrolled_tensor::{DeviceError, Memory};
 use crate::driver::Lost;
 
 /// Blocks begin at multiples of this, and their sizes are such.
-const ALIGNMENT: usize = 512;
+pub(crate) const ALIGNMENT: usize = 512;
 
 /// A device's blocks.
 #[derive(Debug)]
@@ -41,6 +41,17 @@ pub(crate) struct Block {
     pub size: usize,
     /// Another tensor had it before.
     pub used: bool,
+    /// Where it goes back to.
+    pub home: Home,
+}
+
+/// Who hands out a block and takes it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Home {
+    /// The pool of all tensors.
+    Pool,
+    /// What a captured step works in.
+    Arena,
 }
 
 /// The size that a request is rounded up to: eighths of a power of two, so little is wasted and most requests find a block again.
@@ -58,7 +69,7 @@ impl State {
         if addresses.is_empty() {
             self.idle.remove(&size);
         }
-        Some(Block { address, size, used: true })
+        Some(Block { address, size, used: true, home: Home::Pool })
     }
 }
 
@@ -121,7 +132,7 @@ impl Pool {
             address = new()?;
         }
         state.held += address.map_or(0, |_| class);
-        Ok(address.map(|address| Block { address, size: class, used: false }))
+        Ok(address.map(|address| Block { address, size: class, used: false, home: Home::Pool }))
     }
 
     /// Takes back a block that was handed out for `bytes`.
@@ -181,7 +192,7 @@ mod tests {
     fn idle_blocks_serve_requests_that_waste_little() {
         let pool = Pool::new("test".into(), 1 << 20);
         pool.state().in_use = 5000;
-        pool.give_back(Block { address: 4096, size: size_class(5000), used: false }, 5000);
+        pool.give_back(Block { address: 4096, size: size_class(5000), used: false, home: Home::Pool }, 5000);
         assert_eq!(pool.memory().in_use, 0);
         assert!(pool.state().idle(size_class(2000)).is_none(), "more than a quarter would be wasted");
         let again = pool.take(4900).unwrap();

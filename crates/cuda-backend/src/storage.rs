@@ -42,6 +42,16 @@ impl Buffer {
         Pointer(self.block.address)
     }
 
+    /// Where it lies.
+    pub fn block(&self) -> Block {
+        self.block
+    }
+
+    /// How many bytes were asked for.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The device that it lies on.
     pub fn gpu(&self) -> &Arc<Gpu> {
         &self.gpu
@@ -55,7 +65,7 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        self.gpu.pool.give_back(self.block, self.bytes);
+        self.gpu.give_back(self.block, self.bytes);
     }
 }
 

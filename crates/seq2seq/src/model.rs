@@ -129,6 +129,14 @@ pub struct DeviceBatch {
     pub row_weights: Tensor,
 }
 
+/// What a batch has beside its words' embeddings; the fields of [`DeviceBatch`].
+pub(crate) struct Labels<'a> {
+    pub source_lengths: &'a Tensor,
+    pub target_lengths: &'a Tensor,
+    pub target_output: &'a Tensor,
+    pub row_weights: &'a Tensor,
+}
+
 impl DeviceBatch {
     /// Moves a batch to a device.
     pub fn new(batch: &Batch, device: &Device) -> DeviceBatch {
@@ -209,6 +217,11 @@ impl Model {
         self.dropout.probability()
     }
 
+    /// Slices in which the output vocabulary is computed.
+    pub(crate) fn softmax_slices(&self) -> usize {
+        self.softmax_slices
+    }
+
     /// Where the parameters are.
     pub fn device(&self) -> &Device {
         self.projection.weight.tensor().device()
@@ -262,9 +275,13 @@ impl Model {
 
     /// The state after each sentence's own last step: `source` u32 `[Ts, B]`, `lengths` u32 `[B]`.
     pub fn encode(&self, source: &Tensor, lengths: &Tensor, dropout: Option<Key>) -> LstmState {
-        let words = self.source_embedding.forward(source);
-        let words = self.dropout.forward(&words, dropout.map(|key| key.purpose("source")));
-        let start = self.initial_state(source.dim(1));
+        self.encode_words(&self.source_embedding.forward(source), lengths, dropout)
+    }
+
+    /// [`encode`](Model::encode) of embedded words, `[Ts, B, E]`.
+    fn encode_words(&self, words: &Var, lengths: &Tensor, dropout: Option<Key>) -> LstmState {
+        let words = self.dropout.forward(words, dropout.map(|key| key.purpose("source")));
+        let start = self.initial_state(words.dim(1));
         self.encoder.lstm.forward(&words, &start, Some(lengths), dropout.map(|key| key.purpose("encoder"))).1
     }
 
@@ -283,8 +300,18 @@ impl Model {
         state: &LstmState,
         dropout: Option<Key>,
     ) -> (Var, LstmState) {
-        let words = self.target_embedding.forward(input);
-        let words = self.dropout.forward(&words, dropout.map(|key| key.purpose("target")));
+        self.decode_words(&self.target_embedding.forward(input), lengths, state, dropout)
+    }
+
+    /// [`decode`](Model::decode) of embedded words, `[Tt, B, E]`.
+    fn decode_words(
+        &self,
+        words: &Var,
+        lengths: Option<&Tensor>,
+        state: &LstmState,
+        dropout: Option<Key>,
+    ) -> (Var, LstmState) {
+        let words = self.dropout.forward(words, dropout.map(|key| key.purpose("target")));
         let (hidden, state) =
             self.decoder.lstm.forward(&words, state, lengths, dropout.map(|key| key.purpose("decoder")));
         (self.dropout.forward(&hidden, dropout.map(|key| key.purpose("projection"))), state)
@@ -360,11 +387,25 @@ impl Model {
     /// The summed negative log-probability of all target words and their `<EOS>`, in nats; padding does not count.
     pub fn loss(&self, batch: &DeviceBatch, dropout: Option<Key>) -> Var {
         let hidden = self.hidden_rows(batch, dropout);
+        self.loss_of_rows(&hidden, &batch.target_output, &batch.row_weights)
+    }
+
+    /// [`loss`](Model::loss) of a batch whose words are embedded already, source `[Ts, B, E]` and target `[Tt, B, E]`: all that does not depend on how
+    /// many different words there are.
+    pub(crate) fn loss_of_words(&self, [source, target]: [&Var; 2], labels: &Labels<'_>, dropout: Option<Key>) -> Var {
+        let state = self.encode_words(source, labels.source_lengths, dropout);
+        let (hidden, _) = self.decode_words(target, Some(labels.target_lengths), &state, dropout);
+        let width = hidden.dim(2);
+        let hidden = hidden.reshape([labels.target_output.elements(), width]);
+        self.loss_of_rows(&hidden, labels.target_output, labels.row_weights)
+    }
+
+    fn loss_of_rows(&self, hidden: &Var, targets: &Tensor, row_weights: &Tensor) -> Var {
         hidden.linear_cross_entropy_split(
             self.projection.weight.var(),
             self.projection.bias.var(),
-            &batch.target_output,
-            &batch.row_weights.cast(hidden.dtype()),
+            targets,
+            &row_weights.cast(hidden.dtype()),
             self.softmax_slices,
         )
     }

@@ -1,5 +1,7 @@
 //! The paper's training step: gradient of the summed loss divided by the sentences, clipped by its global norm, one step of the optimiser.
 
+mod captured;
+
 use unrolled_autograd::{Gradients, Var};
 use unrolled_nn::{LossScaler, Module, Optimiser, clip_factor};
 use unrolled_tensor::DType;
@@ -22,6 +24,8 @@ pub struct Trainer {
     pub scaler: Option<LossScaler>,
     /// In how many parts a batch's gradient is computed, one after another; their sum makes the step. 1 at first.
     pub parts: usize,
+    /// The multiple of time steps that a batch is padded to where the device captures its work. 1 at first.
+    pub pad_steps: usize,
     recipe: Recipe,
 }
 
@@ -93,7 +97,7 @@ impl Trainer {
     /// A trainer of a model with a fresh optimiser.
     pub fn new(model: Model, optimiser: Optimiser, recipe: Recipe) -> Trainer {
         let scaler = (recipe.precision == Precision::F16).then(LossScaler::new);
-        Trainer { model, optimiser, scaler, parts: 1, recipe }
+        Trainer { model, optimiser, scaler, parts: 1, pad_steps: 1, recipe }
     }
 
     /// One step on a batch; `update` (from 0) names the step for dropout.
@@ -128,7 +132,15 @@ impl Trainer {
 
     /// The summed loss in nats, and its gradients, in f16 of the scaled and divided loss: f16 has no room for a whole batch's sum.
     fn gradients(&self, batch: &Batch, divisor: f64, dropout: Option<Key>) -> (f64, Gradients) {
+        let whole = self.parts <= 1;
         let of = |part: &Batch, dropout: Option<Key>| {
+            // Of several parts the gradients of one are still needed while the next is computed, which a replay would overwrite; and which rows a softmax in
+            // slices leaves out is read by the host.
+            let replayable = whole && self.scaler.is_none() && self.model.softmax_slices() == 1;
+            if replayable && self.model.device().captures() {
+                let padded = (self.pad_steps > 1).then(|| part.padded(self.pad_steps));
+                return captured::gradients(&self.model, &self.recipe, padded.as_ref().unwrap_or(part), dropout);
+            }
             let loss = self.loss(&DeviceBatch::new(part, self.model.device()), dropout);
             let gradients = match &self.scaler {
                 Some(scaler) => scaler.scale(&(&loss * (1.0 / divisor))).backward(),
@@ -136,7 +148,7 @@ impl Trainer {
             };
             (loss.tensor().to_f64_vec()[0], gradients)
         };
-        if self.parts <= 1 {
+        if whole {
             return of(batch, dropout);
         }
         let (mut sum, mut gradients) = (0.0, Gradients::default());

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::capture::Recorder;
 use crate::fused::{
     self, CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, KeptLogits, KeptRows,
     LinearTopK, LinearTopKArgs, LinearTopKPartials, LstmArgs, LstmDataGradients, LstmGradients, LstmOutput,
@@ -44,6 +45,8 @@ pub enum MatmulPrecision {
     F32,
     /// f32 multiply–adds throughout.
     F32Fma,
+    /// Operands rounded to TF32 (11 bits of mantissa) by tensor cores, products exact, sums in f32: of CUDA devices alone.
+    Tf32,
     /// Operands rounded to bf16 (8 bits of mantissa, to nearest even), products exact, sums in f32.
     Bf16,
 }
@@ -59,6 +62,11 @@ pub enum Rounding {
     /// product is made. Then y = (Σ q_x q_w) · (s_w s_x), where the sum is exact: every processor gives the same bits, whatever the precision in force.
     /// A row whose largest size is below 2⁻¹⁰⁰ counts as zeros; one with a number that is not finite gives NaN.
     Int8,
+}
+
+impl MatmulPrecision {
+    /// All of them.
+    pub const ALL: [MatmulPrecision; 4] = [Self::F32, Self::F32Fma, Self::Tf32, Self::Bf16];
 }
 
 /// The seam: what a device must be able to do, in some thirty verbs over [`Tensor`]s.
@@ -97,6 +105,10 @@ pub trait Backend: Send + Sync + fmt::Debug {
     fn synchronize(&self) -> Result<()>;
     /// The clock of a device that times its verbs; see [`Device::profiled`](crate::Device::profiled).
     fn profile(&self) -> Option<&Profile> {
+        None
+    }
+    /// What records work and replays it, on a device that can; see [`Device::captured`](crate::Device::captured).
+    fn recorder(&self) -> Option<&dyn Recorder> {
         None
     }
     /// Runs `work` as on this device: with its own threads where it has some.

@@ -79,7 +79,8 @@ impl Device {
 
     /// What products of f32 matrices on this device run in from now on, the LSTM's and the softmax's included. Tensors stay f32; with
     /// [`MatmulPrecision::Bf16`] the operands of each product are rounded to bf16 and its sums run in f32, which processors with bf16 dot
-    /// products do several times faster. Products of f64 are never affected. A device that cannot do it stays at f32.
+    /// products do several times faster. Products of f64 are never affected. A device that cannot do it stays at f32: a CPU asked for
+    /// [`MatmulPrecision::Tf32`], which CUDA devices have.
     ///
     /// ```
     /// use unrolled_tensor::{Device, MatmulPrecision, Tensor};

@@ -18,6 +18,7 @@
 //! can run into by itself (memory) panics with a typed error that [`catch_device_error`] turns into a `Result`.
 
 mod backend;
+mod capture;
 pub mod conformance;
 mod cpu;
 mod device;
@@ -31,6 +32,7 @@ pub mod random;
 mod tensor;
 
 pub use backend::{Backend, Event, MatmulPrecision, Memory, Result, Rounding, Storage};
+pub use capture::{Captured, Recorder};
 pub use cpu::{CpuBackend, SUM_BLOCK, peak_flops};
 pub use device::{Device, memory_in_use, peak_memory, reset_peak_memory};
 pub use dtype::{DType, Element};

@@ -1,5 +1,6 @@
 //! `unrolled bench`: what this machine does with the translator, on work of a fixed size.
 
+mod accelerator;
 mod cost;
 pub(super) mod process;
 mod profile;

@@ -7,14 +7,17 @@ use unrolled_seq2seq::vocabulary::SPECIALS;
 use unrolled_tensor::Device;
 use unrolled_tensor::random::Key;
 
-/// A size of model and batch. `s` and `m` are for quick answers, `l` is the paper's.
+/// A size of model and batch. `s` and `m` are for quick answers, `l` (or `paper`) is the paper's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Size {
+    /// 60 words, 2 layers of 16 cells, 8 sentences of 6 words: to see that everything runs.
+    Tiny,
     /// 8,000 words, 2 layers of 256 cells, 64 sentences of 20 words.
     S,
     /// 30,000 words, 4 layers of 512 cells, 64 sentences of 25 words.
     M,
     /// 160,000 and 80,000 words, 4 layers of 1,000 cells, 128 sentences of 25 words: the paper's.
+    #[value(alias = "paper")]
     L,
 }
 
@@ -38,6 +41,7 @@ pub(super) struct Work {
 impl Size {
     pub(super) fn name(self) -> &'static str {
         match self {
+            Self::Tiny => "tiny",
             Self::S => "s",
             Self::M => "m",
             Self::L => "l",
@@ -56,6 +60,7 @@ impl Size {
             warm_up,
         };
         match self {
+            Self::Tiny => work(60, 60, 2, 16, 8, 6, 3, 3),
             Self::S => work(8_000, 8_000, 2, 256, 64, 20, 15, 3),
             Self::M => work(30_000, 30_000, 4, 512, 64, 25, 5, 1),
             Self::L => work(160_000, 80_000, 4, 1000, 128, 25, 1, 1),
@@ -95,6 +100,14 @@ impl Work {
     /// Words of one language in a batch, without `<EOS>`.
     pub(super) fn words(&self) -> usize {
         self.batch * self.length
+    }
+
+    /// Additions and multiplications of a step's products: three of every row with every weight, forward, and backward to the row and to the weight.
+    pub(super) fn flop(&self) -> f64 {
+        let rows = (self.batch * (self.length + 1)) as f64;
+        let hidden = self.hidden as f64;
+        let stacks = 2.0 * self.layers as f64 * 8.0 * hidden * hidden;
+        3.0 * 2.0 * rows * (stacks + hidden * self.target_words as f64)
     }
 }
 

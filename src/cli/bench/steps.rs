@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use unrolled_nn::Optimiser;
 use unrolled_seq2seq::batch::Batch;
-use unrolled_seq2seq::config::Config;
+use unrolled_seq2seq::config::{Config, Precision};
 use unrolled_seq2seq::training::{Recipe, Trainer};
 use unrolled_tensor::Device;
 use unrolled_tensor::random::Key;
@@ -26,12 +26,12 @@ pub(super) struct Timed {
 }
 
 impl Timed {
-    /// Trains a model of this size with the paper's recipe, every step on a batch of its own.
+    /// Trains a model of this size with the paper's recipe and activations of this precision, every step on a batch of its own.
     ///
     /// # Errors
     /// Where a loss or gradient is not finite.
-    pub(super) fn steps(work: &Work, seed: u64, device: &Device) -> anyhow::Result<Timed> {
-        let (config, key) = (Config::default(), Key::new(seed));
+    pub(super) fn steps(work: &Work, seed: u64, device: &Device, precision: Precision) -> anyhow::Result<Timed> {
+        let (config, key) = (Config { precision, ..Config::default() }, Key::new(seed));
         let mut trainer = Trainer::new(work.model(key, device), Optimiser::sgd(), Recipe::of(&config));
         let all = work.warm_up + work.steps;
         let corpus = work.pairs(all * work.batch, key.purpose("words"));
@@ -87,7 +87,7 @@ mod tests {
     fn only_the_steps_after_the_warm_up_are_timed() {
         let work =
             Work { source_words: 9, target_words: 9, layers: 1, hidden: 4, batch: 2, length: 3, steps: 3, warm_up: 2 };
-        let timed = Timed::steps(&work, 1, &Device::cpu()).unwrap();
+        let timed = Timed::steps(&work, 1, &Device::cpu(), Precision::F32).unwrap();
         assert_eq!((timed.seconds.len(), timed.parameters), (3, 2 * 9 * 4 + 2 * 16 * 9 + 9 * 5));
         assert!(timed.range()[0] <= timed.median() && timed.median() <= timed.range()[1]);
         assert!((timed.loss - 9f64.ln()).abs() < 0.3, "{timed:?}");

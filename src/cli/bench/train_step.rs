@@ -4,11 +4,13 @@ use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
-use unrolled_tensor::Device;
+use unrolled_seq2seq::config;
 use unrolled_tensor::profile::Profile;
+use unrolled_tensor::{Device, catch_device_error};
 
+use super::accelerator::Accelerator;
 use super::process::peak_mb;
 use super::profile::ProfileAnswer;
 use super::size::{Size, Work};
@@ -21,23 +23,29 @@ use crate::cli::threads::use_threads;
 ///
 /// Every step has a batch of its own, of full-length sentences whose words are drawn at random. It runs what `unrolled train` runs. Words are those of
 /// both languages without <EOS>; the time is the median over steps, after some that are not counted; memory is the most that the process has had
-/// resident.
+/// resident. Of a GPU it also tells what its tensors held at most, how fast its matrix products can be, and which share of that a step reaches.
 #[derive(Debug, Args)]
 pub(super) struct TrainStep {
     /// How large model and batch are.
     #[arg(long, value_enum)]
     size: Size,
+    /// The device: `cpu`, or `cuda:0`.
+    #[arg(long, default_value = "cpu")]
+    device: String,
     /// Threads. 0: all cores.
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
-    /// Steps to time [default: s 15, m 5, l 1].
+    /// Steps to time [default: s 15, m 5, l 1; of a GPU at least 10].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     steps: Option<u32>,
-    /// Steps before them, which do not count [default: s 3, m 1, l 1].
+    /// Steps before them, which do not count [default: s 3, m 1, l 1; of a GPU 3, after which its graph is captured].
     #[arg(long, value_name = "N")]
     warm_up: Option<u32>,
     #[command(flatten)]
     precision: Precision,
+    /// What activations and the weights that meet them are, as `precision` of a configuration.
+    #[arg(long, value_enum, default_value_t = Activations::F32)]
+    activations: Activations,
     /// Tell where the time of a step goes, operation by operation.
     #[arg(long)]
     profile: bool,
@@ -47,6 +55,24 @@ pub(super) struct TrainStep {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+}
+
+/// A number format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Activations {
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats with the range of f32.
+    Bf16,
+}
+
+impl From<Activations> for config::Precision {
+    fn from(activations: Activations) -> Self {
+        match activations {
+            Activations::F32 => Self::F32,
+            Activations::Bf16 => Self::Bf16,
+        }
+    }
 }
 
 /// What `--json` prints.
@@ -65,6 +91,10 @@ struct Answer {
     step_s_range: [f64; 2],
     steps: usize,
     precision: &'static str,
+    activations: &'static str,
+    /// Of a GPU.
+    #[serde(flatten)]
+    accelerator: Option<Accelerator>,
     /// The last step's summed loss divided by its predictions, in nats: the same for the same seed and number of steps, on any number of threads.
     loss: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,9 +106,11 @@ impl TrainStep {
         use_threads(self.threads)?;
         let (device, profile) = self.device()?;
         let work = self.work();
-        let timed = Timed::steps(&work, self.seed, &device)?;
-        // Of the steps, not of the large product that is measured next.
+        let activations = config::Precision::from(self.activations);
+        let timed = catch_device_error(|| Timed::steps(&work, self.seed, &device, activations))??;
+        // Of the steps, not of the large products that are measured next.
         let peak_mb = peak_mb();
+        let accelerator = Accelerator::of(&device, &work, timed.median(), activations)?;
         let report = profile.map(|profile| {
             profile.measure_peak();
             profile.report()
@@ -96,6 +128,8 @@ impl TrainStep {
             step_s_range: timed.range().map(|seconds| rounded(seconds, 1e5)),
             steps: work.steps,
             precision: self.precision.name(),
+            activations: activations.word(),
+            accelerator,
             loss: timed.loss,
             profile: report.as_ref().map(ProfileAnswer::of),
         };
@@ -109,17 +143,20 @@ impl TrainStep {
     }
 
     fn device(&self) -> anyhow::Result<(Device, Option<Arc<Profile>>)> {
-        let cpu = Device::cpu();
-        self.precision.set(&cpu)?;
+        let plain = unrolled::device(&self.device)?;
+        self.precision.set(&plain)?;
         if !self.profile {
-            return Ok((cpu, None));
+            return Ok((plain, None));
         }
-        let (device, profile) = cpu.profiled();
+        let (device, profile) = plain.profiled();
         Ok((device, Some(profile)))
     }
 
     fn work(&self) -> Work {
         let mut work = self.size.work();
+        if self.device != "cpu" && self.size != Size::Tiny {
+            (work.steps, work.warm_up) = (work.steps.max(10), work.warm_up.max(3));
+        }
         work.steps = self.steps.map_or(work.steps, |n| n as usize);
         work.warm_up = self.warm_up.map_or(work.warm_up, |n| n as usize);
         work
@@ -129,8 +166,9 @@ impl TrainStep {
 impl Answer {
     fn sentence(&self) -> String {
         let memory = self.peak_mb.map_or("memory unknown".into(), |mb| format!("{mb:.0} MiB at most"));
+        let accelerator = self.accelerator.as_ref().map(Accelerator::sentence).unwrap_or_default();
         format!(
-            "size {}, {} threads: {:.4} s a step ({:.4} to {:.4} in {}), {:.0} words/s, {memory}",
+            "size {}, {} threads: {:.4} s a step ({:.4} to {:.4} in {}), {:.0} words/s, {memory}{accelerator}",
             self.size,
             self.threads,
             self.step_s,

@@ -118,7 +118,7 @@ impl Translate {
 
     fn sentences(&self) -> usize {
         let [one_by_one, in_batches] = match self.size {
-            Size::S => [16, 128],
+            Size::Tiny | Size::S => [16, 128],
             Size::M => [4, 64],
             Size::L => [2, 64],
         };

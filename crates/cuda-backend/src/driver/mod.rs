@@ -5,12 +5,14 @@
 mod check;
 mod context;
 mod event;
+mod graph;
 mod pinned;
 mod stream;
 
 pub(crate) use check::{Lost, told};
 pub(crate) use context::Context;
 pub(crate) use event::Event;
+pub(crate) use graph::{Capture, Graph};
 pub(crate) use pinned::Pinned;
 pub(crate) use stream::Stream;
 

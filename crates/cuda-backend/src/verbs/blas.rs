@@ -3,17 +3,20 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cudarc::cublas::{result, sys};
-use cudarc::driver;
+use cudarc::driver::result as memory;
 use unrolled_tensor::{DType, Result};
 
 use super::matmul::Sizes;
+use crate::driver::Stream;
 use crate::gpu::Gpu;
+use crate::recording;
 use crate::storage::Pointer;
 
-/// Memory for cuBLAS's own use. With it set by hand it takes none itself, so that a step can be captured and is the same each time.
+/// Memory for cuBLAS's own use. With it set by hand it takes none itself, so that a step can be captured and is the same each time. Handles of several
+/// streams have a piece each, of one size, for the size decides which kernel cuBLAS takes.
 const WORKSPACE: usize = 32 << 20;
 
-/// A handle of cuBLAS that works in a device's compute stream. One thread at a time may use it.
+/// A handle of cuBLAS that works in one stream. One thread at a time may use it.
 #[derive(Debug)]
 pub(crate) struct Blas(Mutex<Handle>);
 
@@ -76,18 +79,18 @@ fn number(dtype: DType) -> sys::cudaDataType {
 }
 
 impl Blas {
-    /// A handle for `gpu`, whose context is current; None where cuBLAS is missing or does not start.
-    pub fn new(gpu: &Gpu) -> Option<Blas> {
+    /// A handle that works in `stream`, whose context is current; None where cuBLAS is missing or does not start.
+    pub fn new(stream: &Stream) -> Option<Blas> {
         if !is_present() {
             return None;
         }
         // SAFETY: the context is current; freed when the handle is gone.
-        let workspace = unsafe { driver::result::malloc_sync(WORKSPACE) }.ok()?;
+        let workspace = unsafe { memory::malloc_sync(WORKSPACE) }.ok()?;
         let handle = result::create_handle().ok()?;
         let handle = Handle { handle, workspace };
         // SAFETY: handle, stream and memory are of the current device; stream and memory outlive the handle.
         unsafe {
-            result::set_stream(handle.handle, gpu.compute.handle().cast()).ok()?;
+            result::set_stream(handle.handle, stream.handle().cast()).ok()?;
             sys::cublasSetWorkspace_v2(handle.handle, handle.workspace as *mut _, WORKSPACE).result().ok()?;
         }
         Some(Blas(Mutex::new(handle)))
@@ -108,6 +111,7 @@ impl Blas {
         c: Pointer,
         add: bool,
         out: DType,
+        tf32: bool,
     ) -> Result<bool> {
         let Sizes { m, n, k, matrices } = sizes;
         let (Some((a_turned, a_step)), Some((b_turned, b_step))) = (a.leading(m, k), b.leading(k, n)) else {
@@ -123,10 +127,16 @@ impl Blas {
         let (compute, [one, beta]): (_, [*const std::ffi::c_void; 2]) = if out == DType::F64 {
             (sys::cublasComputeType_t::CUBLAS_COMPUTE_64F, double.each_ref().map(|x| std::ptr::from_ref(x).cast()))
         } else {
-            (sys::cublasComputeType_t::CUBLAS_COMPUTE_32F, single.each_ref().map(|x| std::ptr::from_ref(x).cast()))
+            let compute = if tf32 {
+                sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32
+            } else {
+                sys::cublasComputeType_t::CUBLAS_COMPUTE_32F
+            };
+            (compute, single.each_ref().map(|x| std::ptr::from_ref(x).cast()))
         };
         let algorithm = sys::cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT;
-        gpu.bind()?;
+        recording::checks(gpu, "a product of cuBLAS's", [a.start, b.start, c].into_iter())?;
+        let _turn = gpu.turn()?;
         let handle = self.handle();
         // cuBLAS's matrices are column-major: row-major ones are their transposes, and cᵀ = bᵀ aᵀ.
         // SAFETY: the operands have so many rows and columns at these steps, and so has `c`; the factors are read before the call returns.
@@ -167,7 +177,7 @@ impl Drop for Handle {
         // SAFETY: both made in `Blas::new` and not given up before.
         unsafe {
             let _ = result::destroy_handle(self.handle);
-            let _ = driver::result::free_sync(self.workspace);
+            let _ = memory::free_sync(self.workspace);
         }
     }
 }

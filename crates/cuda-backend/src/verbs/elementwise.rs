@@ -6,7 +6,7 @@ use unrolled_tensor::ops::{Binary, Compare, Unary};
 use unrolled_tensor::{DType, Layout, Result, Storage, Tensor};
 
 use crate::gpu::Gpu;
-use crate::storage::pointer;
+use crate::storage::{Pointer, pointer};
 use crate::view::{View, Views, count};
 
 /// Bits of an element: all that a kernel which moves elements has to know of them.
@@ -40,6 +40,12 @@ pub(crate) fn cast(gpu: &Arc<Gpu>, x: &Tensor, dtype: DType) -> Result<Storage> 
         return copy(gpu, x);
     }
     mapped(gpu, "copy", &format!("cast_{}_{dtype}", x.dtype()), x, dtype)
+}
+
+/// The view's elements in another dtype, to where there is room for them.
+pub(crate) fn cast_to(gpu: &Gpu, x: &Tensor, dtype: DType, to: Pointer) -> Result<()> {
+    let n = count(gpu, x.elements())?;
+    gpu.launch_each("copy", &format!("cast_{}_{dtype}", x.dtype()), n, &[&to, &pointer(x), &View::of(gpu, [x])?, &n])
 }
 
 /// A kernel `(out, x, view, n)`.

@@ -2,6 +2,7 @@
 //!
 //! cuBLAS picks its kernel, and so the order of a sum, by all of a product's sizes: the same product has the same bits each time, but a row may have
 //! others in another batch. [`MatmulPrecision::F32Fma`] takes our own kernel for f32 even so, which is slower and has the CPU's order and bits.
+//! [`MatmulPrecision::Tf32`] is cuBLAS's on tensor cores; where cuBLAS is missing it is our kernel's f32.
 
 use std::sync::Arc;
 
@@ -37,11 +38,53 @@ pub(crate) fn matmul(
         let sum = matmul(gpu, precision, a, b, onto, wide)?;
         return cast(gpu, &Tensor::of(sum, shape, wide, a.device()), out);
     }
-    if dtype == DType::F32 && precision == MatmulPrecision::Bf16 {
-        let (a, b) = (contiguous_as(gpu, a, DType::BF16)?, contiguous_as(gpu, b, DType::BF16)?);
-        return product(gpu, &a, &b, onto, out, true);
+    let (a, b) = (rounded(gpu, precision, a)?, rounded(gpu, precision, b)?);
+    product(gpu, &a, &b, onto, out, Way::of(a.dtype(), precision))
+}
+
+/// Which product it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Our own kernel's.
+    Own,
+    /// cuBLAS's, where it is there.
+    Blas { tf32: bool },
+}
+
+impl Way {
+    /// Of operands of `dtype`, where f32 is to be multiplied in `precision`.
+    fn of(dtype: DType, precision: MatmulPrecision) -> Way {
+        match precision {
+            MatmulPrecision::F32Fma if dtype == DType::F32 => Way::Own,
+            _ => Way::Blas { tf32: dtype == DType::F32 && precision == MatmulPrecision::Tf32 },
+        }
     }
-    product(gpu, a, b, onto, out, dtype != DType::F32 || precision != MatmulPrecision::F32Fma)
+}
+
+/// An operand as products in `precision` take it: f32 is rounded to bf16 first where that is asked for. What is rounded already stays.
+pub(crate) fn rounded(gpu: &Arc<Gpu>, precision: MatmulPrecision, x: &Tensor) -> Result<Tensor> {
+    if x.dtype() == DType::F32 && precision == MatmulPrecision::Bf16 {
+        return contiguous_as(gpu, x, DType::BF16);
+    }
+    Ok(x.clone())
+}
+
+/// `a` `[m, k]` times `b` `[k, n]` to `to`, or added to what is there: `[m, n]` of `out`, which is the operands' dtype or what their sums run in. Operands are
+/// [rounded] already. Where one of the sizes is 0 nothing is written.
+pub(crate) fn product_to(
+    gpu: &Arc<Gpu>,
+    precision: MatmulPrecision,
+    a: &Tensor,
+    b: &Tensor,
+    to: Pointer,
+    add: bool,
+    out: DType,
+) -> Result<()> {
+    let sizes = Sizes { m: a.dim(0), n: b.dim(1), k: a.dim(1), matrices: 1 };
+    if sizes.m * sizes.n * sizes.k == 0 {
+        return Ok(());
+    }
+    sizes.multiply(gpu, a, b, to, add, out, Way::of(a.dtype(), precision))
 }
 
 /// The result's.
@@ -52,7 +95,7 @@ fn shape(a: &Tensor, b: &Tensor) -> Vec<usize> {
 }
 
 /// Where `out` is what the operands' sums run in, or the operands' own dtype.
-fn product(gpu: &Arc<Gpu>, a: &Tensor, b: &Tensor, onto: Option<Tensor>, out: DType, cublas: bool) -> Result<Storage> {
+fn product(gpu: &Arc<Gpu>, a: &Tensor, b: &Tensor, onto: Option<Tensor>, out: DType, way: Way) -> Result<Storage> {
     let shape = shape(a, b);
     let [.., m, n] = shape[..] else { unreachable!("a matrix has two axes") };
     let (k, elements) = (a.shape()[a.rank() - 1], shape.iter().product::<usize>());
@@ -73,7 +116,7 @@ fn product(gpu: &Arc<Gpu>, a: &Tensor, b: &Tensor, onto: Option<Tensor>, out: DT
     };
     let to = pointer_mut(&mut c)?;
     let sizes = Sizes { m, n, k, matrices: elements / (m * n) };
-    sizes.multiply(gpu, a, b, to, add, out, cublas)?;
+    sizes.multiply(gpu, a, b, to, add, out, way)?;
     Ok(c.storage().clone())
 }
 
@@ -133,7 +176,7 @@ impl Sizes {
         to: Pointer,
         add: bool,
         out: DType,
-        cublas: bool,
+        way: Way,
     ) -> Result<()> {
         let (mut left, mut right) = (Matrices::of(gpu, a)?, Matrices::of(gpu, b)?);
         // One right operand for all: one product, with more rows.
@@ -144,8 +187,7 @@ impl Sizes {
             left = one;
             self = Sizes { m: self.matrices * self.m, matrices: 1, ..self };
         }
-        let blas = if cublas { gpu.blas() } else { None };
-        let Some(blas) = blas else {
+        let (Way::Blas { tf32 }, Some(blas)) = (way, gpu.blas()) else {
             return self.with_own_kernel(gpu, left.operand(), right.operand(), to, add, out);
         };
         for (side, rows, columns) in [(&mut left, self.m, self.k), (&mut right, self.k, self.n)] {
@@ -153,7 +195,7 @@ impl Sizes {
                 *side = Matrices::of(gpu, &contiguous(gpu, &side.tensor)?)?;
             }
         }
-        if blas.multiply(gpu, self, left.operand(), right.operand(), to, add, out)? {
+        if blas.multiply(gpu, self, left.operand(), right.operand(), to, add, out, tf32)? {
             return Ok(());
         }
         self.with_own_kernel(gpu, left.operand(), right.operand(), to, add, out)

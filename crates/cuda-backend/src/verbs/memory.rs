@@ -9,6 +9,7 @@ use unrolled_tensor::{DType, Element, Event as Mark, Result, Storage, Tensor};
 use crate::driver::Event;
 use crate::gpu::Gpu;
 use crate::kernels::{Argument, BLOCK};
+use crate::recording;
 use crate::storage::{buffer, pointer};
 
 pub(crate) fn fill(gpu: &Arc<Gpu>, value: f64, len: usize, dtype: DType) -> Result<Storage> {
@@ -36,6 +37,7 @@ pub(crate) fn fill(gpu: &Arc<Gpu>, value: f64, len: usize, dtype: DType) -> Resu
 /// work here waits for it; the other device goes on, and keeps the tensor's memory until it is read.
 pub(crate) fn copy_from(gpu: &Arc<Gpu>, x: &Tensor, made: Option<&Mark>) -> Result<Option<Storage>> {
     let Some(source) = buffer(x) else { return Ok(None) };
+    recording::forbids(gpu, "it copies from another device")?;
     let theirs = source.gpu();
     let marked;
     let made = match made.and_then(|made| made.downcast_ref::<Event>()) {

@@ -8,6 +8,7 @@ use unrolled_tensor::{DType, Result, Storage, Tensor};
 
 use crate::gpu::Gpu;
 use crate::kernels::{Argument, BLOCK};
+use crate::recording;
 use crate::storage::{Pointer, pointer};
 
 pub(crate) fn random(
@@ -21,7 +22,11 @@ pub(crate) fn random(
     let out = gpu.empty(len, dtype)?;
     let (to, n) = (out.start(), len as u64);
     // Which step it is may be known to the device alone, and change between runs of a captured graph.
-    let (stream, now, now_at) = (key.stream(), key.step(), step.map_or(Pointer::NULL, pointer));
+    let now_at = match step {
+        Some(step) => pointer(step),
+        None => recording::counter(gpu, key)?.unwrap_or(Pointer::NULL),
+    };
+    let (stream, now) = (key.stream(), key.step());
     let launch = |kind: &str, numbers: &[&dyn Argument]| {
         let mut arguments: Vec<&dyn Argument> = vec![&to, &stream, &now, &now_at];
         arguments.extend(numbers);

@@ -1,10 +1,11 @@
 //! What must agree to the bit: our product with the CPU's, one form of a reduction with another.
 
+use unrolled_cuda::Options;
 use unrolled_tensor::ops::{Distribution, Reduce};
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{DType, Device, MatmulPrecision, Tensor};
 
-use crate::support::{EAGER, LAZY, NO_CUBLAS, SHUFFLED, on_gpus};
+use crate::support::{EAGER, LAZY, NO_CUBLAS, SHUFFLED, device_with, on_gpus};
 
 fn random(name: &str, shape: &[usize], dtype: DType, device: &Device) -> Tensor {
     let range = Distribution::Uniform { low: -1.0, high: 1.0 };
@@ -56,6 +57,29 @@ fn a_sum_has_one_order() {
                     assert!(along.starts_with(&first), "{op:?} of {n} {dtype}, one row alone");
                 }
             }
+        }
+    });
+}
+
+#[test]
+fn tf32_rounds_operands_where_it_is_asked_for() {
+    on_gpus("bits::tf32_rounds_operands_where_it_is_asked_for", &[EAGER, NO_CUBLAS], || {
+        let (_, device) = device_with(Options::default());
+        // One bit more than TF32 has.
+        let x = Tensor::full([64, 64], 1.0 + 2f64.powi(-12), DType::F32, &device);
+        let square = |precision| {
+            device.set_matmul_precision(precision);
+            assert_eq!(device.matmul_precision(), precision);
+            f64::from(x.matmul(&x).narrow(0, 0, 1).to_vec::<f32>()[0])
+        };
+        let (exact, rounded) = (square(MatmulPrecision::F32), square(MatmulPrecision::Tf32));
+        assert!((exact / 64.0 - (1.0 + 2f64.powi(-11))).abs() < 2f64.powi(-20), "{exact}");
+        let is_virtual = unrolled_cuda::DeviceInfo::of(0).unwrap().is_virtual();
+        match (unrolled_cuda::has_cublas(), is_virtual) {
+            (false, _) => assert_eq!(rounded, exact, "our kernel's products are f32's"),
+            (true, true) => assert_eq!(rounded, 64.0),
+            // Permitted, and up to cuBLAS.
+            (true, false) => assert!(rounded == 64.0 || rounded == exact, "{rounded}"),
         }
     });
 }

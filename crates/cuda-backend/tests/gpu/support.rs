@@ -5,8 +5,10 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 
-use unrolled_cuda::DeviceInfo;
+use unrolled_cuda::{CudaBackend, DeviceInfo, Options};
+use unrolled_tensor::Device;
 
 /// Set in the processes that run bodies.
 const INSIDE: &str = "UNROLLED_TEST_ON_GPU";
@@ -70,6 +72,12 @@ fn run(mut child: Command, test: &str, kind: &str) {
     print!("{kind}: {said}");
     assert!(output.status.success(), "{test}, {kind}: {said}\n{complained}");
     assert!(said.contains("1 passed"), "{test} is not the path of a test: {said}");
+}
+
+/// GPU 0 as a device of its own, which works as these options say.
+pub fn device_with(options: Options) -> (Arc<CudaBackend>, Device) {
+    let backend = Arc::new(CudaBackend::with(0, options).unwrap());
+    (backend.clone(), Device::new(backend))
 }
 
 /// What the devices of this process are.

@@ -137,6 +137,36 @@ impl Batch {
         (0..pairs).step_by(size).map(|start| self.part(start..pairs.min(start + size))).collect()
     }
 
+    /// The same batch with padding up to a multiple of `steps`, source and target each: batches then come in few shapes.
+    ///
+    /// ```
+    /// use unrolled_seq2seq::batch::Batch;
+    /// use unrolled_seq2seq::numbered::NumberedCorpus;
+    ///
+    /// let mut corpus = NumberedCorpus::new();
+    /// corpus.push(&[3, 4, 5, 6], &[7]);
+    /// let batch = Batch::of(&corpus, &[0], false).padded(4);
+    /// assert_eq!((batch.source.steps, batch.target_steps), (8, 4));
+    /// assert_eq!(batch.source.ids, [3, 4, 5, 6, 1, 0, 0, 0]);
+    /// assert_eq!((batch.target_input, batch.target_output), (vec![1, 7, 0, 0], vec![7, 1, 0, 0]));
+    /// ```
+    ///
+    /// # Panics
+    /// Where `steps` is 0.
+    #[must_use]
+    #[track_caller]
+    pub fn padded(&self, steps: usize) -> Batch {
+        assert!(steps > 0, "batch: no length is a multiple of 0");
+        let mut padded = self.clone();
+        padded.source.steps = self.source.steps.next_multiple_of(steps);
+        padded.target_steps = self.target_steps.next_multiple_of(steps);
+        let (source, target) = (padded.source.steps * self.sentences(), padded.target_steps * self.sentences());
+        padded.source.ids.resize(source, PAD);
+        padded.target_input.resize(target, PAD);
+        padded.target_output.resize(target, PAD);
+        padded
+    }
+
     fn part(&self, columns: Range<usize>) -> Batch {
         let b = self.sentences();
         let longest = |lengths: &[u32]| lengths.iter().copied().max().unwrap_or(0) as usize;

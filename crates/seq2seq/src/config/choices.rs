@@ -70,6 +70,8 @@ choices! {
         F32 = "f32",
         /// f32 multiply–adds throughout.
         F32Fma = "f32-fma",
+        /// Operands rounded to TF32 by the tensor cores of a CUDA device, sums in f32.
+        Tf32 = "tf32",
         /// Operands rounded to bf16, sums in f32.
         Bf16 = "bf16",
     }
@@ -109,6 +111,7 @@ impl From<MatmulPrecision> for unrolled_tensor::MatmulPrecision {
         match precision {
             MatmulPrecision::F32 => Self::F32,
             MatmulPrecision::F32Fma => Self::F32Fma,
+            MatmulPrecision::Tf32 => Self::Tf32,
             MatmulPrecision::Bf16 => Self::Bf16,
         }
     }

@@ -72,7 +72,8 @@ table! {
         precision: Precision = Precision::F32, Any, free;
         /// What products of f32 matrices run in while training, validating and translating for BLEU included.
         /// "bf16" rounds their operands to bf16 and adds in f32, which processors with bf16 dot products (AVX512-BF16, AMX) do several times
-        /// faster; on others it gives the same numbers and saves no time. All else stays f32.
+        /// faster; on others it gives the same numbers and saves no time. "tf32" is of CUDA devices' tensor cores, and refused by others. All else
+        /// stays f32.
         matmul_precision: MatmulPrecision = MatmulPrecision::F32, Any, free;
     }
     Training {
@@ -98,6 +99,10 @@ table! {
         /// In how many parts a batch's gradient is computed, one after another, and added up: as much less memory for activations.
         /// Results differ from those of the whole by rounding alone, unless there is dropout.
         accumulate: usize = 1, AtLeast(1.0), free;
+        /// Source and target of a batch are padded to a multiple of so many steps, on a CUDA device.
+        /// Such a device replays a training step of a shape that it has seen: 8 makes few shapes of many, for some steps of padding. 1 pads no more
+        /// than is needed.
+        pad_steps: usize = 1, AtLeast(1.0), free;
         /// What the summed gradient of a batch is divided by; the paper took sentences.
         normalise: Normalise = Normalise::Sentences, Any, free;
         /// Largest global norm of the gradient; a larger one is scaled down to it. 0: no clipping.

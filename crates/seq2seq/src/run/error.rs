@@ -119,6 +119,12 @@ pub enum Error {
         /// The run folder.
         path: PathBuf,
     },
+    /// Products in TF32 are asked of a device without tensor cores.
+    #[error("{device} has no products in TF32, which CUDA devices have: choose another `matmul-precision`")]
+    NoTf32 {
+        /// The device.
+        device: String,
+    },
     /// No pair is left to train on, or to validate on.
     #[error("no {purpose} pairs in {corpus}: {skipped}")]
     NoPairs {

@@ -47,6 +47,11 @@ pub(super) fn train(
 ) -> Result<Summary, Error> {
     config.check_for_training()?;
     let run = config.output.clone().expect("checked just before");
+    // Each once: whoever is set twice would be set back to what the first time made of it.
+    let home = Some(&placement.home).filter(|home| !placement.devices.contains(home));
+    let devices = placement.devices.iter().chain(home);
+    let _products =
+        devices.map(|device| ProductsIn::new(device, config.matmul_precision.into())).collect::<Result<Vec<_>, _>>()?;
     let claim = Claim::new(&disk, &run, options)?;
     if options.resume {
         folder::check_resumed(&run, config)?;
@@ -54,11 +59,6 @@ pub(super) fn train(
     let known = if options.resume { Some(data::load_vocabularies(&run)?) } else { warm_start::vocabularies(config)? };
     let data = data::read(config, known)?;
     let store = claim.take(&disk, &run, options)?;
-    // Each once: whoever is set twice would be set back to what the first time made of it.
-    let home = Some(&placement.home).filter(|home| !placement.devices.contains(home));
-    let devices = placement.devices.iter().chain(home);
-    let _products: Vec<ProductsIn<'_>> =
-        devices.map(|device| ProductsIn::new(device, config.matmul_precision.into())).collect();
     let mut session = Session::new(config, placement, data, disk, store, run, options.resume)?;
     session.files = folder::write_files(&*session.disk, &session.run, config, &session.data)?;
     let logged = options.resume.then_some(session.progress.update);
@@ -80,10 +80,13 @@ struct ProductsIn<'a> {
 }
 
 impl ProductsIn<'_> {
-    fn new(device: &Device, precision: MatmulPrecision) -> ProductsIn<'_> {
-        let before = device.matmul_precision();
+    fn new(device: &Device, precision: MatmulPrecision) -> Result<ProductsIn<'_>, Error> {
+        let products = ProductsIn { device, before: device.matmul_precision() };
         device.set_matmul_precision(precision);
-        ProductsIn { device, before }
+        if precision == MatmulPrecision::Tf32 && device.matmul_precision() != precision {
+            return Err(Error::NoTf32 { device: device.name() });
+        }
+        Ok(products)
     }
 }
 
@@ -141,7 +144,7 @@ impl<'a> Session<'a> {
         let progress = Progress::new(data.batches_per_epoch(config));
         let recipe = Recipe::of(config);
         let mut trainer = Trainer::new(model, optimiser_of(config), recipe);
-        trainer.parts = config.accumulate;
+        (trainer.parts, trainer.pad_steps) = (config.accumulate, config.pad_steps);
         let mut session = Session {
             learner: Learner::One(Box::new(trainer)),
             schedule: progress.schedule(config),

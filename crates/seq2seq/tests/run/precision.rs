@@ -106,3 +106,12 @@ fn products_in_bf16_train_nearly_as_well_and_the_same_on_any_number_of_threads()
     let [(_, exact), (_, rounded)] = [&exact, &one].map(|outcome| outcome.validations.last_key_value().unwrap());
     assert!(exact != rounded && (rounded / exact - 1.0).abs() < 0.02, "{exact} and {rounded}");
 }
+
+#[test]
+fn a_device_without_tf32_refuses_it_before_anything_is_written() {
+    let folder = corpus();
+    let config = Config { matmul_precision: MatmulPrecision::Tf32, ..config(folder.path(), "run", Optimiser::Sgd) };
+    let refused = train(&config, &FRESH, &mut Vec::new()).unwrap_err().to_string();
+    assert!(refused.contains("TF32") && refused.contains("matmul-precision"), "{refused}");
+    assert!(!config.output.unwrap().exists());
+}

@@ -79,8 +79,7 @@ impl CpuBackend {
 
     /// What products of f32 run in.
     fn precision(&self) -> MatmulPrecision {
-        let all = [MatmulPrecision::F32, MatmulPrecision::F32Fma, MatmulPrecision::Bf16];
-        all[usize::from(self.precision.load(Relaxed))]
+        MatmulPrecision::ALL[usize::from(self.precision.load(Relaxed))]
     }
 
     /// `work` on this device's threads.
@@ -284,7 +283,8 @@ impl Backend for CpuBackend {
     }
 
     fn set_matmul_precision(&self, precision: MatmulPrecision) {
-        self.precision.store(precision as u8, Relaxed);
+        let possible = if precision == MatmulPrecision::Tf32 { MatmulPrecision::F32 } else { precision };
+        self.precision.store(possible as u8, Relaxed);
     }
 
     fn matmul_precision(&self) -> MatmulPrecision {

@@ -10,7 +10,7 @@ use crate::fused::{
 };
 use crate::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use crate::random::Key;
-use crate::{Backend, DType, Device, Event, MatmulPrecision, Memory, Result, Rounding, Storage, Tensor};
+use crate::{Backend, DType, Device, Event, MatmulPrecision, Memory, Recorder, Result, Rounding, Storage, Tensor};
 
 /// A device, forwarded.
 #[derive(Debug)]
@@ -52,6 +52,11 @@ macro_rules! forwarded {
 impl Backend for Profiled {
     fn profile(&self) -> Option<&Profile> {
         Some(&self.profile)
+    }
+
+    /// Each verb is to be timed.
+    fn recorder(&self) -> Option<&dyn Recorder> {
+        None
     }
 
     forwarded! {

@@ -7,6 +7,7 @@
 use super::{Code, Driver, Handle, Result, Work};
 use crate::config::Timing;
 use std::sync::Arc;
+use std::thread::{self, ThreadId};
 
 /// Which calls are refused while a stream is captured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,6 +60,8 @@ impl Graph {
 pub(super) struct Session {
     origin: Handle,
     mode: Mode,
+    /// Who began it.
+    thread: ThreadId,
     graph: Graph,
     /// The last nodes of each stream that takes part.
     tails: Vec<(Handle, Vec<usize>)>,
@@ -89,7 +92,14 @@ impl Driver {
         }
         let handle = self.handle();
         let tails = vec![(stream, Vec::new())];
-        let session = Session { origin: stream, mode, graph: Graph::default(), tails, invalid: false };
+        let session = Session {
+            origin: stream,
+            mode,
+            thread: thread::current().id(),
+            graph: Graph::default(),
+            tails,
+            invalid: false,
+        };
         self.captures.insert(handle, session);
         self.streams.get_mut(&stream).expect("looked up above").capture = Some(handle);
         Ok(())
@@ -103,6 +113,11 @@ impl Driver {
         let handle = self.streams[&stream].capture.ok_or(Code::ILLEGAL_STATE)?;
         if self.captures[&handle].origin != stream {
             return Err(Code::STREAM_CAPTURE_UNMATCHED);
+        }
+        let session = &self.captures[&handle];
+        if session.mode != Mode::Relaxed && session.thread != thread::current().id() {
+            return self
+                .refuse(Code::STREAM_CAPTURE_WRONG_THREAD, "a capture is ended by another thread than began it");
         }
         let mut session = self.captures.remove(&handle).expect("the stream names it");
         for s in self.streams.values_mut().filter(|s| s.capture == Some(handle)) {
@@ -136,10 +151,11 @@ impl Driver {
         }
     }
 
-    /// A call that may wait, made while something is captured: refused unless all captures are relaxed.
+    /// A call that may wait, made while something is captured: refused by a global capture, and by one of this thread's unless it is relaxed.
     pub(super) fn unsafe_call(&mut self, what: &str) -> Result<()> {
-        let strict: Vec<Handle> =
-            self.captures.iter().filter(|(_, s)| s.mode != Mode::Relaxed).map(|(h, _)| *h).collect();
+        let here = thread::current().id();
+        let minds = |s: &Session| s.mode == Mode::Global || (s.mode == Mode::ThreadLocal && s.thread == here);
+        let strict: Vec<Handle> = self.captures.iter().filter(|(_, s)| minds(s)).map(|(h, _)| *h).collect();
         if strict.is_empty() {
             return Ok(());
         }

@@ -36,6 +36,7 @@ impl Driver {
     /// Where the text is no PTX, is for a newer driver or GPU, holds what is not known, or memory runs out.
     pub fn load_module(&mut self, device: usize, text: &[u8], log: &mut String) -> Result<Handle> {
         self.check(device)?;
+        self.unsafe_call("cuModuleLoadData")?;
         let Ok(text) = std::str::from_utf8(text) else {
             *log = "a module is PTX text here; this is binary code".to_string();
             return self.refuse(Code::NO_BINARY_FOR_GPU, log.clone());

@@ -165,6 +165,7 @@ impl Driver {
     /// Where the stream is being captured, or the device's work has failed.
     pub fn synchronize(&mut self, stream: Handle) -> Result<()> {
         self.not_captured(stream)?;
+        self.unsafe_call("cuStreamSynchronize")?;
         self.order_defaults(stream)?;
         self.run_stream(stream);
         self.check(self.stream_device(stream))
@@ -179,6 +180,7 @@ impl Driver {
         for stream in &streams {
             self.not_captured(*stream)?;
         }
+        self.unsafe_call("cuCtxSynchronize")?;
         for stream in streams {
             self.run_stream(stream);
         }
@@ -201,6 +203,7 @@ impl Driver {
     /// `NOT_READY` where not; the device's error.
     pub fn query_stream(&mut self, stream: Handle) -> Result<()> {
         self.not_captured(stream)?;
+        self.unsafe_call("cuStreamQuery")?;
         let s = &self.streams[&stream];
         if s.done < s.entered { Err(Code::NOT_READY) } else { self.check(s.device) }
     }
@@ -264,8 +267,9 @@ impl Driver {
     /// Wait for an event.
     ///
     /// # Errors
-    /// Where it is none or was captured; the device's error.
+    /// Where it is none or was captured, or this thread captures; the device's error.
     pub fn synchronize_event(&mut self, event: Handle) -> Result<()> {
+        self.unsafe_call("cuEventSynchronize")?;
         if let Some((stream, number)) = self.recorded(event)? {
             self.run_until(stream, number);
         }
@@ -277,6 +281,7 @@ impl Driver {
     /// # Errors
     /// `NOT_READY` where not; otherwise as for [`Driver::synchronize_event`].
     pub fn query_event(&mut self, event: Handle) -> Result<()> {
+        self.unsafe_call("cuEventQuery")?;
         if let Some((stream, number)) = self.recorded(event)? {
             let e = self.events.get_mut(&event).expect("looked up above");
             e.polls += 1;

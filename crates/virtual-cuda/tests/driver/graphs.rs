@@ -1,8 +1,8 @@
 //! Capture and replay.
 
-use crate::support::Gpu;
+use crate::support::{Gpu, KERNELS};
 use virtual_cuda::config::Timing;
-use virtual_cuda::driver::{Code, Mode, Work};
+use virtual_cuda::driver::{Code, Handle, Mode, Work};
 
 const TIMINGS: [Timing; 4] = [Timing::Eager, Timing::Lazy, Timing::Random(1), Timing::Random(2)];
 
@@ -79,4 +79,64 @@ fn wrong_captures_are_refused() {
     assert_eq!(gpu.driver.wait(a, event), Err(Code::STREAM_CAPTURE_ISOLATION));
     assert_eq!(gpu.driver.end_capture(a), Err(Code::STREAM_CAPTURE_INVALIDATED));
     assert_eq!(gpu.peek(x, 1), [1.0]);
+}
+
+/// Calls that may wait for a device.
+fn waiting(gpu: &mut Gpu, other: Handle, event: Handle) -> [Result<(), Code>; 5] {
+    let loaded = gpu.driver.load_module(0, KERNELS.as_bytes(), &mut String::new());
+    [
+        gpu.driver.synchronize(other),
+        gpu.driver.query_stream(other),
+        gpu.driver.synchronize_event(event),
+        gpu.driver.query_event(event),
+        loaded.map(|_| ()),
+    ]
+}
+
+#[test]
+fn what_may_wait_is_refused_to_the_thread_that_captures() {
+    for (mode, here, there) in
+        [(Mode::Global, false, false), (Mode::ThreadLocal, false, true), (Mode::Relaxed, true, true)]
+    {
+        let mut gpu = Gpu::new(Timing::Eager);
+        let (a, b) = (gpu.driver.create_stream(0, false), gpu.driver.create_stream(0, false));
+        let event = gpu.driver.create_event(0, false);
+        gpu.driver.record(event, b).unwrap();
+        for (from_here, allowed) in [(true, here), (false, there)] {
+            gpu.driver.begin_capture(a, mode).unwrap();
+            let outcomes = if from_here {
+                waiting(&mut gpu, b, event)
+            } else {
+                std::thread::scope(|scope| scope.spawn(|| waiting(&mut gpu, b, event)).join().unwrap())
+            };
+            for (call, outcome) in outcomes.into_iter().enumerate() {
+                let wanted = if allowed { Ok(()) } else { Err(Code::STREAM_CAPTURE_UNSUPPORTED) };
+                assert_eq!(outcome, wanted, "{mode:?}, here: {from_here}, call {call}");
+            }
+            let elsewhere = std::thread::scope(|scope| scope.spawn(|| gpu.driver.end_capture(a)).join().unwrap());
+            if mode == Mode::Relaxed {
+                assert!(elsewhere.is_ok());
+            } else {
+                assert_eq!(elsewhere, Err(Code::STREAM_CAPTURE_WRONG_THREAD));
+                assert_eq!(gpu.driver.end_capture(a).is_ok(), allowed);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_replay_has_the_parameters_of_its_capture_and_the_memory_of_now() {
+    for timing in TIMINGS {
+        let mut gpu = Gpu::new(timing);
+        let stream = gpu.driver.create_stream(0, false);
+        let [x, y] = [[1.0], [10.0]].map(|values| gpu.floats(&values));
+        gpu.driver.begin_capture(stream, Mode::ThreadLocal).unwrap();
+        gpu.launch("add", &[x, y], Some(1), stream).unwrap();
+        let graph = gpu.driver.end_capture(stream).unwrap();
+        let executable = gpu.driver.instantiate(graph).unwrap();
+        gpu.launch("scale", &[y], Some(1), stream).unwrap();
+        gpu.driver.launch_graph(executable, stream).unwrap();
+        gpu.driver.synchronize(stream).unwrap();
+        assert_eq!((gpu.peek(x, 1)[0], gpu.peek(y, 1)[0]), (21.0, 20.0), "{timing:?}");
+    }
 }

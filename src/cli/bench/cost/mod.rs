@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
+use unrolled_seq2seq::config::Precision;
 use unrolled_tensor::Device;
 
 use super::size::{Size, Work};
@@ -124,23 +125,15 @@ impl Cost {
         let base = Work { source_words: 4_000, target_words: 4_000, layers: 1, ..Size::S.work() };
         let mut work = Work { steps: self.steps as usize, warm_up: 1, ..base };
         (sweep.set)(&mut work, x);
-        let seconds = Timed::steps(&work, 1, &Device::cpu())?.range()[0];
+        let seconds = Timed::steps(&work, 1, &Device::cpu(), Precision::F32)?.range()[0];
         let words = 2.0 * work.words() as f64;
         Ok(Point {
             x,
             us_per_word: rounded(1e6 * seconds / words, 1e3),
-            gflop_per_s: rounded(flop(&work) / seconds * 1e-9, 10.0),
-            flop_per_word: flop(&work) / words,
+            gflop_per_s: rounded(work.flop() / seconds * 1e-9, 10.0),
+            flop_per_word: work.flop() / words,
         })
     }
-}
-
-/// Additions and multiplications of a step's products: three of every row with every weight, forward, and backward to the row and to the weight.
-fn flop(work: &Work) -> f64 {
-    let rows = (work.batch * (work.length + 1)) as f64;
-    let hidden = work.hidden as f64;
-    let stacks = 2.0 * work.layers as f64 * 8.0 * hidden * hidden;
-    3.0 * 2.0 * rows * (stacks + hidden * work.target_words as f64)
 }
 
 impl Series {
@@ -182,7 +175,7 @@ mod tests {
         let work =
             Work { source_words: 9, target_words: 10, layers: 2, hidden: 3, batch: 2, length: 4, steps: 1, warm_up: 0 };
         // 2 · 5 rows; two stacks of two layers with weights [12, 3 + 3]; the projection [10, 3].
-        assert_eq!(flop(&work), 3.0 * 2.0 * 10.0 * (4.0 * 12.0 * 6.0 + 30.0));
+        assert_eq!(work.flop(), 3.0 * 2.0 * 10.0 * (4.0 * 12.0 * 6.0 + 30.0));
     }
 
     #[test]

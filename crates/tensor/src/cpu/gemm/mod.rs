@@ -182,6 +182,7 @@ pub(super) fn single_product(a: Matrix<'_, f32>, b: Matrix<'_, f32>, c: &mut [f3
         Precision::F32 if work && bf16::split_product(a, b, c, add) => {}
         Precision::F32 | Precision::F32Fma if work && float::product(a, b, c, add) => {}
         Precision::F32 | Precision::F32Fma => in_tiles(a, b, c, add, precision),
+        Precision::Tf32 => unreachable!("a CPU device stays at f32"),
         Precision::Bf16 => bf16::product(a, b, c, add),
     }
 }

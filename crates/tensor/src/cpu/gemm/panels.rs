@@ -82,6 +82,7 @@ impl Panels<f32> for Single {
                 Some(panels) => Single::Float(panels),
                 None => Single::Rows(RowMajor::pack(b, precision, memory)?),
             },
+            Precision::Tf32 => unreachable!("a CPU device stays at f32"),
             Precision::Bf16 => Single::Brain(bf16::Panels::pack(b, memory)?),
         })
     }

@@ -104,6 +104,7 @@ exported! {
     fn cuMemPoolTrimTo(pool: Handle, keep: usize) |driver| Ok(());
     fn cuMemHostAlloc(to: Out<*mut c_void>, bytes: usize, flags: u32) |driver| {
         current()?;
+        driver.unsafe_call("cuMemHostAlloc")?;
         // SAFETY: the layout has a size that is not zero.
         let start = unsafe { alloc_zeroed(page_locked(bytes)) };
         if start.is_null() {
@@ -114,12 +115,14 @@ exported! {
     };
     fn cuMemAllocHost_v2(to: Out<*mut c_void>, bytes: usize) |driver| {
         current()?;
+        driver.unsafe_call("cuMemAllocHost")?;
         // SAFETY: the layout has a size that is not zero.
         let start = unsafe { alloc_zeroed(page_locked(bytes)) };
         driver.pin(start as usize, bytes.max(1));
         if start.is_null() { Err(Code::OUT_OF_MEMORY) } else { to.set(start.cast()) }
     };
     fn cuMemFreeHost(start: *mut c_void) |driver| {
+        driver.unsafe_call("cuMemFreeHost")?;
         // Copies that are queued may still use it; hardware waits too.
         for device in 0..driver.config.devices {
             driver.drain(device);

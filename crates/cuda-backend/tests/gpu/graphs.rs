@@ -1,0 +1,233 @@
+//! Work that is captured in CUDA graphs and replayed.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use unrolled_cuda::{GraphCounts, Options};
+use unrolled_nn::{Module, Optimiser};
+use unrolled_seq2seq::batch::Batch;
+use unrolled_seq2seq::config::{Normalise, Precision};
+use unrolled_seq2seq::model::{Model, Sizes};
+use unrolled_seq2seq::numbered::NumberedCorpus;
+use unrolled_seq2seq::training::{Recipe, Trainer};
+use unrolled_tensor::ops::Distribution;
+use unrolled_tensor::random::Key;
+use unrolled_tensor::{Captured, DType, Device, MatmulPrecision, Tensor};
+
+use crate::support::{EAGER, LAZY, SHUFFLED, device_with, on_gpus};
+
+const SIZES: Sizes = Sizes { source_words: 9, target_words: 11, embedding: 5, hidden: 6, layers: 2, softmax_slices: 1 };
+/// The words of the longest source and target of each batch, of three sentences.
+const BUCKETS: [(u64, u64); 3] = [(2, 3), (6, 9), (9, 4)];
+const STEPS: u64 = 12;
+
+fn options(graphs: bool, overlap: bool) -> Options {
+    Options { budget: None, graphs, overlap }
+}
+
+/// Batches of these buckets, each step another.
+fn batch(step: u64) -> Batch {
+    let (source, target) = BUCKETS[step as usize % BUCKETS.len()];
+    let mut corpus = NumberedCorpus::new();
+    let words = |longest: u64, pair: u64, words: u64| -> Vec<u32> {
+        let key = Key::new(100 * step + pair);
+        let count = if pair == 0 { longest } else { 1 + key.below(1000, longest) };
+        (0..count).map(|place| 3 + key.below(place, words - 3) as u32).collect()
+    };
+    (0..3).for_each(|pair| corpus.push(&words(source, pair, 9), &words(target, pair, 11)));
+    Batch::of(&corpus, &[0, 1, 2], true)
+}
+
+fn trainer(device: &Device, optimiser: Optimiser, precision: Precision, dropout: bool) -> Trainer {
+    let model = Model::new(&SIZES, 0.2, 0.3.into(), Key::new(1), device);
+    let recipe = Recipe { normalise: Normalise::Sentences, clip_norm: 0.5, dropout, key: Key::new(4), precision };
+    Trainer::new(model, optimiser, recipe)
+}
+
+/// Losses and norms of all steps, and the parameters after them.
+fn trained(device: &Device, optimiser: Optimiser, precision: Precision) -> (Vec<[u64; 2]>, Vec<Vec<u8>>) {
+    let mut trainer = trainer(device, optimiser, precision, true);
+    let step = |update: u64| {
+        let report = trainer.step(&batch(update), update, 0.05);
+        [report.loss.to_bits(), report.gradient_norm.to_bits()]
+    };
+    let reports = (0..STEPS).map(step).collect();
+    (reports, trainer.model.parameters().into_iter().map(|(_, parameter)| parameter.tensor().to_bytes()).collect())
+}
+
+#[test]
+fn captured_steps_have_the_bits_of_others() {
+    on_gpus("graphs::captured_steps_have_the_bits_of_others", &[EAGER, LAZY, SHUFFLED], || {
+        for (optimiser, precision, products) in [
+            (Optimiser::sgd as fn() -> Optimiser, Precision::F32, MatmulPrecision::F32),
+            (Optimiser::adam, Precision::F32, MatmulPrecision::Bf16),
+            (Optimiser::sgd, Precision::Bf16, MatmulPrecision::F32),
+        ] {
+            let run = |options| {
+                let (backend, device) = device_with(options);
+                device.set_matmul_precision(products);
+                let trained = trained(&device, optimiser(), precision);
+                assert!(backend.uncaptured().is_empty(), "{:?}", backend.uncaptured());
+                (trained, backend.graph_counts())
+            };
+            let (plain, none) = run(options(false, false));
+            assert_eq!(none, GraphCounts::default());
+            for overlap in [false, true] {
+                let (found, counts) = run(options(true, overlap));
+                assert!(found == plain, "{precision:?}, products in {products:?}, overlapped: {overlap}");
+                let (shapes, steps) = (BUCKETS.len() as u64, STEPS);
+                assert_eq!(counts, GraphCounts { captured: shapes, launched: steps - shapes, without: shapes });
+            }
+        }
+    });
+}
+
+#[test]
+fn padded_batches_share_a_graph() {
+    on_gpus("graphs::padded_batches_share_a_graph", &[LAZY], || {
+        let (backend, device) = device_with(options(true, true));
+        let mut padded = trainer(&device, Optimiser::sgd(), Precision::F32, false);
+        padded.pad_steps = 16;
+        // A CPU captures nothing, so it pads nothing.
+        let mut plain = trainer(&Device::cpu(), Optimiser::sgd(), Precision::F32, false);
+        plain.pad_steps = 16;
+        for update in 0..4 {
+            let [a, b] = [&mut padded, &mut plain].map(|trainer| trainer.step(&batch(update), update, 0.05).loss);
+            assert!((a - b).abs() < 1e-4 * b, "step {update}: {a} and {b}");
+        }
+        assert_eq!(backend.graph_counts(), GraphCounts { captured: 1, launched: 3, without: 1 });
+    });
+}
+
+fn tensor(values: &[f32], device: &Device) -> Tensor {
+    Tensor::from_slice(values, [values.len()], device)
+}
+
+/// `weight · x` and random numbers of the step, `times` over, with an x and a step of its own each.
+fn scaled(device: &Device, weight: &Tensor, times: u64) {
+    for step in 0..times {
+        let x = tensor(&[step as f32, -1.0, 2.0], device);
+        let what = Captured { name: "scaled", inputs: &[&x], parameters: &[weight], step };
+        let draw = || {
+            let even = Distribution::Uniform { low: 0.0, high: 1.0 };
+            Tensor::random(even, Key::new(5).at(step), [3], DType::F32, device)
+        };
+        let answers = device.captured(&what, |inputs| vec![&inputs[0] * weight, draw(), inputs[0].clone()]);
+        let expected = [&x * weight, draw(), x.clone()];
+        for (found, expected) in answers.iter().zip(&expected) {
+            assert_eq!(found.to_vec::<f32>(), expected.to_vec::<f32>(), "step {step}");
+        }
+    }
+}
+
+#[test]
+fn work_reads_its_inputs_its_step_and_its_parameters_of_now() {
+    on_gpus("graphs::work_reads_its_inputs_its_step_and_its_parameters_of_now", &[EAGER, LAZY], || {
+        let (backend, device) = device_with(options(true, true));
+        let mut weight = tensor(&[1.0, 2.0, 3.0], &device);
+        scaled(&device, &weight, 4);
+        assert_eq!(backend.graph_counts(), GraphCounts { captured: 1, launched: 3, without: 1 });
+        // In place, and then somewhere else.
+        weight.accumulate(&tensor(&[0.5, 0.5, 0.5], &device), 1.0);
+        scaled(&device, &weight, 2);
+        assert_eq!(backend.graph_counts(), GraphCounts { captured: 1, launched: 5, without: 1 });
+        let before = weight.clone();
+        weight.accumulate(&tensor(&[0.5, 0.5, 0.5], &device), 1.0);
+        scaled(&device, &weight, 2);
+        scaled(&device, &before, 2);
+        assert_eq!(backend.graph_counts(), GraphCounts { captured: 3, launched: 9, without: 1 });
+    });
+}
+
+#[test]
+fn answers_that_are_held_stay_as_they_are() {
+    on_gpus("graphs::answers_that_are_held_stay_as_they_are", &[EAGER, LAZY], || {
+        let (backend, device) = device_with(options(true, true));
+        let mut held = Vec::new();
+        for step in 0..6u64 {
+            let x = tensor(&[step as f32, 1.0], &device);
+            let what = Captured { name: "squares", inputs: &[&x], parameters: &[], step };
+            held.push(device.captured(&what, |inputs| vec![&inputs[0] * &inputs[0]]).remove(0));
+            if step == 3 {
+                held.drain(..3);
+            }
+        }
+        let expected = [[9.0, 1.0], [16.0, 1.0], [25.0, 1.0]];
+        assert!(held.iter().zip(&expected).all(|(x, expected)| x.to_vec::<f32>() == expected));
+        assert_eq!(backend.graph_counts(), GraphCounts { captured: 1, launched: 1, without: 5 });
+    });
+}
+
+#[test]
+fn what_cannot_be_replayed_runs_each_time_and_says_why() {
+    on_gpus("graphs::what_cannot_be_replayed_runs_each_time_and_says_why", &[EAGER, LAZY], || {
+        type Work = (&'static str, fn(&Tensor, &Tensor, u64) -> Tensor);
+        let works: [Work; 5] = [
+            ("no input", |x, other, _| x * other),
+            ("to the host", |x, _, _| x.affine(f64::from(x.to_vec::<f32>()[0]), 0.0)),
+            ("of the host's", |x, _, step| x * &tensor(&[step as f32, 0.0], x.device())),
+            ("at step", |x, _, _| {
+                let even = Distribution::Uniform { low: 0.0, high: 1.0 };
+                x * &Tensor::random(even, Key::new(5).at(77), [2], DType::F32, x.device())
+            }),
+            ("waits", |x, _, _| {
+                x.device().synchronize();
+                x.clone()
+            }),
+        ];
+        for (why, work) in works {
+            let (backend, device) = device_with(options(true, true));
+            for step in 0..3u64 {
+                let [x, other] = [[step as f32 + 2.0, 1.0], [step as f32, 3.0]].map(|values| tensor(&values, &device));
+                let what = Captured { name: why, inputs: &[&x], parameters: &[], step };
+                let found = device.captured(&what, |inputs| vec![work(&inputs[0], &other, step)]).remove(0);
+                assert_eq!(found.to_vec::<f32>(), work(&x, &other, step).to_vec::<f32>(), "{why}, step {step}");
+            }
+            let [said] = &backend.uncaptured()[..] else { panic!("{why}: {:?}", backend.uncaptured()) };
+            assert!(said.contains(why), "{said}");
+            assert_eq!(backend.graph_counts(), GraphCounts { captured: 0, launched: 0, without: 3 });
+        }
+    });
+}
+
+#[test]
+fn a_panic_in_the_middle_of_a_capture_leaves_the_device_as_it_was() {
+    on_gpus("graphs::a_panic_in_the_middle_of_a_capture_leaves_the_device_as_it_was", &[EAGER, LAZY], || {
+        let (backend, device) = device_with(options(true, true));
+        let weight = tensor(&[1.0, 2.0, 3.0], &device);
+        scaled(&device, &weight, 1);
+        let x = tensor(&[1.0, 2.0, 3.0], &device);
+        let what = Captured { name: "scaled", inputs: &[&x], parameters: &[&weight], step: 0 };
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            device.captured(&what, |inputs| {
+                let product = &inputs[0] * &weight;
+                assert!(product.rank() == 7, "so it goes");
+                vec![product]
+            })
+        }));
+        assert!(panicked.is_err());
+        scaled(&device, &weight, 3);
+        assert_eq!(backend.graph_counts(), GraphCounts { captured: 1, launched: 3, without: 1 });
+    });
+}
+
+#[test]
+fn memory_of_graphs_goes_to_whoever_needs_it() {
+    on_gpus("graphs::memory_of_graphs_goes_to_whoever_needs_it", &[EAGER, LAZY], || {
+        let (backend, device) = device_with(Options { budget: Some(16 << 20), ..options(true, true) });
+        let squares = |times: usize| {
+            for step in 0..times {
+                let x = Tensor::full([1 << 19], step as f64, DType::F32, &device);
+                let what = Captured { name: "squares", inputs: &[&x], parameters: &[], step: 0 };
+                let square = device.captured(&what, |inputs| vec![&inputs[0] * &inputs[0]]).remove(0);
+                assert_eq!(square.narrow(0, 70_000, 1).to_vec::<f32>(), [(step * step) as f32]);
+            }
+        };
+        squares(3);
+        assert!(device.memory().in_use >= 4 << 20, "{:?}", device.memory());
+        // Only without them is there room.
+        drop(Tensor::zeros([15 << 18], DType::F32, &device));
+        assert_eq!(device.memory().in_use, 0);
+        squares(3);
+        assert_eq!(backend.graph_counts(), GraphCounts { captured: 2, launched: 4, without: 2 });
+    });
+}

@@ -1,0 +1,65 @@
+//! Work that a device may record once and replay.
+
+use crate::error::OrRaise;
+use crate::{Device, Result, Tensor};
+
+/// Work that comes again and again with other numbers: a training step on batches of one shape.
+///
+/// Equal `name`, shapes and dtypes must mean the same verbs in the same order, on the calling thread. What may differ from one time to the next is what the
+/// elements of `inputs` and `parameters` are, and `step`; anything else that the work reads would be what it was when it was recorded, so a device refuses to
+/// record work that reads another tensor, uploads, or waits for the device, and runs it each time.
+#[derive(Clone, Copy, Debug)]
+pub struct Captured<'a> {
+    /// What work this is.
+    pub name: &'a str,
+    /// What is different each time: the work is handed tensors of these elements, which may be copies.
+    pub inputs: &'a [&'a Tensor],
+    /// What the work reads where it is, and others change in place.
+    pub parameters: &'a [&'a Tensor],
+    /// The step of the random streams that the work draws from.
+    pub step: u64,
+}
+
+/// A device's way to record work and replay it; see [`Device::captured`].
+pub trait Recorder {
+    /// What `work` answers for `what.inputs`, run or replayed.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    fn run(&self, what: &Captured<'_>, work: &mut dyn FnMut(&[Tensor]) -> Vec<Tensor>) -> Result<Vec<Tensor>>;
+}
+
+impl Device {
+    /// Whether work is recorded here and replayed; see [`captured`](Device::captured).
+    pub fn captures(&self) -> bool {
+        self.backend().recorder().is_some()
+    }
+
+    /// What `work` answers for `what.inputs`. A device that [captures](Device::captures) records the work and later replays it with other numbers, so that
+    /// `work` is not called again: a GPU then has not to be told each of thousands of small kernels. The answers' bits are the same.
+    ///
+    /// ```
+    /// use unrolled_tensor::{Captured, Device, Tensor};
+    /// let device = Device::cpu();
+    /// let weight = Tensor::from_slice(&[2f32, 3.0], [2], &device);
+    /// for x in [1f32, 5.0] {
+    ///     let x = Tensor::from_slice(&[x, x], [2], &device);
+    ///     let what = Captured { name: "scaled", inputs: &[&x], parameters: &[&weight], step: 0 };
+    ///     let scaled = device.captured(&what, |inputs| vec![&inputs[0] * &weight]).remove(0);
+    ///     assert_eq!(scaled.to_vec::<f32>(), (&x * &weight).to_vec::<f32>());
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// With a [`DeviceError`](crate::DeviceError) where the device fails.
+    #[track_caller]
+    pub fn captured(&self, what: &Captured<'_>, mut work: impl FnMut(&[Tensor]) -> Vec<Tensor>) -> Vec<Tensor> {
+        match self.backend().recorder() {
+            Some(recorder) => recorder.run(what, &mut work).or_raise(),
+            None => {
+                let inputs: Vec<Tensor> = what.inputs.iter().map(|&input| input.clone()).collect();
+                work(&inputs)
+            }
+        }
+    }
+}
