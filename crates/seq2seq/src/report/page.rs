@@ -80,7 +80,7 @@ fn tiles(report: &Report) -> String {
     let (updates, epochs) = history.last();
     tiles.push((whole(updates), format!("updates, {} epochs", decimal(epochs, 2))));
     if let Some(started) = history.started.last() {
-        tiles.push((whole(started.parameters), "parameters".to_owned()));
+        tiles.push(parameters(started.parameters));
     }
     let cost = history.cost();
     tiles.push((whole(cost.words_per_second().round() as u64), "words a second, both languages".to_owned()));
@@ -92,6 +92,16 @@ fn tiles(report: &Report) -> String {
         })
         .collect();
     format!("<div class=\"tiles\">\n{tiles}</div>\n")
+}
+
+/// How many parameters, as short as fits a tile, and in what; the table of costs has the exact number.
+fn parameters(count: u64) -> (String, String) {
+    const MILLION: u64 = 1_000_000;
+    if count < MILLION {
+        (whole(count), "parameters".to_owned())
+    } else {
+        (decimal(count as f64 / MILLION as f64, 1), "million parameters".to_owned())
+    }
 }
 
 /// Links to the sections, read off the page.
@@ -135,4 +145,17 @@ fn footer(report: &Report) -> String {
     lines.push(format!("Written by unrolled {}.", env!("CARGO_PKG_VERSION")));
     let lines: String = lines.iter().map(|line| super::html::note(line)).collect();
     format!("<footer>\n{lines}</footer>\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_of_parameters_fits_a_tile() {
+        let shown = |count| parameters(count).0;
+        assert_eq!(shown(999_999), "999,999");
+        assert_eq!(shown(10_817_248), "10.8");
+        assert_eq!(shown(384_000_000), "384.0");
+    }
 }
