@@ -254,6 +254,7 @@ fn optimiser_steps_have_the_bits_of_the_cpu() {
                         }
                         let mut sum = p.copy();
                         sum.accumulate(&state.first().unwrap_or(&p).t().copy().t(), -0.75);
+                        sum.accumulate(&p, 1.0);
                         state.extend([p, sum]);
                         state.iter().map(Tensor::to_bytes).collect::<Vec<_>>()
                     });
@@ -269,6 +270,7 @@ fn optimiser_steps_have_the_bits_of_the_cpu() {
                 };
                 let mut onto = of(&[5, 0, 7, 4_000_000_000]);
                 onto.accumulate(&of(&[2, 3, 11, 4_000_000_000]), -0.5);
+                onto.accumulate(&of(&[1, 9, 0, 100]), 1.0);
                 onto.accumulate(&of(&[0, 0, 100, 3_000_000_000]), 3.0);
                 onto.to_bytes()
             });
