@@ -73,7 +73,7 @@ impl Pool {
 
     /// One of the last few.
     fn pick(&self, dice: &mut Dice) -> Tensor {
-        self.0[self.0.len() - 1 - dice.below(self.0.len().min(4))].clone()
+        self.0[self.0.len() - 1 - dice.below(self.0.len().min(8))].clone()
     }
 }
 
@@ -104,7 +104,8 @@ impl Held {
 }
 
 /// `layers` layers, forward and backward as chance will have it, each of which reads whatever has the right shape of what the last ones have made or are
-/// making: sequences (turned round, some of them), states, gradients, gradients of weights as weights and of sums as gates. All that they make.
+/// making, whether or not it makes sense: sequences (turned round, some of them), states, gradients, gradients of weights as weights and of sums as gates. All
+/// that they make.
 fn tangle(device: &Device, seed: u64, layers: usize) -> Vec<Vec<u8>> {
     let (steps, batch, h) = (11, 2, 3);
     let mut sequences = Pool::new::<2>("sequence", &[steps, batch, h], device);
@@ -131,9 +132,17 @@ fn tangle(device: &Device, seed: u64, layers: usize) -> Vec<Vec<u8>> {
             forward.push((held, output));
             continue;
         }
-        let (held, mut output) = forward[forward.len() - 1 - dice.below(forward.len().min(3))].clone();
+        let (mut held, mut output) = forward[forward.len() - 1 - dice.below(forward.len().min(3))].clone();
         if !gates.0.is_empty() && dice.below(3) == 0 {
             output.gates = gates.pick(&mut dice);
+        }
+        for other in [&mut output.cells, &mut output.sequence, &mut held.input] {
+            if dice.below(3) == 0 {
+                *other = sequences.pick(&mut dice);
+            }
+        }
+        if dice.below(3) == 0 {
+            held.states = [states.pick(&mut dice), states.pick(&mut dice)];
         }
         let sequence = sequences.pick(&mut dice);
         let [hidden, cell] = [states.pick(&mut dice), states.pick(&mut dice)];
@@ -172,7 +181,7 @@ fn layers_in_a_tangle_wait_for_all_that_they_read() {
     on_gpus("wave::layers_in_a_tangle_wait_for_all_that_they_read", &[LAZY, OVERTAKING, SHUFFLED], || {
         let [one_by_one, at_once] =
             [false, true].map(|overlap| device_with(Options { budget: None, graphs: false, overlap }).1);
-        for seed in 0..20 {
+        for seed in 0..32 {
             let bits = [&one_by_one, &at_once].map(|device| tangle(device, seed, 20));
             let wrong = bits[0].iter().zip(&bits[1]).filter(|(a, b)| a != b).count();
             assert!(wrong == 0, "{wrong} of {} tensors, seed {seed}", bits[0].len());
