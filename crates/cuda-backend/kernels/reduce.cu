@@ -91,6 +91,7 @@ INLINE void across(O* out, const I* x, const View& view, const Rows& s) {
     for (u32 i = lane; i < len; i += LANES) sum = Op<W>::of(sum, taken<SQUARED>(wide(at[(i64)i * s.step])));
   }
   sums[lane][threadIdx.x] = sum;
+#pragma unroll 1
   for (u32 o = LANES / 2; o > 0; o /= 2) {
     __syncthreads();
     if (lane < o) sums[lane][threadIdx.x] = Op<W>::of(sums[lane][threadIdx.x], sums[lane + o][threadIdx.x]);

@@ -31,7 +31,7 @@ TESTS = {
     "copy": ["conformance::joining", "conformance::memory", "conformance::elementwise"],
     "unary": ["functions::functions_are_as_exact_as_they_promise", "short::functions_of_every_number", "conformance::elementwise"],
     "binary": ["short::functions_of_two_numbers", "functions::functions_are_as_exact_as_they_promise", "conformance::elementwise"],
-    "reduce": ["short::sums_and_rows", "bits::a_sum_has_one_order", "conformance::reductions", "verbs::rows"],
+    "reduce": ["bits::a_sum_has_one_order", "short::sums_and_rows", "conformance::reductions", "verbs::rows"],
     "softmax": ["short::sums_and_rows", "rows::softmax_of_short_and_long_rows", "verbs::rows"],
     "top_k": ["short::the_softmax_of_a_vocabulary", "rows::the_largest_k_in_all_three_ways", "models::the_most_probable_words",
               "verbs::linear_top_k"],
@@ -137,7 +137,8 @@ def mutants(name, text):
         if line.strip().startswith((".", "//")) or "%SP" in line:
             continue
         for kind, change in KINDS.items():
-            if kind == "rounding" and name not in EXACT:
+            # Another rounding on the way in f64, where the answer is rounded to f32 or less, changes one answer in 2²⁹ or fewer.
+            if kind == "rounding" and (name not in EXACT or (".f64" in line and not kernel.endswith("f64") and not re.search(r"cvt\.rn\.f(16|32)\.f64", line))):
                 continue
             new = change(line)
             if new is not None and new != line:
