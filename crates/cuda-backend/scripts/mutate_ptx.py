@@ -28,7 +28,7 @@ TESTS = {
                  "rows::sums_of_many_duplicates_are_those_of_the_cpu_to_the_bit", "verbs::indexing"],
     "update": ["models::optimiser_steps_have_the_bits_of_the_cpu", "verbs::updates", "conformance::elementwise"],
     "random": ["rows::random_numbers_have_the_bits_of_the_cpu"],
-    "copy": ["conformance::joining", "conformance::memory", "conformance::elementwise"],
+    "copy": ["short::casts_of_whole_numbers", "conformance::joining", "conformance::memory", "conformance::elementwise"],
     "unary": ["functions::functions_are_as_exact_as_they_promise", "short::functions_of_every_number", "conformance::elementwise"],
     "binary": ["short::functions_of_two_numbers", "functions::functions_are_as_exact_as_they_promise", "conformance::elementwise"],
     "reduce": ["bits::a_sum_has_one_order", "short::sums_and_rows", "conformance::reductions", "verbs::rows"],
