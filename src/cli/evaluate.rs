@@ -84,6 +84,16 @@ struct System {
     counts: Vec<Vec<Counts>>,
 }
 
+impl System {
+    /// Whether each sentence has the other's score, by each metric: a bootstrap's p-value is then small, as sacreBLEU's, and means nothing.
+    fn scores_as(&self, other: &System, metrics: &[Metric]) -> bool {
+        metrics.iter().zip(self.counts.iter().zip(&other.counts)).all(|(metric, (ours, theirs))| {
+            let mut pairs = ours.iter().zip(theirs);
+            pairs.all(|(ours, theirs)| metric.sentence_score(ours) == metric.sentence_score(theirs))
+        })
+    }
+}
+
 impl Evaluate {
     pub(super) fn run(self) -> anyhow::Result<()> {
         ensure!(
@@ -109,6 +119,13 @@ impl Evaluate {
         if let Some(test) = self.test {
             let (test, trials) = (test.name(), self.trials(test.of()));
             notes.push(format!("p: {test}, {trials} trials, seed {}, against {}", self.seed, systems[0].name));
+            let alike = systems[1..].iter().filter(|system| system.scores_as(&systems[0], &metrics));
+            notes.extend(alike.map(|system| {
+                format!(
+                    "{}: every sentence scores as in {}; there is no difference to test",
+                    system.name, systems[0].name
+                )
+            }));
         }
         Ok(table::scores(&mut out, &answers, metrics.len(), &notes)?)
     }
