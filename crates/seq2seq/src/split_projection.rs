@@ -31,7 +31,11 @@ impl SplitProjection {
         assert!(slices.iter().all(|(words, _)| *words > 0), "split projection: a slice without words");
         let mut offset = 0;
         let slice = |(words, device): &(usize, Device)| {
-            let part = |x: &Tensor| x.narrow(0, offset, *words).contiguous().to_device(device);
+            // On its own device a copy too: what is kept packed or rounded belongs to a tensor's own storage, not to a view.
+            let part = |x: &Tensor| {
+                let part = x.narrow(0, offset, *words);
+                if device == x.device() { part.copy() } else { part.contiguous().to_device(device) }
+            };
             let (weight, bias) = (part(projection.weight.tensor()), part(projection.bias.tensor()));
             offset += words;
             Slice { weight, bias, offset: offset - words }

@@ -118,22 +118,26 @@ fn sentence() -> impl Strategy<Value = Vec<u32>> {
 proptest! {
     #![proptest_config(common::cases(128))]
 
-    /// Slices of any sizes on any of three devices find what one piece finds, to rounding.
+    /// Slices of any sizes on any of four devices, the model's own among them, find what one piece finds, to rounding; with rounded weights too.
     #[test]
     fn a_split_vocabulary_finds_the_same(
         seed in 0u64..1000,
         cuts in prop::collection::vec((1usize..9, 0usize..3), 1..7),
         sentences in prop::collection::vec(sentence(), 1..4),
         beam in 1usize..14,
+        rounding in prop::sample::select(vec![None, Some(Rounding::Bf16), Some(Rounding::Int8)]),
     ) {
         let words = cuts.iter().map(|(words, _)| words).sum::<usize>() + 4;
         let mut split = model(seed, words);
         let options = options(beam, beam.min(4), 6);
+        let round = |model: &Model| rounding.is_none_or(|to| model.keep_rounded(to));
+        prop_assert!(round(&split));
         let whole = search(&split, &sentences, &options);
         let devices = Device::cpus(3);
         let mut slices: Vec<(usize, Device)> = cuts.iter().map(|&(n, device)| (n, devices[device].clone())).collect();
         slices.push((4, Device::cpu()));
         split.split_vocabulary(&slices);
+        prop_assert!(round(&split));
         let found = search(&split, &sentences, &options);
         for (found, whole) in found.iter().zip(&whole) {
             prop_assert_eq!(found.len(), whole.len());

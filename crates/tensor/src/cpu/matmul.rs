@@ -24,8 +24,15 @@ pub(crate) trait Gemm: Float<Wide = Self> + super::math::Real {
     /// A packed right operand.
     type Panels: Panels<Self>;
 
-    /// The work of [`gemm::product`].
-    fn product(a: Matrix<'_, Self>, b: Matrix<'_, Self>, c: &mut [Self], add: bool, precision: Precision);
+    /// The work of [`gemm::product`]; with `live` of [`gemm::product_of_live`].
+    fn product(
+        a: Matrix<'_, Self>,
+        b: Matrix<'_, Self>,
+        live: Option<&[usize]>,
+        c: &mut [Self],
+        add: bool,
+        precision: Precision,
+    );
 
     /// `c = a b + beta c`.
     ///
@@ -48,8 +55,15 @@ macro_rules! gemm {
         impl Gemm for $type {
             type Panels = $panels;
 
-            fn product(a: Matrix<'_, Self>, b: Matrix<'_, Self>, c: &mut [Self], add: bool, precision: Precision) {
-                $product(a, b, c, add, precision)
+            fn product(
+                a: Matrix<'_, Self>,
+                b: Matrix<'_, Self>,
+                live: Option<&[usize]>,
+                c: &mut [Self],
+                add: bool,
+                precision: Precision,
+            ) {
+                $product(a, b, live, c, add, precision)
             }
 
             unsafe fn gemm(
@@ -128,8 +142,15 @@ impl<T> Output<T> {
     }
 }
 
-/// [`gemm::product`] by matrixmultiply, in its own precision.
-pub(super) fn in_tiles<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool, _: Precision) {
+/// [`gemm::product`] by matrixmultiply, in its own precision, over all k.
+pub(super) fn in_tiles<T: Gemm>(
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    _live: Option<&[usize]>,
+    c: &mut [T],
+    add: bool,
+    _: Precision,
+) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     assert!(b.rows == k && c.len() == m * n, "product: {m}×{k} times {}×{n} into {}", b.rows, c.len());
     if m == 0 || n == 0 {

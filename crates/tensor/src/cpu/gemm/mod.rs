@@ -172,16 +172,36 @@ pub(crate) fn product_packed<T: Gemm>(a: Matrix<'_, T>, b: &Packed<T>, c: &mut [
 
 /// As [`product_packed`], of a right operand that is used once: packs what it needs itself.
 pub(crate) fn product<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool, precision: Precision) {
-    T::product(a, b, c, add, precision);
+    T::product(a, b, None, c, add, precision);
 }
 
-/// [`product`] of f32.
-pub(super) fn single_product(a: Matrix<'_, f32>, b: Matrix<'_, f32>, c: &mut [f32], add: bool, precision: Precision) {
+/// [`product`] where only the columns `live` of `a`, ascending, have anything but zeros: the others may be left out, which changes no bit.
+pub(crate) fn product_of_live<T: Gemm>(
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    live: &[usize],
+    c: &mut [T],
+    add: bool,
+    precision: Precision,
+) {
+    assert!(live.last().is_none_or(|&last| last < a.columns), "product: column {:?} of {}", live.last(), a.columns);
+    T::product(a, b, (live.len() < a.columns).then_some(live), c, add, precision);
+}
+
+/// [`product`] of f32; by a kernel of multiply–adds over the k `live` alone.
+pub(super) fn single_product(
+    a: Matrix<'_, f32>,
+    b: Matrix<'_, f32>,
+    live: Option<&[usize]>,
+    c: &mut [f32],
+    add: bool,
+    precision: Precision,
+) {
     let work = a.rows * a.columns * b.columns > 0 && a.columns == b.rows && c.len() == a.rows * b.columns;
     match precision {
         Precision::F32 if work && bf16::split_product(a, b, c, add) => {}
-        Precision::F32 | Precision::F32Fma if work && float::product(a, b, c, add) => {}
-        Precision::F32 | Precision::F32Fma => in_tiles(a, b, c, add, precision),
+        Precision::F32 | Precision::F32Fma if work && float::product(a, b, live, c, add) => {}
+        Precision::F32 | Precision::F32Fma => in_tiles(a, b, live, c, add, precision),
         Precision::Tf32 => unreachable!("a CPU device stays at f32"),
         Precision::Bf16 => bf16::product(a, b, c, add),
     }

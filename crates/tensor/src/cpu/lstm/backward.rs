@@ -9,7 +9,7 @@ use super::gates::{self, Gates};
 use super::plan::{Group, Plan, Sizes};
 use super::weights::rows_times;
 use super::{Shared, matrix};
-use crate::cpu::gemm::{Packed, Precision, product, rows_times_packed};
+use crate::cpu::gemm::{Packed, Precision, product_of_live, rows_times_packed};
 use crate::cpu::matmul::Matrix;
 use crate::cpu::{CpuBackend, contiguous_elements, elements_mut};
 use crate::fused::{
@@ -106,42 +106,52 @@ pub(super) fn weights<T: Gates>(cpu: &CpuBackend, args: &LstmWeightArgs<'_>) -> 
     let sums = sums.reshape([steps * batch, 4 * h]);
     let d = contiguous_elements::<T>(&sums);
     let d_all = Matrix::row_major(d, steps * batch, 4 * h);
+    let live = live_rows(d, 4 * h);
     let weight_ih = cpu.tensor(like, &[4 * h, inputs], dtype, |out: &mut [T]| {
         let x = Matrix::row_major(contiguous_elements(&input), steps * batch, inputs);
-        product(d_all.transposed(), x, out, false, precision);
+        product_of_live(d_all.transposed(), x, &live, out, false, precision);
     })?;
     let (first_hidden, sequence) = (args.hidden.contiguous(), args.sequence.contiguous());
     let sizes = Sizes { steps, batch, cells: h };
     let weight_hh = cpu.tensor(like, &[4 * h, h], dtype, |out: &mut [T]| {
         let (first, all) = (contiguous_elements::<T>(&first_hidden), contiguous_elements::<T>(&sequence));
-        recurrent_gradient(sizes, d, first, all, out, precision);
+        recurrent_gradient(sizes, d, &live, first, all, out, precision);
     })?;
     Ok(LstmWeightGradients { weight_ih, weight_hh, bias: sums.sum(0, false) })
 }
 
-/// The gradient of the recurrent weight: h before each step with the gradients of the sums that it went into.
+/// The rows of `width` numbers that are not all zeros: those whose sequence has ended have no gradient.
+fn live_rows<T: Gates>(x: &[T], width: usize) -> Vec<usize> {
+    let rows = x.chunks(width.max(1)).enumerate();
+    rows.filter(|(_, row)| row.iter().any(|&x| x != T::ZERO)).map(|(place, _)| place).collect()
+}
+
+/// The gradient of the recurrent weight: h before each step with the gradients of the sums that it went into, of which the rows `live` are not zeros.
 fn recurrent_gradient<T: Gates>(
     Sizes { steps, batch, cells: h }: Sizes,
     sums: &[T],
+    live: &[usize],
     first: &[T],
     sequence: &[T],
     out: &mut [T],
     precision: Precision,
 ) {
     let mut begun = false;
-    let mut gradient = |sums: &[T], before: &[T]| {
+    let mut gradient = |sums: &[T], live: &[usize], before: &[T]| {
         let rows = before.len() / h.max(1);
         let sums = Matrix::row_major(sums, rows, 4 * h).transposed();
-        product(sums, Matrix::row_major(before, rows, h), out, begun, precision);
+        product_of_live(sums, Matrix::row_major(before, rows, h), live, out, begun, precision);
         begun = true;
     };
     let (now, later) = sums.split_at(4 * h * batch * steps.min(1));
+    let (live_now, live_later) = live.split_at(live.partition_point(|&place| place < batch));
+    let live_later: Vec<usize> = live_later.iter().map(|place| place - batch).collect();
     // Most sequences begin with zeros.
     if steps <= 1 || first.iter().any(|&x| x != T::ZERO) {
-        gradient(now, &first[..batch * h * steps.min(1)]);
+        gradient(now, live_now, &first[..batch * h * steps.min(1)]);
     }
     if steps > 1 {
-        gradient(later, &sequence[..(steps - 1) * batch * h]);
+        gradient(later, &live_later, &sequence[..(steps - 1) * batch * h]);
     }
 }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use half::bf16;
 
+use super::depth::Depth;
 use super::kernel::Kernel;
 use super::micro::{LINE, Tile, UNROLLED};
 use super::pack::Block;
@@ -56,7 +57,8 @@ pub(super) struct Result<'a> {
     pub add: bool,
 }
 
-/// `result[:, ..columns.len()] (+)= left · right[:, columns]`, columns from the beginning of a panel; `k` is not 0.
+/// `result[:, ..columns.len()] (+)= left · right[:, columns]`, columns from the beginning of a panel; `k` is not empty. Of a packed right operand only the
+/// `k` are there, of a loose one all.
 ///
 /// # Safety
 /// The operands' elements are valid, the result's are not reachable otherwise, and the processor has the kernel's instructions.
@@ -64,7 +66,7 @@ pub(super) unsafe fn multiply(
     kernel: &Kernel,
     left: Left<'_>,
     right: Right,
-    k: usize,
+    k: Depth<'_>,
     columns: Range<usize>,
     result: Result<'_>,
 ) {
@@ -93,14 +95,22 @@ pub(super) unsafe fn multiply(
 }
 
 /// A block of the result, all of K.
-unsafe fn block(kernel: &Kernel, left: Left<'_>, right: Right, k: usize, columns: Range<usize>, result: Result<'_>) {
-    for from in (0..k).step_by(K_BLOCK) {
-        let len = K_BLOCK.min(k - from);
-        let left = Left { start: left.start.wrapping_offset(from as isize * left.step), ..left };
+unsafe fn block(
+    kernel: &Kernel,
+    left: Left<'_>,
+    right: Right,
+    depth: Depth<'_>,
+    columns: Range<usize>,
+    result: Result<'_>,
+) {
+    let k = depth.len();
+    for (from, start, part) in depth.blocks() {
+        let len = part.len();
+        let left = Left { start: left.start.wrapping_offset(start as isize * left.step), ..left };
         let result = Result { add: result.add || from > 0, ..result };
         // SAFETY: the caller's promise, for a part of K.
         unsafe {
-            with_left(kernel, left, len, |a| match right {
+            with_left(kernel, left, part, |a| match right {
                 Right::Packed { panels } => {
                     let at = |column: usize, from: usize| panels.wrapping_add(column * k + from * kernel.panel);
                     let after = if from + len < k { at(columns.start, from + len) } else { at(columns.end, 0) };
@@ -111,9 +121,9 @@ unsafe fn block(kernel: &Kernel, left: Left<'_>, right: Right, k: usize, columns
                     let b = panels.wrapping_add(columns.start * k + from * kernel.panel);
                     short(kernel, a, b, k * kernel.panel, len, columns.len(), result);
                 }
-                Right::Loose { start, steps } => {
-                    let start = start.wrapping_offset(from as isize * steps[0] + columns.start as isize * steps[1]);
-                    loose(kernel, a, start, steps, len, columns.len(), result);
+                Right::Loose { start: b, steps } => {
+                    let b = b.wrapping_offset(start as isize * steps[0] + columns.start as isize * steps[1]);
+                    loose(kernel, a, b, steps, part, columns.len(), result);
                 }
             });
         }
@@ -143,12 +153,12 @@ impl Groups {
 }
 
 /// Calls `work` with a packed block of K of `left`.
-unsafe fn with_left(kernel: &Kernel, left: Left<'_>, k: usize, work: impl FnOnce(Tiled)) {
+unsafe fn with_left(kernel: &Kernel, left: Left<'_>, k: Depth<'_>, work: impl FnOnce(Tiled)) {
     let rows = left.rows.len();
     let groups = Groups { rows, count: rows.div_ceil(kernel.rows) };
     // As they would be copied.
     let in_place = left.rows.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == K_BLOCK);
-    if left.step == 1 && in_place {
+    if left.step == 1 && in_place && k.is_whole() {
         return work(Tiled { start: left.start.wrapping_add(left.rows[0]), k_major: false, groups });
     }
     let side_by_side = left.step != 1 && left.rows.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == 1);
@@ -161,12 +171,13 @@ unsafe fn with_left(kernel: &Kernel, left: Left<'_>, k: usize, work: impl FnOnce
                 (0..groups.count).for_each(|i| heights[i] = groups.height(i));
                 let first = left.start.wrapping_add(left.rows[0]);
                 (kernel.pack_columns)(first, left.step, &heights[..groups.count], k, start);
-            } else if left.step == 1 {
-                (kernel.pack_rows)(left.start, left.rows, k, start);
+            } else if left.step == 1 && k.is_whole() {
+                (kernel.pack_rows)(left.start, left.rows, k.len(), start);
             } else {
                 for (i, &row) in left.rows.iter().enumerate() {
                     let from = left.start.wrapping_add(row);
-                    (0..k).for_each(|at| *start.add(i * K_BLOCK + at) = *from.wrapping_offset(at as isize * left.step));
+                    let from = |at: usize| from.wrapping_offset(k.at(at) as isize * left.step);
+                    (0..k.len()).for_each(|at| *start.add(i * K_BLOCK + at) = *from(at));
                 }
             }
         }
@@ -180,12 +191,12 @@ unsafe fn loose(
     a: Tiled,
     start: *const f32,
     steps: [isize; 2],
-    k: usize,
+    depth: Depth<'_>,
     columns: usize,
     result: Result<'_>,
 ) {
-    let panel = kernel.panel;
-    let in_place = steps[1] == 1 && a.groups.count <= IN_PLACE;
+    let (k, panel) = (depth.len(), kernel.panel);
+    let in_place = steps[1] == 1 && a.groups.count <= IN_PLACE && depth.is_whole();
     let whole = if in_place { columns - columns % panel } else { 0 };
     // SAFETY: the caller's promise; only whole panels are read in place, so no row is read beyond its end.
     unsafe {
@@ -199,7 +210,7 @@ unsafe fn loose(
             for i in 0..panels {
                 let column = whole + i * panel;
                 let from = start.wrapping_offset(column as isize * steps[1]);
-                let block = Block { from, steps, k, columns: panel.min(columns - column) };
+                let block = Block { from, steps, k: depth, columns: panel.min(columns - column) };
                 (kernel.pack_panel)(&block, space.add(i * panel * k));
             }
             tiles(kernel, a, space, [panel, panel * k], k, columns - whole, result, None);

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use half::bf16;
 
+use super::depth::Depth;
 use super::micro::{Micro, Tile, left_step, micro};
 use super::pack::{Block, pack_columns, pack_panel, pack_rows};
 use super::peak::spin;
@@ -28,9 +29,9 @@ pub(super) struct Kernel {
     pub left_step: usize,
     /// By rows − 1, the logarithm of the registers across, and whether the left operand is K-major.
     micro: [[[Option<Micro>; 2]; WIDTHS]; MOST_ROWS],
-    pub pack_panel: unsafe fn(&Block, *mut f32),
+    pub pack_panel: unsafe fn(&Block<'_>, *mut f32),
     pub pack_rows: unsafe fn(*const f32, &[usize], usize, *mut f32),
-    pub pack_columns: unsafe fn(*const f32, isize, &[usize], usize, *mut f32),
+    pub pack_columns: unsafe fn(*const f32, isize, &[usize], Depth<'_>, *mut f32),
     pub widen: unsafe fn(*const bf16, *mut f32, usize),
     /// Multiply–adds of as many sums as the tallest tile of one panel has.
     pub spin: unsafe fn(usize) -> f32,
@@ -61,7 +62,7 @@ macro_rules! kernel {
                 unsafe { micro::<$vector, M, N, K_MAJOR>(tile) }
             }
             $(#[$features])?
-            unsafe fn panel(block: &Block, to: *mut f32) {
+            unsafe fn panel(block: &Block<'_>, to: *mut f32) {
                 // SAFETY: as above.
                 unsafe { pack_panel::<$vector>(block, to) }
             }
@@ -71,7 +72,7 @@ macro_rules! kernel {
                 unsafe { pack_rows::<$vector>(a, rows, k, to) }
             }
             $(#[$features])?
-            unsafe fn columns(a: *const f32, step: isize, groups: &[usize], k: usize, to: *mut f32) {
+            unsafe fn columns(a: *const f32, step: isize, groups: &[usize], k: Depth<'_>, to: *mut f32) {
                 // SAFETY: as above.
                 unsafe { pack_columns::<$vector>(a, step, groups, k, to) }
             }

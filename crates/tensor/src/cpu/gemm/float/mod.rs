@@ -4,6 +4,7 @@
 //! registers over a block of K; [`drive`] runs the tiles so that operands stay in the caches. All add in the same order, and the order is
 //! matrixmultiply's.
 
+mod depth;
 mod drive;
 mod kernel;
 mod micro;
@@ -30,6 +31,7 @@ use super::pieces::{Pieces, offsets};
 use crate::Result;
 use crate::cpu::buffer::{Buffer, Pool};
 use crate::cpu::matmul::{Matrix, Output};
+use depth::Depth;
 use drive::{Left, Right};
 use kernel::Kernel;
 use pack::Block;
@@ -58,7 +60,7 @@ impl Panels {
         let width = b.columns.next_multiple_of(kernel.panel);
         let mut elements = memory.take_elements::<f32>(b.rows * width)?;
         // SAFETY: the processor has the kernel's instructions, and the buffer room for all panels.
-        unsafe { pack(kernel, b, 0..b.columns, elements.elements_mut::<f32>().as_mut_ptr()) };
+        unsafe { pack(kernel, b, Depth::all(b.rows), 0..b.columns, elements.elements_mut::<f32>().as_mut_ptr()) };
         Ok(Some(Panels { kernel, elements }))
     }
 
@@ -82,18 +84,18 @@ impl Panels {
         let right = Right::Packed { panels: self.elements.elements::<f32>().as_ptr() };
         let result = drive::Result { start: c, rows: c_rows, add };
         // SAFETY: the caller's promise; a packed operand's kernel is this processor's.
-        unsafe { drive::multiply(self.kernel, left, right, k, columns, result) }
+        unsafe { drive::multiply(self.kernel, left, right, Depth::all(k), columns, result) }
     }
 }
 
 /// Packs columns of `b`, from the beginning of a panel, over threads.
-unsafe fn pack(kernel: &Kernel, b: Matrix<'_, f32>, columns: Range<usize>, to: *mut f32) {
-    let (k, panel) = (b.rows, kernel.panel);
+unsafe fn pack(kernel: &Kernel, b: Matrix<'_, f32>, depth: Depth<'_>, columns: Range<usize>, to: *mut f32) {
+    let (k, panel) = (depth.len(), kernel.panel);
     let to = Output(to);
     let one = |i: usize| {
         let column = columns.start + i * panel;
         let from = b.at(0, column);
-        let block = Block { from, steps: b.steps, k, columns: panel.min(columns.end - column) };
+        let block = Block { from, steps: b.steps, k: depth, columns: panel.min(columns.end - column) };
         // SAFETY: the block is inside `b`; the caller has room for all panels, and each is written once.
         unsafe { (kernel.pack_panel)(&block, to.at(i * panel * k)) };
     };
@@ -105,15 +107,33 @@ unsafe fn pack(kernel: &Kernel, b: Matrix<'_, f32>, columns: Range<usize>, to: *
     }
 }
 
-/// `c = a b` or `c += a b`, no length 0. Says false, and does nothing, where this processor has no kernel of ours.
-pub(super) fn product(a: Matrix<'_, f32>, b: Matrix<'_, f32>, c: &mut [f32], add: bool) -> bool {
+/// `c = a b` or `c += a b`, no length 0, over the k `picked` or all. Says false, and does nothing, where this processor has no kernel of ours.
+pub(super) fn product(
+    a: Matrix<'_, f32>,
+    b: Matrix<'_, f32>,
+    picked: Option<&[usize]>,
+    c: &mut [f32],
+    add: bool,
+) -> bool {
     let Some(kernel) = kernel::kernel() else { return false };
-    product_with(kernel, a, b, c, add);
+    let depth = picked.map_or(Depth::all(a.columns), Depth::picked);
+    match depth.len() {
+        0 if add => {}
+        0 => c.fill(0.0),
+        _ => product_with(kernel, a, b, depth, c, add),
+    }
     true
 }
 
-fn product_with(kernel: &'static Kernel, a: Matrix<'_, f32>, b: Matrix<'_, f32>, c: &mut [f32], add: bool) {
-    let (m, k, n) = (a.rows, a.columns, b.columns);
+fn product_with(
+    kernel: &'static Kernel,
+    a: Matrix<'_, f32>,
+    b: Matrix<'_, f32>,
+    depth: Depth<'_>,
+    c: &mut [f32],
+    add: bool,
+) {
+    let (m, k, n) = (a.rows, depth.len(), b.columns);
     let (a_rows, c_rows) = (offsets(m, a.steps[0]), offsets(m, n as isize));
     let out = Output(c.as_mut_ptr());
     let multiply = |right: Right, first: usize, len: usize| {
@@ -124,7 +144,7 @@ fn product_with(kernel: &'static Kernel, a: Matrix<'_, f32>, b: Matrix<'_, f32>,
             // the processor has the kernel's instructions.
             unsafe {
                 let start = out.at(first + columns.start);
-                drive::multiply(kernel, left, right, k, columns, drive::Result { start, rows: &c_rows[rows], add });
+                drive::multiply(kernel, left, right, depth, columns, drive::Result { start, rows: &c_rows[rows], add });
             }
         });
     };
@@ -139,7 +159,7 @@ fn product_with(kernel: &'static Kernel, a: Matrix<'_, f32>, b: Matrix<'_, f32>,
         for from in (0..n).step_by(at_once) {
             let columns = from..(from + at_once).min(n);
             // SAFETY: the space has room for so many columns' panels, and the processor the instructions.
-            unsafe { pack(kernel, b, columns.clone(), space.at(0)) };
+            unsafe { pack(kernel, b, depth, columns.clone(), space.at(0)) };
             // SAFETY: as above.
             let panels = unsafe { space.at(0) };
             multiply(Right::Packed { panels }, from, columns.len());

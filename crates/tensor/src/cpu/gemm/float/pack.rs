@@ -1,5 +1,6 @@
 //! Rearranging operands for the kernels.
 
+use super::depth::Depth;
 use super::micro::left_step;
 use super::vector::Vector;
 use crate::cpu::matmul::K_BLOCK;
@@ -9,10 +10,10 @@ const AHEAD: usize = 3;
 const COLUMNS_AHEAD: usize = 8;
 
 /// A block of a right operand: where it begins, how far its neighbours along K and N are, and how large it is.
-pub(super) struct Block {
+pub(super) struct Block<'a> {
     pub from: *const f32,
     pub steps: [isize; 2],
-    pub k: usize,
+    pub k: Depth<'a>,
     /// At most a panel's.
     pub columns: usize,
 }
@@ -22,11 +23,11 @@ pub(super) struct Block {
 /// # Safety
 /// The block and the panel are valid, and the processor has the instructions of `V`.
 #[inline(always)]
-pub(super) unsafe fn pack_panel<V: Vector>(block: &Block, panel: *mut f32) {
-    let &Block { from, steps: [k_step, column_step], k, columns } = block;
-    let width = V::LANES * V::ACROSS;
+pub(super) unsafe fn pack_panel<V: Vector>(block: &Block<'_>, panel: *mut f32) {
+    let &Block { from, steps: [k_step, column_step], k: depth, columns } = block;
+    let (k, width) = (depth.len(), V::LANES * V::ACROSS);
     let at = |row: usize, column: usize| {
-        from.wrapping_offset(row as isize * k_step).wrapping_offset(column as isize * column_step)
+        from.wrapping_offset(depth.at(row) as isize * k_step).wrapping_offset(column as isize * column_step)
     };
     // SAFETY: the caller's promise; rows and columns stay below `k` and `columns`, and places in the panel below k · width.
     unsafe {
@@ -47,7 +48,7 @@ pub(super) unsafe fn pack_panel<V: Vector>(block: &Block, panel: *mut f32) {
                     x.store(panel.add(row * width + j * V::LANES));
                 }
             }
-        } else if k_step == 1 {
+        } else if k_step == 1 && depth.is_whole() {
             let squares = k - k % V::LANES;
             for j in 0..V::ACROSS {
                 let across = j * V::LANES..(j + 1) * V::LANES;
@@ -95,12 +96,12 @@ pub(super) unsafe fn pack_rows<V: Vector>(a: *const f32, rows: &[usize], k: usiz
 /// # Safety
 /// As for [`pack_rows`].
 #[inline(always)]
-pub(super) unsafe fn pack_columns<V: Vector>(a: *const f32, step: isize, groups: &[usize], k: usize, to: *mut f32) {
+pub(super) unsafe fn pack_columns<V: Vector>(a: *const f32, step: isize, groups: &[usize], k: Depth<'_>, to: *mut f32) {
     let group_step = left_step::<V>();
     let rows: usize = groups.iter().sum();
-    for at in 0..k {
-        let mut from = a.wrapping_offset(at as isize * step);
-        let ahead = a.wrapping_offset((at + COLUMNS_AHEAD) as isize * step);
+    for at in 0..k.len() {
+        let mut from = a.wrapping_offset(k.at(at) as isize * step);
+        let ahead = a.wrapping_offset(k.at((at + COLUMNS_AHEAD).min(k.len() - 1)) as isize * step);
         for line in (0..rows).step_by(16) {
             // SAFETY: a hint alone, at any address.
             unsafe { V::prefetch(ahead.wrapping_add(line)) };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use half::bf16;
 use rayon::prelude::*;
 
+use super::depth::Depth;
 use super::drive::{self, Left, Right};
 use super::kernel::{self, Kernel};
 use super::pack::Block;
@@ -36,7 +37,8 @@ impl ShortPanels {
             || vec![0f32; panel * b.rows],
             |whole, (i, short)| {
                 let from = b.at(0, i * panel);
-                let block = Block { from, steps: b.steps, k: b.rows, columns: panel.min(b.columns - i * panel) };
+                let (k, columns) = (Depth::all(b.rows), panel.min(b.columns - i * panel));
+                let block = Block { from, steps: b.steps, k, columns };
                 // SAFETY: the block is inside `b`, there is room for a panel, and the processor has the kernel's instructions.
                 unsafe { (kernel.pack_panel)(&block, whole.as_mut_ptr()) };
                 short.iter_mut().zip(whole).for_each(|(short, x)| *short = f32_to_bf16(*x));
@@ -65,7 +67,7 @@ impl ShortPanels {
         let right = Right::Short { panels: self.elements.elements::<bf16>().as_ptr() };
         let result = drive::Result { start: c, rows: c_rows, add };
         // SAFETY: the caller's promise; a packed operand's kernel is this processor's.
-        unsafe { drive::multiply(self.kernel, left, right, k, columns, result) }
+        unsafe { drive::multiply(self.kernel, left, right, Depth::all(k), columns, result) }
     }
 }
 

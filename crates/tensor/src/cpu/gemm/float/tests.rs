@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::cpu::gemm::tests::{numbers, pool};
 use crate::cpu::matmul::{Gemm, K_BLOCK};
+use crate::random::Key;
 
 /// Strided operands of a product, and what they lie in.
 #[derive(Debug)]
@@ -15,7 +16,11 @@ struct Case {
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    let sizes = (1usize..60, prop_oneof![1usize..40, 240usize..560], 1usize..90);
+    let sizes = (
+        prop_oneof![9 => 1usize..60, 1 => MANY_ROWS..MANY_ROWS + 9],
+        prop_oneof![1usize..40, 240usize..560],
+        1usize..90,
+    );
     let flags = prop::array::uniform5(any::<bool>());
     (sizes, flags).prop_map(|((m, k, n), [ta, tb, ga, gb, add])| Case {
         sizes: [m, k, n],
@@ -58,8 +63,9 @@ proptest! {
         let (a, b, c) = (numbers(2 * m * k, 1), numbers(2 * k * n, 2), numbers(m * n, 3));
         let left = operand(&a, m, k, case.transposed[0], case.gaps[0]);
         let right = operand(&b, k, n, case.transposed[1], case.gaps[1]);
+        let depth = Depth::all(k);
         let mut portable = c.clone();
-        product_with(&kernel::PORTABLE, left, right, &mut portable, case.add);
+        product_with(&kernel::PORTABLE, left, right, depth, &mut portable, case.add);
         let with_fma = kernel::all();
         if !with_fma.is_empty() {
             let mut wanted = c.clone();
@@ -68,20 +74,45 @@ proptest! {
         }
         for kernel in with_fma {
             let mut ours = c.clone();
-            product_with(kernel, left, right, &mut ours, case.add);
+            product_with(kernel, left, right, depth, &mut ours, case.add);
             prop_assert_eq!(bits(&ours), bits(&portable), "{}", kernel.name);
             let width = n.next_multiple_of(kernel.panel);
             let mut panels = vec![f32::NAN; k * width];
             // SAFETY: the panels have room, the operands fit, and the processor can run the kernel.
             unsafe {
-                pack(kernel, right, 0..n, panels.as_mut_ptr());
+                pack(kernel, right, depth, 0..n, panels.as_mut_ptr());
                 ours.copy_from_slice(&c);
                 let (a_rows, c_rows) = (offsets(m, left.steps[0]), offsets(m, n as isize));
                 let result = drive::Result { start: ours.as_mut_ptr(), rows: &c_rows, add: case.add };
                 let left = Left { start: left.at(0, 0), rows: &a_rows, step: left.steps[1] };
-                drive::multiply(kernel, left, Right::Packed { panels: panels.as_ptr() }, k, 0..n, result);
+                drive::multiply(kernel, left, Right::Packed { panels: panels.as_ptr() }, depth, 0..n, result);
             }
             prop_assert_eq!(bits(&ours), bits(&portable), "{} packed", kernel.name);
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_of_a_sum_is_as_if_it_were_zeros(case in cases(), share in 1u32..10, seed: u64) {
+        let [m, k, n] = case.sizes;
+        let mut live: Vec<usize> = (0..k).filter(|&i| Key::new(seed).word(i as u64) % 10 < share).collect();
+        // A whole block without any.
+        live.retain(|&i| seed % 3 > 0 || !(K_BLOCK..2 * K_BLOCK).contains(&i));
+        prop_assume!(!live.is_empty());
+        let (a, b, c) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
+        let of = |x: f32, i: usize, dead: f32| if live.binary_search(&i).is_ok() { x } else { dead };
+        let left = |dead| {
+            let place = |i: usize| if case.transposed[0] { i / m } else { i % k };
+            a.iter().enumerate().map(|(i, &x)| of(x, place(i), dead)).collect::<Vec<f32>>()
+        };
+        let (zeros, nothing) = (left(0.0), left(f32::NAN));
+        let right = operand(&b, k, n, case.transposed[1], false);
+        let mut wanted = c.clone();
+        product_with(&kernel::PORTABLE, operand(&zeros, m, k, case.transposed[0], false), right, Depth::all(k), &mut wanted, case.add);
+        for kernel in [vec![&kernel::PORTABLE], kernel::all()].concat() {
+            let mut ours = c.clone();
+            let left = operand(&nothing, m, k, case.transposed[0], false);
+            product_with(kernel, left, right, Depth::picked(&live), &mut ours, case.add);
+            prop_assert_eq!(bits(&ours), bits(&wanted), "{}", kernel.name);
         }
     }
 }
@@ -94,7 +125,14 @@ fn panels_of_bf16_give_the_bits_of_the_rounded_operand() {
         let short: Vec<f32> = b.iter().map(rounded).collect();
         let left = Matrix::row_major(&a, m, k);
         let mut wanted = c.clone();
-        product_with(&kernel::PORTABLE, left, Matrix::row_major(&short, n, k).transposed(), &mut wanted, true);
+        product_with(
+            &kernel::PORTABLE,
+            left,
+            Matrix::row_major(&short, n, k).transposed(),
+            Depth::all(k),
+            &mut wanted,
+            true,
+        );
         for kernel in kernel::all() {
             let right = Matrix::row_major(&b, n, k).transposed();
             let panels = ShortPanels::pack_for(kernel, right, &pool()).unwrap();
@@ -116,12 +154,12 @@ fn large_products_are_cut_in_every_way_and_keep_their_bits() {
             let left = operand(&a, m, k, transposed[0], false);
             let right = operand(&b, k, n, transposed[1], false);
             let mut wanted = vec![0.0; m * n];
-            product_with(&kernel::PORTABLE, left, right, &mut wanted, false);
+            product_with(&kernel::PORTABLE, left, right, Depth::all(k), &mut wanted, false);
             for kernel in kernel::all() {
                 for threads in [1, 2, 3, 8] {
                     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                     let mut ours = vec![f32::NAN; m * n];
-                    pool.install(|| product_with(kernel, left, right, &mut ours, false));
+                    pool.install(|| product_with(kernel, left, right, Depth::all(k), &mut ours, false));
                     assert!(bits(&ours) == bits(&wanted), "{} {m}×{k}×{n}, {threads} threads", kernel.name);
                 }
             }
@@ -148,7 +186,7 @@ fn nothing_is_read_beyond_an_operand_s_end() {
             for kernel in kernel::all() {
                 let mut c = vec![7.0; m * n + 8];
                 let (left, right) = (of(&a, m, k, transposed[0]), of(&b, k, n, transposed[1]));
-                product_with(kernel, left, right, &mut c[..m * n], false);
+                product_with(kernel, left, right, Depth::all(k), &mut c[..m * n], false);
                 assert!(c[..m * n].iter().all(|x| x.is_finite()), "{} {m}×{k}×{n} {transposed:?}", kernel.name);
                 assert_eq!(c[m * n..], [7.0; 8], "{}", kernel.name);
             }
