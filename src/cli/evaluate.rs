@@ -13,7 +13,6 @@ use unrolled_seq2seq::corpus::{CorpusError, Lines};
 use unrolled_seq2seq::evaluation::{Comparison, Confidence, Counts, Metric, Test, compare, confidence};
 
 use super::input::open;
-use super::translate::positive;
 use crate::cli::output::stdout;
 
 /// Score the translations of one or more systems against references: BLEU, chrF, chrF++.
@@ -38,7 +37,7 @@ pub(super) struct Evaluate {
     #[arg(long, value_enum, value_name = "HOW")]
     test: Option<Paired>,
     /// Resampled or exchanged texts [default: 1000 for bootstrap, 10000 for randomisation].
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = trials)]
     trials: Option<usize>,
     /// Seed of the trials.
     #[arg(long, value_name = "N", default_value_t = 12345)]
@@ -52,6 +51,14 @@ pub(super) struct Evaluate {
     /// Print JSON lines, one for each system and metric.
     #[arg(long)]
     json: bool,
+}
+
+/// More would take hours, and memory for each.
+const MOST_TRIALS: usize = 1_000_000;
+
+fn trials(word: &str) -> Result<usize, String> {
+    let found = word.parse().ok().filter(|found| (1..=MOST_TRIALS).contains(found));
+    found.ok_or_else(|| format!("1 to {MOST_TRIALS} trials are possible"))
 }
 
 /// A paired test.

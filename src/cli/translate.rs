@@ -32,7 +32,7 @@ pub(super) struct Translate {
     #[command(flatten)]
     finding: Finding,
     /// Write N translations of each line as Moses does: `id ||| hypothesis ||| features ||| score`, the best first; with --sample as they are drawn.
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = hypotheses)]
     n_best: Option<usize>,
     /// Sentences translated together; the translations do not depend on it.
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive)]
@@ -71,13 +71,13 @@ pub(super) fn positive(word: &str) -> Result<usize, String> {
     word.parse().ok().filter(|&number| number > 0).ok_or_else(|| "a whole number of 1 or more is needed".to_owned())
 }
 
-/// The most hypotheses that a beam can be asked for. A step looks at the beam's square of continuations of each sentence: beyond this the
-/// memory that they take is more than a machine has.
-const WIDEST: usize = 10_000;
+/// The most hypotheses that can be asked for. A step looks at the beam's square of continuations of each sentence, and keeps a state for each sample:
+/// beyond this the memory that they take is more than a machine has.
+const MOST: usize = 10_000;
 
-pub(super) fn beam(word: &str) -> Result<usize, String> {
-    let beam = positive(word)?;
-    if beam <= WIDEST { Ok(beam) } else { Err(format!("{WIDEST} hypotheses are the most")) }
+pub(super) fn hypotheses(word: &str) -> Result<usize, String> {
+    let count = positive(word)?;
+    if count <= MOST { Ok(count) } else { Err(format!("{MOST} hypotheses are the most")) }
 }
 
 impl Translate {

@@ -223,8 +223,13 @@ fn numbers_beyond_reason_are_refused_at_once() {
         error,
         "error: 99999999 threads are asked for: 4096 are the most, and 0 takes as many as there are cores\n"
     );
-    let wide = fails(corpus.path(), &["translate", "--model", "none", "--beam", "99999999999"], 2);
-    assert!(wide.contains("10000 hypotheses are the most"), "{wide}");
+    for many in ["--beam", "--n-best", "--minimum-risk"] {
+        let error = fails(corpus.path(), &["translate", "--model", "none", many, "99999999999"], 2);
+        assert!(error.contains("10000 hypotheses are the most"), "{error}");
+    }
+    let trials = ["--reference", "a.fr", "--system", "a.fr", "--confidence", "--trials", "99999999999"];
+    let error = fails(corpus.path(), &[&["evaluate"], &trials[..]].concat(), 2);
+    assert!(error.contains("1 to 1000000 trials"), "{error}");
     for seconds in ["--seconds=nan", "--seconds=-1", "--seconds=inf"] {
         let error = fails(corpus.path(), &[&["estimate", seconds], &data[..]].concat(), 2);
         assert!(error.contains("a number of 0 or more is needed"), "{error}");
