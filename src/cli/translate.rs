@@ -164,7 +164,7 @@ mod tests {
     fn capitals(text: &'static str, block: usize, format: Format) -> (String, Vec<usize>) {
         let (mut output, mut blocks) = (Vec::new(), Vec::new());
         let input = Input { lines: Lines::from_reader("<test>", text.as_bytes()), prefixes: None };
-        stream(Feed::File(input), &mut output, block, format, |lines| {
+        stream(Feed::File(input.into()), &mut output, block, format, |lines| {
             blocks.push(lines.len());
             let candidate = |line: &Numbered| Candidate::given(line.text.to_uppercase());
             Ok(lines.iter().map(|line| vec![candidate(line)]).collect())
@@ -200,7 +200,7 @@ mod tests {
     fn a_block_is_written_before_the_next_is_read() {
         let input = Input { lines: Lines::from_reader("<test>", &b"a\nb\n\xff\n"[..]), prefixes: None };
         let mut output = Vec::new();
-        let result = stream(Feed::File(input), &mut output, 2, Format::Best, |lines| {
+        let result = stream(Feed::File(input.into()), &mut output, 2, Format::Best, |lines| {
             Ok(lines.iter().map(|line| vec![Candidate::given(line.text.clone())]).collect())
         });
         assert!(result.unwrap_err().to_string().contains("line 3"));
@@ -213,7 +213,7 @@ mod tests {
             let lines = |text: &'static str| Lines::from_reader("<test>", text.as_bytes());
             let input = Input { lines: lines("a\n\nb\n"), prefixes: Some(lines(prefixes)) };
             let mut output = Vec::new();
-            let result = stream(Feed::File(input), &mut output, 2, Format::Best, |lines| {
+            let result = stream(Feed::File(input.into()), &mut output, 2, Format::Best, |lines| {
                 let text = |line: &Numbered| format!("{}{}{}", line.prefix, line.text, line.number);
                 Ok(lines.iter().map(|line| vec![Candidate::given(text(line))]).collect())
             });

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvError, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
 
 use unrolled_seq2seq::corpus::{CorpusError, Lines};
@@ -54,7 +54,7 @@ pub(super) enum Next {
 /// The input, a block at a time.
 pub(super) enum Feed {
     /// All of it is there to be read.
-    File(Input),
+    File(Box<Input>),
     /// Somebody writes it, who may wait for an answer before the next line: another thread waits for the lines.
     Live(Receiver<Result<Option<Numbered>, CorpusError>>),
 }
@@ -62,7 +62,11 @@ pub(super) enum Feed {
 impl Feed {
     /// Reads so far ahead as `ahead` lines where `path` is a standard input that is no file.
     pub(super) fn new(path: &Path, input: Input, ahead: usize) -> io::Result<Feed> {
-        if path.as_os_str() == "-" && !stdin_is_a_file() { Feed::live(input, ahead) } else { Ok(Feed::File(input)) }
+        if path.as_os_str() == "-" && !stdin_is_a_file() {
+            Feed::live(input, ahead)
+        } else {
+            Ok(Feed::File(input.into()))
+        }
     }
 
     pub(super) fn live(mut input: Input, ahead: usize) -> io::Result<Feed> {
@@ -85,7 +89,7 @@ impl Feed {
         let line = match self {
             Feed::File(input) => input.next()?,
             // A reader that is gone has told of the end, or of an error, before.
-            Feed::Live(lines) if wait => lines.recv().unwrap_or_else(|RecvError| Ok(None))?,
+            Feed::Live(lines) if wait => lines.recv().unwrap_or(Ok(None))?,
             Feed::Live(lines) => match lines.try_recv() {
                 Ok(line) => line?,
                 Err(TryRecvError::Empty) => return Ok(Next::NotYet),
