@@ -101,6 +101,10 @@ def find_python(given, install):
     return python
 
 
+def has_gpu(python):
+    return subprocess.run([python, "-c", "import torch; assert torch.cuda.is_available()"], capture_output=True).returncode == 0
+
+
 def ask(side, command, keys=KEYS):
     """Runs one side and reads the JSON object on its last line, which has these keys."""
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
@@ -358,6 +362,8 @@ def main():
     results = {}
     try:
         python = find_python(a.python, not a.no_install)
+        if a.device == "cuda" and not has_gpu(python):
+            raise Missing(f"--device cuda: the PyTorch of {python} finds no GPU")
         for size in a.sizes:
             answers, ratios = measure(a, python, size)
             results[size] = {"ratios": ratios, "answers": answers}

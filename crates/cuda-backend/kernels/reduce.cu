@@ -91,6 +91,7 @@ INLINE void across(O* out, const I* x, const View& view, const Rows& s) {
     for (u32 i = lane; i < len; i += LANES) sum = Op<W>::of(sum, taken<SQUARED>(wide(at[(i64)i * s.step])));
   }
   sums[lane][threadIdx.x] = sum;
+#pragma unroll 1
   for (u32 o = LANES / 2; o > 0; o /= 2) {
     __syncthreads();
     if (lane < o) sums[lane][threadIdx.x] = Op<W>::of(sums[lane][threadIdx.x], sums[lane + o][threadIdx.x]);
@@ -118,8 +119,10 @@ INLINE void alone(T* out, const T* x, const View& view, const Rows& s) {
   }
 }
 
+#define ALONG(NAME, IN, I, OUT, O, OP, SQUARED) \
+  KERNEL along_##NAME##_##IN##_##OUT(O* __restrict__ out, const I* __restrict__ x, PARAMETER View view, PARAMETER Rows s) { along<I, O, OP, SQUARED>(out, x, view, s); }
 #define REDUCE(NAME, IN, I, OUT, O, OP, SQUARED) \
-  KERNEL along_##NAME##_##IN##_##OUT(O* __restrict__ out, const I* __restrict__ x, PARAMETER View view, PARAMETER Rows s) { along<I, O, OP, SQUARED>(out, x, view, s); } \
+  ALONG(NAME, IN, I, OUT, O, OP, SQUARED) \
   KERNEL across_##NAME##_##IN##_##OUT(O* __restrict__ out, const I* __restrict__ x, PARAMETER View view, PARAMETER Rows s) { across<I, O, OP, SQUARED>(out, x, view, s); }
 
 #define WHOLE(NAME, DTYPE, T, OP, SQUARED) \
@@ -136,17 +139,17 @@ FOR_INTEGERS(NUMBER)
 WHOLE(sum, bool, u8, Plus, false)
 WHOLE(prod, bool, u8, Times, false)
 
-// Short floats, first and last of several launches: what is between is f32.
+// Short floats, first and last of several launches: what is between is f32, and lies without gaps.
 #define SHORT(DTYPE, T) \
   REDUCE(sum, DTYPE, T, f32, float, Plus, false) \
-  REDUCE(sum, f32, float, DTYPE, T, Plus, false) \
+  ALONG(sum, f32, float, DTYPE, T, Plus, false) \
   REDUCE(sum_squares, DTYPE, T, f32, float, Plus, true) \
   REDUCE(prod, DTYPE, T, f32, float, Times, false) \
-  REDUCE(prod, f32, float, DTYPE, T, Times, false) \
+  ALONG(prod, f32, float, DTYPE, T, Times, false) \
   REDUCE(max, DTYPE, T, f32, float, Larger, false) \
-  REDUCE(max, f32, float, DTYPE, T, Larger, false) \
+  ALONG(max, f32, float, DTYPE, T, Larger, false) \
   REDUCE(min, DTYPE, T, f32, float, Smaller, false) \
-  REDUCE(min, f32, float, DTYPE, T, Smaller, false)
+  ALONG(min, f32, float, DTYPE, T, Smaller, false)
 SHORT(f16, f16)
 SHORT(bf16, bf16)
 

@@ -26,6 +26,7 @@ KERNEL sort_scan(u32* numbers, u32 n) {
   // Two in turns, so that one barrier a round is enough.
   __shared__ u32 both[2][MOST_WARPS];
   u32 before = 0, *of_warp = both[0], *next = both[1];
+#pragma unroll 1
   for (u64 first = 0; first < n; first += THREADS) {
     u64 i = first + threadIdx.x;
     u32 mine = i < n ? numbers[i] : 0, sum = mine;

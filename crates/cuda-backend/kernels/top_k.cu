@@ -94,9 +94,10 @@ template <typename T> INLINE void select(T* __restrict__ values, u32* __restrict
 
 // ---- many: sorted by 32 bits of the key after another, then by row ----
 
-// Descending: 32 bits of each key, upside down. `order` says which element stands where; without it each at its own place.
+// Descending: 32 bits of each key, upside down. Longer keys come in two parts, and for the second `order` says which element stands where by then.
 template <typename T> INLINE void keys(u32* __restrict__ out, const T* __restrict__ x, const u32* __restrict__ order, u32 shift, u32 n) {
-  EACH(i, n) out[i] = ~(u32)(key_of(wide(x[order ? order[i] : (u32)i])) >> shift);
+  const bool in_two = sizeof(KEY(T)) > sizeof(u32);
+  EACH(i, n) out[i] = ~(u32)(key_of(wide(x[in_two && order ? order[i] : (u32)i])) >> (in_two ? shift : 0));
 }
 KERNEL top_k_rows(u32* __restrict__ out, const u32* __restrict__ order, u32 row, u32 n) { EACH(i, n) out[i] = order[i] / row; }
 template <typename T>

@@ -9,6 +9,7 @@
 //!
 //! The same kernels run on the same numbers as one layer after another: the bits are the same.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,6 +43,8 @@ struct State {
     ends: BTreeMap<usize, Arc<Event>>,
     /// By its address, what is being made.
     made: HashMap<u64, Made>,
+    /// By its address, after each layer that reads what another may overwrite.
+    read: HashMap<u64, Marks>,
     /// Memory that was given back since the wave began, and how many bytes of each block had been asked for.
     kept: Vec<(Block, usize)>,
     /// The layers so far.
@@ -101,6 +104,8 @@ pub(crate) struct Layer<'a> {
     gpu: &'a Gpu,
     lane: usize,
     ended: bool,
+    /// The address of what it reads to its end and another may overwrite.
+    reading: Cell<Option<u64>>,
     _alone: Option<Alone<'a>>,
 }
 
@@ -109,7 +114,7 @@ impl Gpu {
     /// overlapped, or this one is not `long` enough to be, all of this is the compute stream and no mark is made.
     pub fn layer(&self, states: &[&Tensor], long: bool) -> Result<Layer<'_>> {
         if !(self.options.overlap && long) {
-            return Ok(Layer { gpu: self, lane: COMPUTE, ended: true, _alone: None });
+            return Ok(Layer { gpu: self, lane: COMPUTE, ended: true, reading: Cell::new(None), _alone: None });
         }
         let alone = self.alone();
         self.bind()?;
@@ -126,7 +131,7 @@ impl Gpu {
             self.check(self.lanes[lane].stream.wait(&begin), "cuStreamWaitEvent")?;
         }
         drop(state);
-        Ok(Layer { gpu: self, lane, ended: false, _alone: Some(alone.in_lane(lane)) })
+        Ok(Layer { gpu: self, lane, ended: false, reading: Cell::new(None), _alone: Some(alone.in_lane(lane)) })
     }
 
     /// Ends the wave, if there is one: later work of the compute stream comes after that of all lanes.
@@ -190,6 +195,18 @@ impl Layer<'_> {
         self.made(x).map_or(Ok(()), |made| self.wait(&made.whole))
     }
 
+    /// All of this layer's turn reads `x`, which another layer may [overwrite](Layer::overwrites).
+    pub fn goes_on_reading(&self, x: &Tensor) {
+        self.reading.set(address(x));
+    }
+
+    /// What comes next in this lane writes to `x`, which others may still be reading.
+    pub fn overwrites(&self, x: &Tensor) -> Result<()> {
+        let state = self.gpu.wave.state();
+        let readers = address(x).and_then(|at| state.read.get(&at)).into_iter().flatten();
+        readers.into_iter().try_for_each(|reader| self.wait(reader))
+    }
+
     /// The marks of a tensor that is read chunk by chunk, each of which must be [awaited](Layer::waits); none where it is there already. One that does not lie
     /// as it was made is waited for as a whole.
     pub fn chunks(&self, x: &Tensor) -> Result<Marks> {
@@ -241,6 +258,9 @@ impl Layer<'_> {
         if !std::mem::replace(&mut self.ended, true) {
             let mut state = self.gpu.wave.state();
             let end = state.mark(self.gpu, self.lane)?;
+            if let Some(at) = self.reading.get() {
+                state.read.entry(at).or_default().push(end.clone());
+            }
             state.ends.insert(self.lane, end);
         }
         Ok(())

@@ -133,13 +133,12 @@ impl Trainer {
     /// The summed loss in nats, and its gradients, in f16 of the scaled and divided loss: f16 has no room for a whole batch's sum.
     fn gradients(&self, batch: &Batch, divisor: f64, dropout: Option<Key>) -> (f64, Gradients) {
         let whole = self.parts <= 1;
-        let of = |part: &Batch, dropout: Option<Key>| {
-            // Of several parts the gradients of one are still needed while the next is computed, which a replay would overwrite; and which rows a softmax in
-            // slices leaves out is read by the host.
-            let replayable = whole && self.scaler.is_none() && self.model.softmax_slices() == 1;
+        let of = |part: &Batch, dropout: Option<Key>, kept: bool| {
+            // Which rows a softmax in slices leaves out is read by the host.
+            let replayable = self.scaler.is_none() && self.model.softmax_slices() == 1;
             if replayable && self.model.device().captures() {
                 let padded = (self.pad_steps > 1).then(|| part.padded(self.pad_steps));
-                return captured::gradients(&self.model, &self.recipe, padded.as_ref().unwrap_or(part), dropout);
+                return captured::gradients(&self.model, &self.recipe, padded.as_ref().unwrap_or(part), dropout, kept);
             }
             let loss = self.loss(&DeviceBatch::new(part, self.model.device()), dropout);
             let gradients = match &self.scaler {
@@ -149,12 +148,14 @@ impl Trainer {
             (loss.tensor().to_f64_vec()[0], gradients)
         };
         if whole {
-            return of(batch, dropout);
+            return of(batch, dropout, false);
         }
         let (mut sum, mut gradients) = (0.0, Gradients::default());
         for (place, part) in batch.parts(self.parts).iter().enumerate() {
             // Each part has masks of its own.
-            let (loss, of_part) = of(part, dropout.map(|key| key.purpose(&format!("part {place}"))));
+            let dropout = dropout.map(|key| key.purpose(&format!("part {place}")));
+            // The first's gradients are what those of the others are added to.
+            let (loss, of_part) = of(part, dropout, place == 0);
             sum += loss;
             gradients.accumulate(of_part);
         }

@@ -46,6 +46,9 @@ pub enum Timing {
     Eager,
     /// As late as possible: when something waits for it, and then only what that needs. A missing wait reads old data.
     Lazy,
+    /// As late as possible too, and behind all that other streams may do by then and were given later: work that lacks a wait overtakes what it should
+    /// follow.
+    Overtaking,
     /// At each call some of it, from streams that a seed picks.
     Random(u64),
 }
@@ -152,6 +155,7 @@ impl Config {
                     c.timing = match value.as_str() {
                         "eager" => Timing::Eager,
                         "lazy" => Timing::Lazy,
+                        "overtaking" => Timing::Overtaking,
                         _ => Timing::Random(seed("random").ok_or_else(fail)?),
                     };
                 }

@@ -17,7 +17,7 @@
 //! | `VIRTUAL_CUDA_CAPABILITY` | 90 | compute capability: PTX for a newer one is refused |
 //! | `VIRTUAL_CUDA_DRIVER` | 12080 | version of the driver: newer PTX is refused |
 //! | `VIRTUAL_CUDA_POOLS` | 1, 0 | whether `cuMemAllocAsync` exists |
-//! | `VIRTUAL_CUDA_TIMING` | `eager`, `lazy`, `random:SEED` | when queued work runs: at once; only when something waits for it, and then no more than that needs; some at each call. Graphs too run in another order than they were captured in |
+//! | `VIRTUAL_CUDA_TIMING` | `eager`, `lazy`, `overtaking`, `random:SEED` | when queued work runs: at once; only when something waits for it, and then no more than that needs; then too, and behind all that other streams may do and were given later; some at each call. Graphs too run in another order than they were captured in |
 //! | `VIRTUAL_CUDA_ORDER` | `forward`, `reverse`, `shuffle:SEED` | order of blocks and warps; shuffled warps also change in mid-work |
 //! | `VIRTUAL_CUDA_PERTURB` | 0 | a seed: approximate instructions are off by as much as they may be |
 //! | `VIRTUAL_CUDA_UNINITIALISED` | 1, 0 | reading what nobody wrote is an error |
@@ -35,12 +35,14 @@
 //!   misaligned, in memory of another device, writes to constants; likewise in shared memory (variables lie apart), local memory and
 //!   parameters; copies and fills too;
 //! - reads of bytes that nobody has written, in global, shared and local memory, and by copies to the host and cuBLAS. Fresh memory
-//!   also holds NaN. A pool that hands memory out again can call `virtualCudaForget(address, bytes)`;
+//!   also holds NaN. A pool that hands memory out again can call `virtualCudaForgetAsync(address, bytes, stream)`;
 //! - races in shared memory: two accesses without a barrier between them, whatever order they ran in here. Lanes of a warp are ordered
 //!   by `bar.warp.sync` alone;
 //! - divergent barriers, barriers with missing or exited threads, warp-wide instructions whose lanes do not come or are left out of
 //!   their own mask, shuffles that read a lane which takes no part;
-//! - missing waits between streams and missing dependencies in graphs (with `lazy` or `random` timing);
+//! - missing waits between streams and missing dependencies in graphs (with `lazy`, `overtaking` or `random` timing; `overtaking` runs work against
+//!   the order of the calls as far as the waits allow);
+//! - how far streams overlap: `virtualCudaLaunches` tells how many launches there were, and how many of them must follow one another;
 //! - launches beyond the limits, streams and kernels of different devices, calls that may not be made during a capture.
 //!
 //! # How it works

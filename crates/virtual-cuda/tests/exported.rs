@@ -182,7 +182,7 @@ mod library {
         cuFuncSetAttribute cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags cuEventCreate cuEventDestroy_v2 cuEventRecord
         cuEventSynchronize cuEventElapsedTime cuEventQuery cuStreamBeginCapture_v2 cuStreamEndCapture cuStreamIsCapturing
         cuGraphInstantiateWithFlags cuGraphUpload cuGraphLaunch cuGraphDestroy cuGraphExecDestroy cuGetErrorName cuGetErrorString
-        cuLaunchHostFunc virtualCudaForget cublasCreate_v2 cublasDestroy_v2 cublasSetStream_v2 cublasSetMathMode cublasSetWorkspace_v2
+        cuLaunchHostFunc virtualCudaForgetAsync virtualCudaLaunches cublasCreate_v2 cublasDestroy_v2 cublasSetStream_v2 cublasSetMathMode cublasSetWorkspace_v2
         cublasSgemm_v2 cublasDgemm_v2 cublasGemmEx cublasSgemmEx cublasGemmStridedBatchedEx cublasSgemmStridedBatched";
 
     #[test]

@@ -145,13 +145,27 @@ impl<'a> Lists<'a> {
         Ok(Weighed { list, candidates })
     }
 
-    /// What remains to be written: empty lines for sentences behind the last list.
-    pub(super) fn finish(&mut self, output: &mut impl Write, best: bool, lines: &mut u64) -> anyhow::Result<()> {
-        let count = self.source.as_mut().map(Along::count).transpose()?.unwrap_or(0);
-        if best {
-            fill(output, count, lines)?;
+    /// After the last list: source and references must have as many lines as each other.
+    ///
+    /// # Errors
+    /// Where they have not, or cannot be read.
+    pub(super) fn check_ends(&mut self) -> anyhow::Result<()> {
+        let Some(source) = &mut self.source else { return Ok(()) };
+        let count = source.count()?;
+        for reference in &mut self.references {
+            let (lines, name) = (reference.count()?, reference.lines.name());
+            ensure!(
+                lines == count,
+                "`{}` has {count} lines, `{name}` has {lines}: they must correspond line by line",
+                source.lines.name()
+            );
         }
         Ok(())
+    }
+
+    /// What remains to be written: empty lines for sentences behind the last list.
+    pub(super) fn finish(&self, output: &mut impl Write, lines: &mut u64) -> io::Result<()> {
+        fill(output, self.source.as_ref().map_or(0, |source| source.next), lines)
     }
 }
 

@@ -113,10 +113,10 @@ fn row(x: &Tensor, row: usize) -> Pointer {
     pointer(x).plus(row * width * x.dtype().size())
 }
 
-/// What this layer's first launches read, weights among them.
+/// What this layer's first launches read, weights among them. (Lengths are whole numbers, which no lane makes.)
 fn reads(turn: &wave::Layer<'_>, args: &LstmArgs<'_>) -> Result<()> {
-    let LstmArgs { weight_ih, weight_hh, bias, hidden, cell, lengths, .. } = *args;
-    [weight_ih, weight_hh, bias, hidden, cell].into_iter().chain(lengths).try_for_each(|x| turn.reads(x))
+    let LstmArgs { weight_ih, weight_hh, bias, hidden, cell, .. } = *args;
+    [weight_ih, weight_hh, bias, hidden, cell].into_iter().try_for_each(|x| turn.reads(x))
 }
 
 pub(crate) fn forward(cuda: &CudaBackend, args: &LstmArgs<'_>) -> Result<LstmOutput> {
@@ -282,8 +282,10 @@ fn through_time(
     // Where nobody else has the gates, the gradients of the sums before them take their place: a thread reads its own before it writes.
     let whole = gates.is_contiguous() && gates.layout().offset() == 0;
     let (gates, mut deltas) = if whole && gates.is_unique() {
+        turn.overwrites(&gates)?;
         (None, gates)
     } else {
+        turn.goes_on_reading(&gates);
         (Some(contiguous(gpu, &gates)?), layer.empty(&[steps, batch, 4 * h], layer.dtype())?)
     };
     let to_deltas = pointer_mut(&mut deltas)?;

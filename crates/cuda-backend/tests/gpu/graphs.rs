@@ -24,13 +24,18 @@ fn options(graphs: bool, overlap: bool) -> Options {
     Options { budget: None, graphs, overlap }
 }
 
-/// Batches of these buckets, each step another.
+/// Batches of these buckets, each step another, of sentences of different lengths.
 fn batch(step: u64) -> Batch {
+    batch_of(step, |longest, key| 1 + key.below(1000, longest))
+}
+
+/// The same, whose other sentences are as long as `length` says.
+fn batch_of(step: u64, length: impl Fn(u64, Key) -> u64) -> Batch {
     let (source, target) = BUCKETS[step as usize % BUCKETS.len()];
     let mut corpus = NumberedCorpus::new();
     let words = |longest: u64, pair: u64, words: u64| -> Vec<u32> {
         let key = Key::new(100 * step + pair);
-        let count = if pair == 0 { longest } else { 1 + key.below(1000, longest) };
+        let count = if pair == 0 { longest } else { length(longest, key) };
         (0..count).map(|place| 3 + key.below(place, words - 3) as u32).collect()
     };
     (0..3).for_each(|pair| corpus.push(&words(source, pair, 9), &words(target, pair, 11)));
@@ -78,6 +83,29 @@ fn captured_steps_have_the_bits_of_others() {
                 assert_eq!(counts, GraphCounts { captured: shapes, launched: steps - shapes, without: shapes });
             }
         }
+    });
+}
+
+/// A batch's gradient in two parts, one after the other, of which each has a graph for each shape.
+#[test]
+fn parts_of_a_batch_are_captured_each() {
+    on_gpus("graphs::parts_of_a_batch_are_captured_each", &[EAGER, LAZY], || {
+        let run = |graphs| {
+            let (backend, device) = device_with(options(graphs, graphs));
+            let mut trainer = trainer(&device, Optimiser::sgd(), Precision::F32, true);
+            trainer.parts = 2;
+            // The parts of a bucket have the same shapes each time.
+            let even = |update| batch_of(update, |longest, _| longest);
+            let losses: Vec<u64> =
+                (0..STEPS).map(|update| trainer.step(&even(update), update, 0.05).loss.to_bits()).collect();
+            let learnt: Vec<Vec<u8>> =
+                trainer.model.parameters().into_iter().map(|(_, parameter)| parameter.tensor().to_bytes()).collect();
+            (losses, learnt, backend.graph_counts())
+        };
+        let (plain, captured) = (run(false), run(true));
+        assert!(plain.0 == captured.0 && plain.1 == captured.1);
+        let graphs = 2 * BUCKETS.len() as u64;
+        assert_eq!(captured.2, GraphCounts { captured: graphs, launched: 2 * STEPS - graphs, without: graphs });
     });
 }
 

@@ -3,11 +3,13 @@
 mod bits;
 mod conformance;
 mod executor;
+mod functions;
 mod gradients;
 mod graphs;
 mod memory;
 mod models;
 mod rows;
+mod short;
 mod support;
 mod translator;
 mod verbs;

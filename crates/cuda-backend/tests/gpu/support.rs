@@ -42,6 +42,9 @@ pub const SHUFFLED: Virtual = Virtual {
     ],
     cublas: true,
 };
+/// Work runs when something waits for it, and against the order of the calls as far as the waits of streams for one another allow.
+pub const OVERTAKING: Virtual =
+    Virtual { name: "overtaking", variables: &[("VIRTUAL_CUDA_TIMING", "overtaking")], cublas: true };
 /// As [`EAGER`], and products run in a kernel of our own.
 pub const NO_CUBLAS: Virtual = Virtual { name: "without cuBLAS", variables: &[], cublas: false };
 
@@ -78,6 +81,17 @@ fn run(mut child: Command, test: &str, kind: &str) {
 pub fn device_with(options: Options) -> (Arc<CudaBackend>, Device) {
     let backend = Arc::new(CudaBackend::with(0, options).unwrap());
     (backend.clone(), Device::new(backend))
+}
+
+/// How many kernels were launched so far, and how many of them must follow one another as streams and events order them; None on hardware.
+pub fn launches() -> Option<[u64; 2]> {
+    type Launches = unsafe extern "C" fn(*mut u64, *mut u64) -> u32;
+    let [mut all, mut chain] = [0, 0];
+    // SAFETY: the driver's library is loaded (a device was made), and only the virtual one has this name, with this type; it fills two places.
+    let status =
+        unsafe { cudarc::driver::sys::culib().get::<Launches>(b"virtualCudaLaunches\0").ok()?(&mut all, &mut chain) };
+    assert_eq!(status, 0);
+    Some([all, chain])
 }
 
 /// What the devices of this process are.

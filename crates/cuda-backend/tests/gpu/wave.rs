@@ -3,11 +3,12 @@
 use unrolled_autograd::Var;
 use unrolled_cuda::Options;
 use unrolled_nn::{Lstm, LstmState, Module};
+use unrolled_tensor::fused::{LstmArgs, LstmGradients, LstmOutput, LstmOutputGradients};
 use unrolled_tensor::ops::Distribution;
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{DType, Device, MatmulPrecision, Tensor};
 
-use crate::support::{EAGER, LAZY, NO_CUBLAS, SHUFFLED, Virtual, device_with, on_gpus};
+use crate::support::{EAGER, LAZY, NO_CUBLAS, OVERTAKING, SHUFFLED, Virtual, device_with, launches, on_gpus};
 
 /// Other random times than [`SHUFFLED`].
 const OTHER_TIMES: Virtual =
@@ -44,7 +45,7 @@ fn stacks(device: &Device, layers: usize, [source, target]: [usize; 2]) -> Vec<V
 
 #[test]
 fn layers_at_once_have_the_bits_of_layers_one_after_another() {
-    let kinds = [EAGER, LAZY, SHUFFLED, OTHER_TIMES, NO_CUBLAS];
+    let kinds = [EAGER, LAZY, SHUFFLED, OTHER_TIMES, OVERTAKING, NO_CUBLAS];
     on_gpus("wave::layers_at_once_have_the_bits_of_layers_one_after_another", &kinds, || {
         let [one_by_one, at_once] =
             [false, true].map(|overlap| device_with(Options { budget: None, graphs: false, overlap }).1);
@@ -59,6 +60,153 @@ fn layers_at_once_have_the_bits_of_layers_one_after_another() {
             }
         }
         assert_eq!(at_once.memory().in_use, 0, "what was kept during a wave has gone back");
+    });
+}
+
+/// Tensors of one shape, of which layers read some of the last and to which they add what they make.
+struct Pool(Vec<Tensor>);
+
+impl Pool {
+    fn new<const N: usize>(name: &str, shape: &[usize], device: &Device) -> Pool {
+        Pool((0..N).map(|i| random(&format!("{name} {i}"), shape, device)).collect())
+    }
+
+    /// One of the last few.
+    fn pick(&self, dice: &mut Dice) -> Tensor {
+        self.0[self.0.len() - 1 - dice.below(self.0.len().min(8))].clone()
+    }
+}
+
+/// Chance, by a seed.
+struct Dice(Key, u64);
+
+impl Dice {
+    fn below(&mut self, sides: usize) -> usize {
+        self.1 += 1;
+        self.0.below(self.1, sides as u64) as usize
+    }
+}
+
+/// A layer's arguments, held.
+#[derive(Clone)]
+struct Held {
+    input: Tensor,
+    weights: [Tensor; 2],
+    bias: Tensor,
+    states: [Tensor; 2],
+}
+
+impl Held {
+    fn args(&self) -> LstmArgs<'_> {
+        let Held { input, weights: [weight_ih, weight_hh], bias, states: [hidden, cell] } = self;
+        LstmArgs { input, weight_ih, weight_hh, bias, hidden, cell, lengths: None, start: 0 }
+    }
+}
+
+/// `layers` layers, forward and backward as chance will have it, each of which reads whatever has the right shape of what the last ones have made or are
+/// making, whether or not it makes sense: sequences (turned round, some of them), states, gradients, gradients of weights as weights and of sums as gates. All
+/// that they make.
+fn tangle(device: &Device, seed: u64, layers: usize) -> Vec<Vec<u8>> {
+    let (steps, batch, h) = (11, 2, 3);
+    let mut sequences = Pool::new::<2>("sequence", &[steps, batch, h], device);
+    let mut states = Pool::new::<2>("state", &[batch, h], device);
+    let mut weights = Pool::new::<2>("weight", &[4 * h, h], device);
+    let mut biases = Pool::new::<1>("bias", &[4 * h], device);
+    let mut gates = Pool::new::<0>("gates", &[steps, batch, 4 * h], device);
+    let mut dice = Dice(Key::new(seed), 0);
+    let mut forward: Vec<(Held, LstmOutput)> = Vec::new();
+    for _ in 0..layers {
+        let kind = if forward.is_empty() { 0 } else { dice.below(6) };
+        if kind < 3 {
+            let input = sequences.pick(&mut dice);
+            let input = if dice.below(4) == 0 { input.flip(0) } else { input };
+            let weights = [weights.pick(&mut dice), weights.pick(&mut dice)];
+            let (bias, these) = (biases.pick(&mut dice), [states.pick(&mut dice), states.pick(&mut dice)]);
+            let held = Held { input, weights, bias, states: these };
+            let output = Tensor::lstm_sequence(&held.args());
+            sequences.0.extend([&output.sequence, &output.cells].map(Clone::clone));
+            states.0.extend([&output.hidden, &output.cell].map(Clone::clone));
+            if dice.below(2) == 0 {
+                gates.0.push(output.gates.clone());
+            }
+            forward.push((held, output));
+            continue;
+        }
+        let (mut held, mut output) = forward[forward.len() - 1 - dice.below(forward.len().min(3))].clone();
+        if !gates.0.is_empty() && dice.below(3) == 0 {
+            output.gates = gates.pick(&mut dice);
+        }
+        for other in [&mut output.cells, &mut output.sequence, &mut held.input] {
+            if dice.below(3) == 0 {
+                *other = sequences.pick(&mut dice);
+            }
+        }
+        if dice.below(3) == 0 {
+            held.states = [states.pick(&mut dice), states.pick(&mut dice)];
+        }
+        let sequence = sequences.pick(&mut dice);
+        let [hidden, cell] = [states.pick(&mut dice), states.pick(&mut dice)];
+        let arriving = LstmOutputGradients {
+            sequence: Some(&sequence),
+            hidden: Some(&hidden).filter(|_| dice.below(2) == 0),
+            cell: Some(&cell).filter(|_| dice.below(2) == 0),
+        };
+        if kind == 3 {
+            let made = Tensor::lstm_sequence_backward_data(&held.args(), output, &arriving);
+            gates.0.push(made.sums);
+            sequences.0.push(made.input);
+            states.0.extend([made.hidden, made.cell]);
+            continue;
+        }
+        let mut made = vec![Tensor::lstm_sequence_backward(&held.args(), &output, &arriving)];
+        if kind == 5 {
+            // Nobody else has its gates, unless they are among those above, and their gradients take their place.
+            forward.clear();
+            made.push(Tensor::lstm_sequence_backward_last(&held.args(), output, &arriving));
+        }
+        for LstmGradients { input, weight_ih, weight_hh, bias, hidden, cell } in made {
+            sequences.0.push(input);
+            states.0.extend([hidden, cell]);
+            weights.0.extend([weight_ih, weight_hh]);
+            biases.0.push(bias);
+        }
+    }
+    let pools = [sequences, states, weights, biases, gates];
+    pools.iter().flat_map(|pool| &pool.0).map(Tensor::to_bytes).collect()
+}
+
+/// Whatever reads what another lane is making, in whichever of its arguments.
+#[test]
+fn layers_in_a_tangle_wait_for_all_that_they_read() {
+    on_gpus("wave::layers_in_a_tangle_wait_for_all_that_they_read", &[LAZY, OVERTAKING, SHUFFLED], || {
+        let [one_by_one, at_once] =
+            [false, true].map(|overlap| device_with(Options { budget: None, graphs: false, overlap }).1);
+        for seed in 0..32 {
+            let bits = [&one_by_one, &at_once].map(|device| tangle(device, seed, 20));
+            let wrong = bits[0].iter().zip(&bits[1]).filter(|(a, b)| a != b).count();
+            assert!(wrong == 0, "{wrong} of {} tensors, seed {seed}", bits[0].len());
+        }
+    });
+}
+
+#[test]
+fn layers_do_run_at_once() {
+    on_gpus("wave::layers_do_run_at_once", &[EAGER], || {
+        let chain = |overlap| {
+            let (_, device) = device_with(Options { budget: None, graphs: false, overlap });
+            let before = launches()?;
+            stacks(&device, 4, [32, 32]);
+            let after = launches()?;
+            Some([after[0] - before[0], after[1] - before[1]])
+        };
+        let (Some(one_by_one), Some(at_once)) = (chain(false), chain(true)) else { return };
+        println!("launches, and those that follow one another: {one_by_one:?} one by one, {at_once:?} at once");
+        assert_eq!(one_by_one[0], at_once[0], "the same work");
+        assert_eq!(one_by_one[0], one_by_one[1], "in one stream");
+        assert!(
+            5 * at_once[1] < 2 * one_by_one[1],
+            "not even two and a half times as fast, were launches all that counts"
+        );
     });
 }
 

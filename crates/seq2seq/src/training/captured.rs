@@ -13,8 +13,15 @@ use super::Recipe;
 use crate::batch::Batch;
 use crate::model::{DeviceBatch, Labels, Model};
 
-/// The summed loss in nats and its gradients: to the bit those of `model.loss(..).backward()`.
-pub(super) fn gradients(model: &Model, recipe: &Recipe, batch: &Batch, dropout: Option<Key>) -> (f64, Gradients) {
+/// The summed loss in nats and its gradients: to the bit those of `model.loss(..).backward()`. Where they are `kept` while other such work is done they are
+/// copied, for a replay would overwrite them.
+pub(super) fn gradients(
+    model: &Model,
+    recipe: &Recipe,
+    batch: &Batch,
+    dropout: Option<Key>,
+    kept: bool,
+) -> (f64, Gradients) {
     let (device, dtype) = (model.device(), recipe.precision.dtype());
     let batch = DeviceBatch::new(batch, device);
     let in_dtype = || if dtype == DType::F32 { model.clone() } else { model.in_dtype(dtype) };
@@ -57,7 +64,10 @@ pub(super) fn gradients(model: &Model, recipe: &Recipe, batch: &Batch, dropout: 
         answers
     };
     let mut answers = device.captured(&what, work).into_iter();
-    let mut answer = || answers.next().expect("the loss, and a gradient for each");
+    let mut answer = || {
+        let answer = answers.next().expect("the loss, and a gradient for each");
+        if kept { answer.copy() } else { answer }
+    };
     let loss = answer();
     let mut gradients = Gradients::default();
     for words in &words {

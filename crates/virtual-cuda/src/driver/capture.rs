@@ -42,6 +42,18 @@ impl Graph {
         self.nodes.is_empty()
     }
 
+    /// How many launches it has, and how many of them must follow one another.
+    pub(super) fn launches(&self) -> (u64, u64) {
+        let (mut all, mut chains) = (0, Vec::with_capacity(self.nodes.len()));
+        for node in &self.nodes {
+            let (these, chain) = node.work.launches();
+            let before = node.after.iter().map(|&before| chains[before]).max();
+            chains.push(before.unwrap_or(0) + chain);
+            all += these;
+        }
+        (all, chains.into_iter().max().unwrap_or(0))
+    }
+
     /// The nodes from which `from` can be reached, itself among them.
     fn ancestors(&self, from: &[usize]) -> Vec<bool> {
         let mut found = vec![false; self.nodes.len()];
@@ -264,7 +276,7 @@ impl Driver {
         while !ready.is_empty() {
             let at = match self.config.timing {
                 Timing::Eager => (0..ready.len()).min_by_key(|&i| ready[i]),
-                Timing::Lazy => (0..ready.len()).max_by_key(|&i| ready[i]),
+                Timing::Lazy | Timing::Overtaking => (0..ready.len()).max_by_key(|&i| ready[i]),
                 Timing::Random(_) => Some(self.chance(ready.len() as u64) as usize),
             };
             let node = ready.swap_remove(at.expect("some node is ready"));

@@ -12,7 +12,7 @@ mod work;
 pub use capture::{Graph, Mode};
 pub use code::Code;
 pub use launch::Geometry;
-pub use state::{Driver, Handle};
+pub use state::{Driver, Handle, Launches};
 pub use work::Work;
 
 /// What a call of the driver gives.

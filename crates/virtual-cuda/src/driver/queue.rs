@@ -7,14 +7,25 @@ use std::collections::VecDeque;
 /// Polls of an event after which it happens even where nothing else forces it (a program may wait by asking).
 const PATIENCE: u32 = 3;
 
+/// Work in a stream.
+struct Queued {
+    /// Its number in the stream.
+    number: u64,
+    /// And among all work of all streams.
+    entry: u64,
+    work: Work,
+}
+
 /// A stream.
 pub(super) struct Stream {
     pub device: usize,
-    /// Work that has not run, with its numbers.
-    queue: VecDeque<(u64, Work)>,
+    /// Work that has not run.
+    queue: VecDeque<Queued>,
     /// Number of the last work that was entered, and of the last that has run.
     pub entered: u64,
     pub done: u64,
+    /// Launches that follow one another up to the last work that was entered.
+    pub chain: u64,
     /// Ordered against the device's default stream.
     blocking: bool,
     /// The capture that it takes part in.
@@ -35,7 +46,7 @@ impl Driver {
     }
 
     fn insert_stream(&mut self, handle: Handle, device: usize, blocking: bool) {
-        let stream = Stream { device, queue: VecDeque::new(), entered: 0, done: 0, blocking, capture: None };
+        let stream = Stream { device, queue: VecDeque::new(), entered: 0, done: 0, chain: 0, blocking, capture: None };
         self.streams.insert(handle, stream);
     }
 
@@ -73,16 +84,21 @@ impl Driver {
         self.enter(stream, work);
         match self.config.timing {
             Timing::Eager => self.run_stream(stream),
-            Timing::Lazy => {}
+            Timing::Lazy | Timing::Overtaking => {}
             Timing::Random(_) => self.run_some(),
         }
         Ok(())
     }
 
     fn enter(&mut self, stream: Handle, work: Work) -> u64 {
+        let (all, chain) = work.launches();
         let s = self.streams.get_mut(&stream).expect("checked by the caller");
+        s.chain = s.chain.max(self.launches.waited_for) + chain;
+        self.launches.all += all;
+        self.launches.chain = self.launches.chain.max(s.chain);
         s.entered += 1;
-        s.queue.push_back((s.entered, work));
+        self.entries += 1;
+        s.queue.push_back(Queued { number: s.entered, entry: self.entries, work });
         s.entered
     }
 
@@ -107,29 +123,57 @@ impl Driver {
             Vec::new()
         };
         for (stream_waited_for, number) in waits {
+            self.follow(stream, self.streams[&stream_waited_for].chain);
             self.enter(stream, Work::Wait { stream: stream_waited_for, number });
         }
         Ok(())
     }
 
-    /// Run a stream's work up to a number, and before it what it waits for in other streams; nothing else.
+    /// What a stream has from now on follows a chain of so many launches.
+    fn follow(&mut self, stream: Handle, chain: u64) {
+        let s = self.streams.get_mut(&stream).expect("checked by the caller");
+        s.chain = s.chain.max(chain);
+    }
+
+    /// Run a stream's work up to a number, and before it what it waits for in other streams; nothing else, unless time is overtaking.
     pub(super) fn run_until(&mut self, stream: Handle, number: u64) {
         // Waits point at work that was entered before them, so this ends.
+        while let Some(s) = self.streams.get(&stream)
+            && s.done < number
+        {
+            match s.queue.front() {
+                None => return,
+                Some(&Queued { work: Work::Wait { stream: other, number }, .. }) => self.run_until(other, number),
+                Some(&Queued { entry, .. }) if self.config.timing == Timing::Overtaking => self.overtake(stream, entry),
+                Some(_) => {}
+            }
+            self.run_first(stream);
+        }
+    }
+
+    /// Run the first work in a stream's queue. A wait has been waited for.
+    fn run_first(&mut self, stream: Handle) {
+        let Some(s) = self.streams.get_mut(&stream) else { return };
+        let device = s.device;
+        let Some(Queued { number, work, .. }) = s.queue.pop_front() else { return };
+        self.perform(device, &work);
+        if let Some(s) = self.streams.get_mut(&stream) {
+            s.done = number;
+        }
+    }
+
+    /// Run whatever other streams may do and were given after `entry` of stream `overtaken`, what came last first.
+    fn overtake(&mut self, overtaken: Handle, entry: u64) {
+        let is_ready = |driver: &Driver, queued: &Queued| match queued.work {
+            Work::Wait { stream, number } => driver.streams.get(&stream).is_none_or(|s| s.done >= number),
+            _ => true,
+        };
         loop {
-            let Some(s) = self.streams.get_mut(&stream) else { return };
-            if s.done >= number {
-                return;
-            }
-            let device = s.device;
-            let Some((at, work)) = s.queue.pop_front() else { return };
-            if let Work::Wait { stream: other, number } = work {
-                self.run_until(other, number);
-            } else {
-                self.perform(device, &work);
-            }
-            if let Some(s) = self.streams.get_mut(&stream) {
-                s.done = at;
-            }
+            let others = self.streams.iter().filter(|(stream, _)| **stream != overtaken);
+            let fronts = others.filter_map(|(stream, s)| Some((s.queue.front()?, *stream)));
+            let ready = fronts.filter(|(front, _)| front.entry > entry && is_ready(self, front));
+            let Some((_, last)) = ready.max_by_key(|(front, _)| front.entry) else { return };
+            self.run_first(last);
         }
     }
 
@@ -168,6 +212,7 @@ impl Driver {
         self.unsafe_call("cuStreamSynchronize")?;
         self.order_defaults(stream)?;
         self.run_stream(stream);
+        self.host_follows(self.streams[&stream].chain);
         self.check(self.stream_device(stream))
     }
 
@@ -183,6 +228,7 @@ impl Driver {
         self.unsafe_call("cuCtxSynchronize")?;
         for stream in streams {
             self.run_stream(stream);
+            self.host_follows(self.streams[&stream].chain);
         }
         self.check(device)
     }
@@ -205,7 +251,12 @@ impl Driver {
         self.not_captured(stream)?;
         self.unsafe_call("cuStreamQuery")?;
         let s = &self.streams[&stream];
-        if s.done < s.entered { Err(Code::NOT_READY) } else { self.check(s.device) }
+        if s.done < s.entered {
+            return Err(Code::NOT_READY);
+        }
+        let (chain, device) = (s.chain, s.device);
+        self.host_follows(chain);
+        self.check(device)
     }
 
     /// Destroy a stream once its work has run.
@@ -236,8 +287,9 @@ impl Driver {
         self.check(device)?;
         self.order_defaults(stream)?;
         let number = self.enter(stream, Work::Record { event });
+        let chain = self.streams[&stream].chain;
         let e = self.events.get_mut(&event).expect("looked up above");
-        (e.recorded, e.captured, e.time, e.polls) = (Some((stream, number)), None, None, 0);
+        (e.recorded, e.captured, e.time, e.polls, e.chain) = (Some((stream, number)), None, None, 0, chain);
         if self.config.timing == Timing::Eager {
             self.run_until(stream, number);
         }
@@ -253,10 +305,18 @@ impl Driver {
         if e.captured.is_some() || self.streams[&stream].capture.is_some() {
             return self.capture_wait(stream, event);
         }
-        match e.recorded {
-            Some((other, number)) => self.submit(stream, Work::Wait { stream: other, number }),
-            None => Ok(()),
+        match (e.recorded, e.chain) {
+            (Some((other, number)), chain) => {
+                self.follow(stream, chain);
+                self.submit(stream, Work::Wait { stream: other, number })
+            }
+            (None, _) => Ok(()),
         }
+    }
+
+    /// The host has waited for a chain of launches: whatever it enters from now on follows them.
+    fn host_follows(&mut self, chain: u64) {
+        self.launches.waited_for = self.launches.waited_for.max(chain);
     }
 
     fn recorded(&self, event: Handle) -> Result<Option<(Handle, u64)>> {
@@ -273,6 +333,7 @@ impl Driver {
         if let Some((stream, number)) = self.recorded(event)? {
             self.run_until(stream, number);
         }
+        self.host_follows(self.events[&event].chain);
         self.check(self.events[&event].device)
     }
 
@@ -292,6 +353,7 @@ impl Driver {
                 return Err(Code::NOT_READY);
             }
         }
+        self.host_follows(self.events[&event].chain);
         self.check(self.events[&event].device)
     }
 }

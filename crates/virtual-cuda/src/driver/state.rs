@@ -23,6 +23,8 @@ pub(super) struct Event {
     /// When it was reached, in seconds since the driver began.
     pub time: Option<f64>,
     pub polls: u32,
+    /// Launches that follow one another up to the work after which it was last recorded.
+    pub chain: u64,
 }
 
 /// A kernel that was looked up.
@@ -32,6 +34,18 @@ pub(super) struct Function {
     pub name: String,
     /// Dynamic shared memory that launches may ask for.
     pub dynamic_limit: usize,
+}
+
+/// What was launched: kernels, a library's work, and those of graphs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Launches {
+    /// How many.
+    pub all: u64,
+    /// How many of them at least must follow one another, as streams, events and the host's waits order them: the time that all would take were each
+    /// to take as long and any number to run at once.
+    pub chain: u64,
+    /// How many the host has waited for, one after another.
+    pub(super) waited_for: u64,
 }
 
 /// A driver with its devices. The exported functions use one; tests make as many as they like.
@@ -55,10 +69,14 @@ pub struct Driver {
     pub reports: Vec<String>,
     /// What kernels have executed.
     pub executed: crate::exec::Stats,
+    /// What was launched so far.
+    pub launches: Launches,
     /// How often each exported function was called.
     pub calls: BTreeMap<&'static str, u64>,
     pub(crate) blas: HashMap<Handle, crate::cublas::Library>,
     pub(super) began: std::time::Instant,
+    /// Pieces of work that were entered into any stream.
+    pub(super) entries: u64,
     pub(super) random: u64,
     next: Handle,
 }
@@ -84,9 +102,11 @@ impl Driver {
             broken: vec![None; config.devices],
             reports: Vec::new(),
             executed: crate::exec::Stats::default(),
+            launches: Launches::default(),
             calls: BTreeMap::new(),
             blas: HashMap::new(),
             began: std::time::Instant::now(),
+            entries: 0,
             random: seed,
             next: 0x1_0000,
             config,
@@ -139,7 +159,7 @@ impl Driver {
     /// A new event on a device.
     pub fn create_event(&mut self, device: usize, timing: bool) -> Handle {
         let handle = self.handle();
-        let event = Event { device, timing, recorded: None, captured: None, time: None, polls: 0 };
+        let event = Event { device, timing, recorded: None, captured: None, time: None, polls: 0, chain: 0 };
         self.events.insert(handle, event);
         handle
     }

@@ -50,10 +50,26 @@ pub enum Work {
     Free {
         address: u64,
     },
+    /// That bytes were written is forgotten.
+    Forget {
+        address: u64,
+        len: usize,
+    },
     /// A library's work.
     Call(Arc<dyn Fn(&mut Driver, usize) -> Result<(), (Code, String)> + Send + Sync>),
     Graph(Arc<super::Graph>),
     Nothing,
+}
+
+impl Work {
+    /// How many launches it is, and how many of them must follow one another.
+    pub(super) fn launches(&self) -> (u64, u64) {
+        match self {
+            Work::Launch(_) | Work::Call(_) => (1, 1),
+            Work::Graph(graph) => graph.launches(),
+            _ => (0, 0),
+        }
+    }
 }
 
 impl Driver {
@@ -120,6 +136,10 @@ impl Driver {
             }
             Work::Free { address } => {
                 self.heap.free(*address).map_err(|e| (Code::INVALID_VALUE, format!("free: {e}")))?;
+            }
+            Work::Forget { address, len } => {
+                let place = self.heap.range(*address, *len).map_err(|e| bad("forgetting", e))?;
+                place.allocation.mark(place.offset, *len, false);
             }
             Work::HostCall { function, data } => {
                 // SAFETY: `cuLaunchHostFunc` was given a function of this type and promises that it can be called.

@@ -4,8 +4,8 @@ use crate::support::Gpu;
 use virtual_cuda::config::{Config, Timing};
 use virtual_cuda::driver::{Code, Work};
 
-/// Upload on one stream, double on another. With `wait`, an event between them.
-fn two_streams(timing: Timing, wait: bool) -> (Option<Code>, Vec<f32>) {
+/// Upload on one stream, double on another. With `wait`, an event between them. Where `first`, the host waits for the upload before it waits for the rest.
+fn two_streams(timing: Timing, wait: bool, first: bool) -> (Option<Code>, Vec<f32>) {
     let mut gpu = Gpu::new(timing);
     let (a, b) = (gpu.driver.create_stream(0, false), gpu.driver.create_stream(0, false));
     let x = gpu.empty(4);
@@ -16,6 +16,9 @@ fn two_streams(timing: Timing, wait: bool) -> (Option<Code>, Vec<f32>) {
         gpu.driver.wait(b, event).unwrap();
     }
     let _ = gpu.launch("scale", &[x], Some(4), b);
+    if first {
+        let _ = gpu.driver.synchronize(a);
+    }
     let error = gpu.driver.synchronize(b).err();
     (error, gpu.peek(x, 4))
 }
@@ -23,11 +26,39 @@ fn two_streams(timing: Timing, wait: bool) -> (Option<Code>, Vec<f32>) {
 #[test]
 fn a_missing_wait_shows_when_time_is_lazy() {
     let doubled = vec![2.0, 4.0, 6.0, 8.0];
-    for timing in [Timing::Eager, Timing::Lazy, Timing::Random(3), Timing::Random(4)] {
-        assert_eq!(two_streams(timing, true), (None, doubled.clone()), "{timing:?}");
+    for timing in [Timing::Eager, Timing::Lazy, Timing::Overtaking, Timing::Random(3), Timing::Random(4)] {
+        for first in [false, true] {
+            assert_eq!(two_streams(timing, true, first), (None, doubled.clone()), "{timing:?}");
+        }
     }
-    assert_eq!(two_streams(Timing::Eager, false), (None, doubled));
-    assert_eq!(two_streams(Timing::Lazy, false).0, Some(Code::LAUNCH_FAILED), "what it reads was never written");
+    assert_eq!(two_streams(Timing::Eager, false, false), (None, doubled.clone()));
+    let unwritten = Some(Code::LAUNCH_FAILED);
+    assert_eq!(two_streams(Timing::Lazy, false, false).0, unwritten);
+    assert_eq!(two_streams(Timing::Lazy, false, true).1, doubled, "as it happens the upload has run by then");
+    assert_eq!(two_streams(Timing::Overtaking, false, true).0, unwritten, "overtakes the upload");
+}
+
+#[test]
+fn work_that_must_follow_other_work_is_counted() {
+    for timing in [Timing::Eager, Timing::Lazy, Timing::Random(2)] {
+        let mut gpu = Gpu::new(timing);
+        let (a, b) = (gpu.driver.create_stream(0, false), gpu.driver.create_stream(0, false));
+        let (x, y) = (gpu.floats(&[1.0]), gpu.floats(&[1.0]));
+        let event = gpu.driver.create_event(0, false);
+        let counted = |gpu: &Gpu| (gpu.driver.launches.all, gpu.driver.launches.chain);
+        gpu.launch("scale", &[x], Some(1), a).unwrap();
+        gpu.driver.record(event, a).unwrap();
+        (0..2).for_each(|_| gpu.launch("scale", &[x], Some(1), a).unwrap());
+        (0..2).for_each(|_| gpu.launch("scale", &[y], Some(1), b).unwrap());
+        assert_eq!(counted(&gpu), (5, 3), "two chains");
+        gpu.driver.wait(b, event).unwrap();
+        (0..2).for_each(|_| gpu.launch("scale", &[y], Some(1), b).unwrap());
+        assert_eq!(counted(&gpu), (7, 4), "one follows the first of the other");
+        gpu.driver.synchronize(a).unwrap();
+        let c = gpu.driver.create_stream(0, false);
+        (0..2).for_each(|_| gpu.launch("scale", &[x], Some(1), c).unwrap());
+        assert_eq!(counted(&gpu), (9, 5), "behind what the host has waited for");
+    }
 }
 
 #[test]

@@ -149,32 +149,14 @@ exported! {
     };
 }
 
-/// Not CUDA's: forget that bytes were written. A pool that hands memory out again calls it, so that what the last owner left counts
-/// as uninitialised.
-#[unsafe(no_mangle)]
-#[allow(non_snake_case, reason = "in the style of the driver's names")]
-pub extern "C" fn virtualCudaForget(address: u64, bytes: usize) -> u32 {
-    super::call("virtualCudaForget", |driver| match driver.heap.range(address, bytes) {
-        Ok(place) => {
-            place.allocation.mark(place.offset, bytes, false);
-            Ok(())
-        }
-        Err(why) => driver.refuse(Code::INVALID_VALUE, why),
-    })
-}
-
-/// Not CUDA's: [`virtualCudaForget`] in the order of a stream, for a pool whose blocks go from one owner to the next in that order.
+/// Not CUDA's: forget, in the order of a stream, that bytes were written. A pool that hands memory out again calls it, so that what the last owner left
+/// counts as uninitialised.
 #[unsafe(no_mangle)]
 #[allow(non_snake_case, reason = "in the style of the driver's names")]
 pub extern "C" fn virtualCudaForgetAsync(address: u64, bytes: usize, stream: Handle) -> u32 {
     super::call("virtualCudaForgetAsync", |driver| {
         let stream = driver.stream(stream, super::current()?)?;
-        let work = move |driver: &mut Driver, _| {
-            let place = driver.heap.range(address, bytes).map_err(|why| (Code::ILLEGAL_ADDRESS, why))?;
-            place.allocation.mark(place.offset, bytes, false);
-            Ok(())
-        };
-        driver.submit(stream, Work::Call(std::sync::Arc::new(work)))
+        driver.submit(stream, Work::Forget { address, len: bytes })
     })
 }
 

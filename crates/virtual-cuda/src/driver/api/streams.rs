@@ -13,6 +13,16 @@ fn create(driver: &mut Driver, to: &Out<Handle>, flags: u32) -> Result<()> {
     to.set(driver.create_stream(device, flags == 0))
 }
 
+/// Not CUDA's: how many kernels were launched so far on any device (graphs' and libraries' too), and how many of them at least must follow one another.
+#[unsafe(no_mangle)]
+#[allow(non_snake_case, reason = "in the style of the driver's names")]
+pub extern "C" fn virtualCudaLaunches(all: Out<u64>, chain: Out<u64>) -> u32 {
+    super::call("virtualCudaLaunches", |driver| {
+        all.set(driver.launches.all)?;
+        chain.set(driver.launches.chain)
+    })
+}
+
 exported! {
     fn cuStreamCreate(to: Out<Handle>, flags: u32) |driver| create(driver, &to, flags);
     fn cuStreamCreateWithPriority(to: Out<Handle>, flags: u32, priority: c_int) |driver| create(driver, &to, flags);
