@@ -55,7 +55,9 @@ fn a_validation_file_without_sentences_is_refused() {
     let error = train_fails(corpus.path(), &["--valid-source", "empty", "--valid-target", "empty"]);
     assert_eq!(error, "error: no validation pairs in empty / empty: 0 pairs skipped: 0 with an empty side, 0 too long");
     let error = train_fails(corpus.path(), &["--source", "empty", "--target", "empty"]);
-    assert!(error.contains("empty"), "{error}");
+    assert_eq!(error, "error: no training pairs in empty / empty: the source has no words");
+    let error = fails(corpus.path(), &["vocab", "empty"], 1);
+    assert_eq!(error, "error: there is no word to make a vocabulary of in `empty`\n");
 }
 
 #[test]

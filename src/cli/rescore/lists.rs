@@ -114,8 +114,9 @@ impl<'a> Lists<'a> {
 
     /// Adds the models' log-probabilities.
     fn score(&mut self, lists: &mut [NBest]) -> anyhow::Result<()> {
-        let (Scored::By { translators, feature, .. }, Some(source)) = (&self.scored, &mut self.source) else {
-            return Ok(());
+        let Some(source) = &mut self.source else { return Ok(()) };
+        let Scored::By { translators, feature, .. } = &self.scored else {
+            return lists.iter().try_for_each(|list| source.line(list.id).map(drop));
         };
         let mut pairs = Vec::new();
         for list in lists.iter() {
@@ -169,6 +170,9 @@ impl<'a> Lists<'a> {
     }
 }
 
+/// The most sentences in a row that may lack a list: a number that was mistyped must not fill a disk with empty lines.
+const GAP: u64 = 1_000_000;
+
 /// Writes empty lines until there are `count`.
 fn fill(output: &mut impl Write, count: u64, lines: &mut u64) -> io::Result<()> {
     while *lines < count {
@@ -179,11 +183,13 @@ fn fill(output: &mut impl Write, count: u64, lines: &mut u64) -> io::Result<()> 
 }
 
 /// Writes a list, or its first in the place of its sentence.
-pub(super) fn write(output: &mut impl Write, list: &NBest, best: bool, lines: &mut u64) -> io::Result<()> {
+pub(super) fn write(output: &mut impl Write, list: &NBest, best: bool, lines: &mut u64) -> anyhow::Result<()> {
     if !best {
-        return list.write(output);
+        return Ok(list.write(output)?);
     }
+    let missing = list.id.saturating_sub(*lines);
+    ensure!(missing <= GAP, "{missing} sentences before sentence {} have no list: are these its numbers?", list.id);
     fill(output, list.id, lines)?;
     *lines += 1;
-    writeln!(output, "{}", list.entries[0].text)
+    Ok(writeln!(output, "{}", list.entries[0].text)?)
 }
