@@ -120,8 +120,9 @@ fn overview(started: &Started) -> String {
         0 => String::new(),
         pairs => format!(" ({} left out)", HumanCount(pairs)),
     };
+    let threads = if *threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
     format!(
-        "{}: {} parameters, {} source and {} target words, {} training pairs{skipped}, {} validation pairs, on {device} ({threads} threads)",
+        "{}: {} parameters, {} source and {} target words, {} training pairs{skipped}, {} validation pairs, on {device} ({threads})",
         output.display(),
         HumanCount(*parameters),
         HumanCount(*source_vocabulary as u64),

@@ -44,6 +44,13 @@ impl Average {
             self.output.display()
         );
         catch_device_error(|| average(&folders, &self.output, &unrolled::device("cpu").expect("there is a CPU")))??;
+        if let Some(run) = self.run.filter(|_| folders.len() < self.last) {
+            let (run, kept) = (run.display(), folders.len());
+            eprintln!(
+                "warning: `{run}` has {kept} checkpoints, not {}: train with --keep-checkpoints {}",
+                self.last, self.last
+            );
+        }
         let mut out = stdout();
         writeln!(out, "{}: the mean of {} checkpoints", self.output.display(), folders.len())?;
         folders.iter().try_for_each(|folder| writeln!(out, "  {}", folder.display()))?;

@@ -13,7 +13,6 @@ use unrolled_seq2seq::corpus::{CorpusError, Lines};
 use unrolled_seq2seq::evaluation::{Comparison, Confidence, Counts, Metric, Test, compare, confidence};
 
 use super::input::open;
-use super::translate::positive;
 use crate::cli::output::stdout;
 
 /// Score the translations of one or more systems against references: BLEU, chrF, chrF++.
@@ -38,7 +37,7 @@ pub(super) struct Evaluate {
     #[arg(long, value_enum, value_name = "HOW")]
     test: Option<Paired>,
     /// Resampled or exchanged texts [default: 1000 for bootstrap, 10000 for randomisation].
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = trials)]
     trials: Option<usize>,
     /// Seed of the trials.
     #[arg(long, value_name = "N", default_value_t = 12345)]
@@ -52,6 +51,14 @@ pub(super) struct Evaluate {
     /// Print JSON lines, one for each system and metric.
     #[arg(long)]
     json: bool,
+}
+
+/// More would take hours, and memory for each.
+const MOST_TRIALS: usize = 1_000_000;
+
+fn trials(word: &str) -> Result<usize, String> {
+    let found = word.parse().ok().filter(|found| (1..=MOST_TRIALS).contains(found));
+    found.ok_or_else(|| format!("1 to {MOST_TRIALS} trials are possible"))
 }
 
 /// A paired test.
@@ -84,6 +91,16 @@ struct System {
     counts: Vec<Vec<Counts>>,
 }
 
+impl System {
+    /// Whether each sentence has the other's score, by each metric: a bootstrap's p-value is then small, as sacreBLEU's, and means nothing.
+    fn scores_as(&self, other: &System, metrics: &[Metric]) -> bool {
+        metrics.iter().zip(self.counts.iter().zip(&other.counts)).all(|(metric, (ours, theirs))| {
+            let mut pairs = ours.iter().zip(theirs);
+            pairs.all(|(ours, theirs)| metric.sentence_score(ours) == metric.sentence_score(theirs))
+        })
+    }
+}
+
 impl Evaluate {
     pub(super) fn run(self) -> anyhow::Result<()> {
         ensure!(
@@ -109,6 +126,13 @@ impl Evaluate {
         if let Some(test) = self.test {
             let (test, trials) = (test.name(), self.trials(test.of()));
             notes.push(format!("p: {test}, {trials} trials, seed {}, against {}", self.seed, systems[0].name));
+            let alike = systems[1..].iter().filter(|system| system.scores_as(&systems[0], &metrics));
+            notes.extend(alike.map(|system| {
+                format!(
+                    "{}: every sentence scores as in {}; there is no difference to test",
+                    system.name, systems[0].name
+                )
+            }));
         }
         Ok(table::scores(&mut out, &answers, metrics.len(), &notes)?)
     }

@@ -11,7 +11,7 @@ use unrolled_seq2seq::report::{ReportOptions, phrase_groups, report};
 
 use super::input::open;
 use super::threads::use_threads;
-use super::translate::positive;
+use super::translate::{hypotheses, positive};
 
 /// Write one page of HTML about a run: curves, the paper's figures, translations best and worst, cost, configuration.
 ///
@@ -42,7 +42,7 @@ pub(super) struct Report {
     #[arg(long, value_name = "FILE")]
     phrases: Option<PathBuf>,
     /// Hypotheses kept at each step; 1 is greedy.
-    #[arg(long, visible_alias = "beam-size", value_name = "N", default_value_t = 12, value_parser = positive)]
+    #[arg(long, visible_alias = "beam-size", value_name = "N", default_value_t = 12, value_parser = hypotheses)]
     beam: usize,
     /// What to compute on: cpu, cuda:0, …
     #[arg(long, value_name = "NAME", default_value = "cpu")]

@@ -145,7 +145,10 @@ impl Rescore {
             }
             output.flush()?;
         }
-        lists.finish(output, self.best, &mut lines)?;
+        lists.check_ends()?;
+        if self.best {
+            lists.finish(output, &mut lines)?;
+        }
         self.report(&candidates, weights);
         Ok(())
     }
@@ -162,6 +165,7 @@ impl Rescore {
             all.extend(block);
         }
         ensure!(!all.is_empty(), "there are no lists to tune on");
+        lists.check_ends()?;
         let candidates: Vec<Vec<Candidate>> = all.iter().map(|list| list.candidates.clone()).collect();
         let options = TuneOptions { convention: self.style.convention(), restarts: self.restarts, seed: self.seed };
         let tuned = rescore::tune(&candidates, &start.values(), &options);
@@ -172,7 +176,9 @@ impl Rescore {
             list.sort(&weights)?;
             lists::write(output, &list.list, self.best, &mut lines)?;
         }
-        lists.finish(output, self.best, &mut lines)?;
+        if self.best {
+            lists.finish(output, &mut lines)?;
+        }
         self.report(&candidates, &weights);
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
+use anyhow::ensure;
 use clap::Args;
 use serde::Serialize;
 use unrolled::tensor::catch_device_error;
@@ -86,6 +87,7 @@ impl Score {
                 .map(|score| Measure { log_probability: score.log_probability, words: score.words as u64 })
                 .collect())
         })?;
+        ensure!(pairs > 0, "there is nothing to score: {} has no pairs", self.corpus());
         if !self.json {
             let Measure { log_probability, words } = total;
             eprintln!(

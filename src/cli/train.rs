@@ -25,7 +25,7 @@ use crate::cli::output::stdout;
 /// Every key of the configuration is a flag. Values come from the defaults (the paper's recipe), a preset, a TOML file and flags, each over
 /// the one before; --dump-config prints the outcome, with what every key means and where its value came from.
 ///
-/// SIGTERM and SIGINT save a checkpoint and stop; a second one stops at once. --resume goes on exactly where the last checkpoint left.
+/// SIGTERM and SIGINT save a checkpoint and stop, with exit status 0; a second one stops at once. --resume goes on exactly where the last checkpoint left.
 #[derive(Debug, Args)]
 pub(super) struct Train {
     /// A configuration file (TOML, flat).
@@ -37,7 +37,7 @@ pub(super) struct Train {
     /// Go on with the run in the folder `output`, from its last checkpoint; its own configuration lies under the one given.
     #[arg(long, conflicts_with = "overwrite")]
     resume: bool,
-    /// Delete a run that is in the folder `output`.
+    /// Delete a run that is in the folder `output`, once the new one's data and model are known to be sound; other files in it stay.
     #[arg(long)]
     overwrite: bool,
     /// Print the configuration as TOML and stop.

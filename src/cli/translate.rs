@@ -1,13 +1,14 @@
 //! `unrolled translate`: lines in, as many lines out.
 
+mod feed;
 pub(super) mod flags;
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::Args;
 use unrolled::tensor::catch_device_error;
-use unrolled_seq2seq::corpus::{CorpusError, Lines};
 use unrolled_seq2seq::run::{Hypothesis, Line, Request, Translators};
 
 use super::input::open;
@@ -17,11 +18,12 @@ use super::n_best::{Candidate, Format};
 use super::output::create;
 use super::threads::use_threads;
 use super::weights::Weights;
+use feed::{Feed, Input, Next, Numbered};
 use flags::Finding;
 
 /// Translate text, one sentence a line, from standard input to standard output.
 ///
-/// Each line of input is answered by one line of output, as soon as its block is read; an empty line by an empty line. The most probable translations
+/// Each line of input is answered by one line of output, an empty line by an empty line; a pipe's lines as soon as they come, a file's in blocks. The most probable translations
 /// are searched for, or translations are drawn at random with --sample.
 #[derive(Debug, Args)]
 pub(super) struct Translate {
@@ -30,7 +32,7 @@ pub(super) struct Translate {
     #[command(flatten)]
     finding: Finding,
     /// Write N translations of each line as Moses does: `id ||| hypothesis ||| features ||| score`, the best first; with --sample as they are drawn.
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = hypotheses)]
     n_best: Option<usize>,
     /// Sentences translated together; the translations do not depend on it.
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive)]
@@ -62,9 +64,20 @@ pub(super) struct Translate {
 
 /// Batches in a block: long enough to sort sentences by length, short enough to see results soon.
 const BATCHES_IN_A_BLOCK: usize = 16;
+/// So many lines of a pipe are read before they are asked for, at most.
+const READ_AHEAD: usize = 4096;
 
 pub(super) fn positive(word: &str) -> Result<usize, String> {
     word.parse().ok().filter(|&number| number > 0).ok_or_else(|| "a whole number of 1 or more is needed".to_owned())
+}
+
+/// The most hypotheses that can be asked for. A step looks at the beam's square of continuations of each sentence, and keeps a state for each sample:
+/// beyond this the memory that they take is more than a machine has.
+const MOST: usize = 10_000;
+
+pub(super) fn hypotheses(word: &str) -> Result<usize, String> {
+    let count = positive(word)?;
+    if count <= MOST { Ok(count) } else { Err(format!("{MOST} hypotheses are the most")) }
 }
 
 impl Translate {
@@ -83,11 +96,10 @@ impl Translate {
         models.models().try_for_each(|model| catch_device_error(|| self.weights.round(model))?)?;
         let translators = models.together()?;
         let output = create(self.output.as_deref())?;
-        // A person who types a line wants its translation, not a full block.
-        let typed = self.input.as_os_str() == "-" && io::stdin().is_terminal();
-        let block = if typed { 1 } else { self.batch_size.saturating_mul(BATCHES_IN_A_BLOCK) };
+        let block = self.batch_size.saturating_mul(BATCHES_IN_A_BLOCK);
+        let feed = Feed::new(&self.input, input, block.min(READ_AHEAD)).context("cannot read ahead")?;
         let format = self.n_best.map_or(Format::Best, Format::NBest);
-        stream(input, &mut BufWriter::new(output), block, format, |lines| {
+        stream(feed, &mut BufWriter::new(output), block, format, |lines| {
             Ok(catch_device_error(|| translate(&translators, lines, &request))?)
         })
     }
@@ -104,45 +116,11 @@ fn translate(translators: &Translators<'_>, lines: &[Numbered], request: &Reques
     translated.map(|hypotheses| hypotheses.into_iter().map(candidate).collect()).collect()
 }
 
-/// What is translated.
-struct Input {
-    lines: Lines,
-    prefixes: Option<Lines>,
-}
-
-/// A line with its number, from 0.
-struct Numbered {
-    number: u64,
-    text: String,
-    prefix: String,
-}
-
-impl Numbered {
-    fn line(&self) -> Line<'_> {
-        Line { source: &self.text, prefix: &self.prefix, number: self.number }
-    }
-}
-
-impl Input {
-    /// The next line.
-    fn next(&mut self) -> Result<Option<Numbered>, CorpusError> {
-        let number = self.lines.line();
-        let text = self.lines.next_line()?.map(str::to_owned);
-        let Some(prefixes) = &mut self.prefixes else {
-            return Ok(text.map(|text| Numbered { number, text, prefix: String::new() }));
-        };
-        match (text, prefixes.next_line()?.map(str::to_owned)) {
-            (Some(text), Some(prefix)) => Ok(Some(Numbered { number, text, prefix })),
-            (None, None) => Ok(None),
-            _ => Err(CorpusError::unequal(&mut self.lines, prefixes)),
-        }
-    }
-}
-
-/// Translates the input in blocks and writes each block before it reads the next. Lines without a word are not translated: their translation is their
+/// Translates the input in blocks and writes each block before it waits for the next line; who writes lines one by one gets their answers one by one.
+/// Lines without a word are not translated: their translation is their
 /// prefix, and stands in their place.
 fn stream(
-    mut input: Input,
+    mut feed: Feed,
     output: &mut impl Write,
     block: usize,
     format: Format,
@@ -150,12 +128,17 @@ fn stream(
 ) -> anyhow::Result<()> {
     loop {
         let (mut full, mut empty) = (Vec::new(), Vec::new());
-        while full.len() + empty.len() < block
-            && let Some(line) = input.next()?
-        {
-            if line.text.trim().is_empty() { &mut empty } else { &mut full }.push(line);
+        let mut ended = false;
+        while full.len() + empty.len() < block {
+            match feed.next(full.is_empty() && empty.is_empty())? {
+                Next::Line(line) => if line.text.trim().is_empty() { &mut empty } else { &mut full }.push(line),
+                Next::NotYet => break,
+                Next::End => {
+                    ended = true;
+                    break;
+                }
+            }
         }
-        let count = full.len() + empty.len();
         let translations = if full.is_empty() { Vec::new() } else { translate(&full)? };
         let none = |line: Numbered| (line.number, vec![Candidate::given(line.prefix)]);
         let mut answers: Vec<(u64, Vec<Candidate>)> = empty.into_iter().map(none).collect();
@@ -165,7 +148,7 @@ fn stream(
             format.write(output, number, &candidates)?;
         }
         output.flush()?;
-        if count < block {
+        if ended {
             return Ok(());
         }
     }
@@ -173,13 +156,15 @@ fn stream(
 
 #[cfg(test)]
 mod tests {
+    use unrolled_seq2seq::corpus::Lines;
+
     use super::*;
 
     /// Streams `text` through a translator that turns letters to capitals; gives the output, and the size of each block it was handed.
     fn capitals(text: &'static str, block: usize, format: Format) -> (String, Vec<usize>) {
         let (mut output, mut blocks) = (Vec::new(), Vec::new());
         let input = Input { lines: Lines::from_reader("<test>", text.as_bytes()), prefixes: None };
-        stream(input, &mut output, block, format, |lines| {
+        stream(Feed::File(input.into()), &mut output, block, format, |lines| {
             blocks.push(lines.len());
             let candidate = |line: &Numbered| Candidate::given(line.text.to_uppercase());
             Ok(lines.iter().map(|line| vec![candidate(line)]).collect())
@@ -215,7 +200,7 @@ mod tests {
     fn a_block_is_written_before_the_next_is_read() {
         let input = Input { lines: Lines::from_reader("<test>", &b"a\nb\n\xff\n"[..]), prefixes: None };
         let mut output = Vec::new();
-        let result = stream(input, &mut output, 2, Format::Best, |lines| {
+        let result = stream(Feed::File(input.into()), &mut output, 2, Format::Best, |lines| {
             Ok(lines.iter().map(|line| vec![Candidate::given(line.text.clone())]).collect())
         });
         assert!(result.unwrap_err().to_string().contains("line 3"));
@@ -228,7 +213,7 @@ mod tests {
             let lines = |text: &'static str| Lines::from_reader("<test>", text.as_bytes());
             let input = Input { lines: lines("a\n\nb\n"), prefixes: Some(lines(prefixes)) };
             let mut output = Vec::new();
-            let result = stream(input, &mut output, 2, Format::Best, |lines| {
+            let result = stream(Feed::File(input.into()), &mut output, 2, Format::Best, |lines| {
                 let text = |line: &Numbered| format!("{}{}{}", line.prefix, line.text, line.number);
                 Ok(lines.iter().map(|line| vec![Candidate::given(text(line))]).collect())
             });

@@ -53,6 +53,8 @@ impl Vocab {
             anyhow::bail!("`{}` exists; name another file, or give --overwrite", path.display());
         }
         let counts = self.count()?;
+        let files = || self.files.iter().map(|file| format!("`{}`", file.display())).collect::<Vec<_>>().join(", ");
+        anyhow::ensure!(counts.distinct() > 0, "there is no word to make a vocabulary of in {}", files());
         let (vocabulary, shortfall) = counts.build(self.size)?;
         match &self.output {
             Some(path) => vocabulary.save(path)?,

@@ -55,7 +55,9 @@ fn a_validation_file_without_sentences_is_refused() {
     let error = train_fails(corpus.path(), &["--valid-source", "empty", "--valid-target", "empty"]);
     assert_eq!(error, "error: no validation pairs in empty / empty: 0 pairs skipped: 0 with an empty side, 0 too long");
     let error = train_fails(corpus.path(), &["--source", "empty", "--target", "empty"]);
-    assert!(error.contains("empty"), "{error}");
+    assert_eq!(error, "error: no training pairs in empty / empty: the source has no words");
+    let error = fails(corpus.path(), &["vocab", "empty"], 1);
+    assert_eq!(error, "error: there is no word to make a vocabulary of in `empty`\n");
 }
 
 #[test]
@@ -223,6 +225,13 @@ fn numbers_beyond_reason_are_refused_at_once() {
         error,
         "error: 99999999 threads are asked for: 4096 are the most, and 0 takes as many as there are cores\n"
     );
+    for many in ["--beam", "--n-best", "--minimum-risk"] {
+        let error = fails(corpus.path(), &["translate", "--model", "none", many, "99999999999"], 2);
+        assert!(error.contains("10000 hypotheses are the most"), "{error}");
+    }
+    let trials = ["--reference", "a.fr", "--system", "a.fr", "--confidence", "--trials", "99999999999"];
+    let error = fails(corpus.path(), &[&["evaluate"], &trials[..]].concat(), 2);
+    assert!(error.contains("1 to 1000000 trials"), "{error}");
     for seconds in ["--seconds=nan", "--seconds=-1", "--seconds=inf"] {
         let error = fails(corpus.path(), &[&["estimate", seconds], &data[..]].concat(), 2);
         assert!(error.contains("a number of 0 or more is needed"), "{error}");
@@ -236,6 +245,8 @@ fn nothing_to_evaluate_or_compare_with_is_an_error() {
     write(&corpus, "empty", "");
     let error = fails(folder, &["bleu", "--reference", "empty", "--hypotheses", "empty"], 1);
     assert_eq!(error, "error: there is nothing to evaluate: `empty` has no words\n");
+    let error = fails(folder, &["score", "--model", "run", "--source", "empty", "--target", "empty"], 1);
+    assert_eq!(error, "error: there is nothing to score: empty / empty has no pairs\n");
     let error = fails(folder, &["evaluate", "--reference", "a.fr", "--system", "a.fr", "--test", "bootstrap"], 1);
     assert!(error.contains("give two or more to --system"), "{error}");
     let error = fails(folder, &["report", "run", "--source", "empty", "--target", "empty"], 1);

@@ -1,9 +1,12 @@
 //! `unrolled translate` and `score` beyond one model's most probable translation.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
-use crate::command::{fails, succeeds, text, with_input, write};
+use crate::command::{command, fails, succeeds, text, with_input, write};
 use crate::toy::{corpus, train};
 
 const INPUT: &str = "one two three\n\nfive four\nsix one\n";
@@ -37,10 +40,27 @@ fn several_models_translate_together_and_each_way_keeps_its_lines() {
     }
     let both = ["--model", "run", "other", "--beam", "3"];
     ensembles(folder, &both);
+    answers_before_the_next_line(folder);
     samples(folder);
     prefixes_and_unknown_words(&corpus);
     least_risk(folder);
     refusals(folder);
+}
+
+/// Another program may write a line and wait for its translation.
+fn answers_before_the_next_line(folder: &Path) {
+    let wanted = translate(folder, &["--model", "run", "--beam", "3"]);
+    let mut child = command(folder, &["translate", "--threads", "1", "--model", "run", "--beam", "3"]).spawn().unwrap();
+    let (mut input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let (sender, answers) = channel();
+    let read =
+        std::thread::spawn(move || BufReader::new(output).lines().all(|line| sender.send(line.unwrap()).is_ok()));
+    for (line, wanted) in INPUT.lines().zip(wanted.lines()) {
+        writeln!(input, "{line}").unwrap();
+        assert_eq!(answers.recv_timeout(Duration::from_secs(60)).as_deref(), Ok(wanted));
+    }
+    drop(input);
+    assert!(read.join().unwrap() && child.wait().unwrap().success());
 }
 
 fn ensembles(folder: &Path, both: &[&str]) {

@@ -80,6 +80,10 @@ fn what_does_not_fit_is_told() {
     let message = fails(folder.path(), &["evaluate", "--reference", "ref", "--system", "short"], 1);
     assert!(message.contains("`short` has 1 lines, `ref` has 40: line 2 has no counterpart"), "{message}");
     assert!(fails(folder.path(), &["evaluate", "--reference", "ref", "--metric", "ter"], 2).contains("chrf++"));
+    let compared = ["evaluate", "--reference", "ref", "--test", "bootstrap", "--trials", "20", "--system", "good"];
+    let alike = "good: every sentence scores as in good; there is no difference to test";
+    assert!(succeeds(folder.path(), &[&compared[..], &["good"]].concat()).contains(alike));
+    assert!(!succeeds(folder.path(), &[&compared[..], &["bad"]].concat()).contains("no difference"));
     write(&folder, "empty", "");
     let output = with_input(folder.path(), &["evaluate", "--reference", "empty"], "");
     assert!(String::from_utf8_lossy(&output.stderr).contains("`empty` is empty"));

@@ -89,6 +89,29 @@ fn refused(corpus: &tempfile::TempDir) {
     write(corpus, "two", "one\ntwo\n");
     let message = fails(folder, &["rescore", "--n-best", "lists", "--model", "run", "--source", "two"], 1);
     assert!(message.contains("`two` has 2 lines, but there is a list for sentence 3"), "{message}");
+    write(corpus, "score", "Score 1\n");
+    let best = ["rescore", "--weights", "score", "--best", "--n-best"];
+    let message = fails(folder, &[&best[..], &["lists", "--source", "two"]].concat(), 1);
+    assert!(message.contains("`two` has 2 lines, but there is a list for sentence 3"), "{message}");
+    write(corpus, "far", "99999999999 ||| a ||| LM= -1 ||| -1\n");
+    let message = fails(folder, &[&best[..], &["far"]].concat(), 1);
+    assert!(message.contains("99999999999 sentences before sentence 99999999999 have no list"), "{message}");
+    write(corpus, "six", format!("{REFERENCE}six\n"));
+    let tune = [
+        "rescore",
+        "--n-best",
+        "lists",
+        "--model",
+        "run",
+        "--source",
+        "source",
+        "--reference",
+        "six",
+        "--tune",
+        "none",
+    ];
+    assert!(fails(folder, &tune, 1).contains("`source` has 5 lines, `six` has 6: they must correspond"));
+    assert!(!folder.join("none").exists(), "nothing was tuned");
     let message = fails(folder, &["rescore", "--n-best", "source", "--model", "run", "--source", "source"], 1);
     assert!(message.contains("`source`, line 1: a line must be"), "{message}");
     assert!(fails(folder, &["rescore", "--n-best", "lists"], 2).contains("--source"));

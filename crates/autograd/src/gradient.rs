@@ -120,9 +120,23 @@ pub struct Gradients {
 }
 
 impl Gradients {
-    /// The gradient of a leaf, dense; `None` where nothing depended on it.
+    /// The value of a leaf's gradient, dense; `None` where nothing depended on it.
     pub fn get(&self, var: &Var) -> Option<Tensor> {
         self.gradient(var).map(Gradient::to_dense)
+    }
+
+    /// The gradient of a leaf as a variable: after a pass with `create_graph` it can be differentiated itself.
+    ///
+    /// ```
+    /// use unrolled_autograd::{Backward, Var};
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let x = Var::leaf(Tensor::scalar(2f64, &Device::cpu()));
+    /// let first = x.powf(3.0).backward_with(Backward { create_graph: true, ..Backward::default() });
+    /// let second = first.var(&x).unwrap().backward();
+    /// assert_eq!((first.get(&x).unwrap().item(), second.get(&x).unwrap().item()), (12.0, 12.0));
+    /// ```
+    pub fn var(&self, var: &Var) -> Option<Var> {
+        self.gradient(var).cloned().map(Gradient::into_var)
     }
 
     /// The gradient of a leaf as it is, sparse or dense.

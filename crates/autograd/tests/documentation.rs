@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Methods that are no operations, and why.
 const NO_OPERATIONS: [(&str, &[&str]); 4] = [
     ("makes a variable", &["leaf", "constant", "detach"]),
-    ("hands out the value", &["tensor", "into_tensor", "value_mut"]),
+    ("hands out the value", &["tensor", "into_tensor", "value_mut", "to_vec", "item"]),
     ("describes the value", &["shape", "rank", "dim", "dtype", "device"]),
     (
         "describes the graph",

@@ -194,9 +194,10 @@ pub fn join(path: &str, name: &str) -> String {
 /// ```
 ///
 /// `Vec`s, arrays, tuples, `Option`s and `Box`es of modules are modules, and so is a struct of structs; of a tuple struct the fields are numbers.
+/// Name every field that has parameters: one that is left out is neither learnt nor saved.
 ///
 /// ```
-/// use unrolled_nn::{module, LayerNorm, Linear, Module, Parameter};
+/// use unrolled_nn::{module, Dropout, LayerNorm, Linear, Module, Parameter};
 /// use unrolled_tensor::{random::Key, Device, Tensor};
 ///
 /// struct Scale(Parameter, f64);
@@ -207,9 +208,10 @@ pub fn join(path: &str, name: &str) -> String {
 ///     norms: (LayerNorm, Option<LayerNorm>),
 ///     rest: Box<dyn Module>,
 ///     stack: Vec<Scale>,
+///     dropout: Dropout, // without parameters
 ///     width: usize,
 /// }
-/// module!(Network { heads, norms, rest, stack });
+/// module!(Network { heads, norms, rest, stack, dropout });
 ///
 /// let device = Device::cpu();
 /// let width = 3;
@@ -218,6 +220,7 @@ pub fn join(path: &str, name: &str) -> String {
 ///     norms: (LayerNorm::new(width, &device), None),
 ///     rest: Box::new(Scale(Parameter::new(Tensor::scalar(1f32, &device)), 0.5)),
 ///     stack: vec![Scale(Parameter::new(Tensor::scalar(2f32, &device)), 0.5)],
+///     dropout: Dropout::new(0.1),
 ///     width,
 /// };
 /// let paths: Vec<String> = network.parameters().into_iter().map(|(path, _)| path).collect();

@@ -94,7 +94,7 @@ fn distance(word: &str) -> Option<Option<i64>> {
         return Some(None);
     }
     let distance: i64 = word.strip_prefix(PREFIX)?.parse().ok()?;
-    (distance.abs() <= FARTHEST).then_some(Some(distance))
+    (-FARTHEST..=FARTHEST).contains(&distance).then_some(Some(distance))
 }
 
 /// True of `UNK` and of the paper's positional symbols.
@@ -122,10 +122,9 @@ pub fn is_unknown(word: &str) -> bool {
 pub fn annotate(target: &[&str], alignment: &[(usize, usize)], vocabulary: &Vocabulary) -> Vec<String> {
     let annotation = |place: usize| {
         let sources = alignment.iter().filter(|&&(_, target)| target == place).map(|&(source, _)| source);
-        let distances = sources.map(|source| place as i64 - source as i64);
-        let nearest = distances.min_by_key(|distance| (distance.abs(), -distance));
-        let near = nearest.filter(|distance| distance.abs() <= FARTHEST);
-        near.map_or(NOWHERE.to_owned(), |distance| format!("{PREFIX}{distance}"))
+        let nearest = sources.min_by_key(|&source| (source.abs_diff(place), source));
+        let near = nearest.filter(|source| source.abs_diff(place) <= FARTHEST as usize);
+        near.map_or(NOWHERE.to_owned(), |source| format!("{PREFIX}{}", place as i64 - source as i64))
     };
     let words = target.iter().enumerate();
     words.map(|(place, word)| if vocabulary.id(word) == UNK { annotation(place) } else { (*word).to_owned() }).collect()
@@ -147,7 +146,9 @@ mod tests {
         let replaced = |words: &[&str]| copier.replace(words, &source, known).join(" ");
         assert_eq!(replaced(&["unkpos_-1", "unkpos_0", "unkpos_2"]), "?b ?b a");
         assert_eq!(replaced(&["unkpos_1", "unkpos_-2", "unkpos_n"]), "UNK UNK UNK", "before, after, nowhere");
-        assert_eq!(replaced(&["unkpos_8", "unkpos_x", "unkpos_"]), "unkpos_8 unkpos_x unkpos_", "words like any other");
+        for word in ["unkpos_8", "unkpos_x", "unkpos_", "unkpos_-9223372036854775808"] {
+            assert_eq!(replaced(&[word]), word, "a word like any other");
+        }
     }
 
     #[test]
@@ -172,7 +173,9 @@ mod tests {
         assert_eq!(annotated, ["w", "unkpos_-1", "x", "unkpos_3", "unkpos_3"], "the nearest of two");
         let annotated = annotate(&target, &[(2, 1), (0, 3), (9, 4)], &vocabulary);
         assert_eq!(Copier::default().replace(&annotated, &source, |_| true), target);
-        assert_eq!(annotate(&["n"], &[(8, 0)], &vocabulary), ["unkpos_n"], "too far");
+        for far in [8, 1 << 63, usize::MAX] {
+            assert_eq!(annotate(&["n"], &[(far, 0)], &vocabulary), ["unkpos_n"], "{far} is too far");
+        }
         assert_eq!(annotate(&["n"], &[], &vocabulary), ["unkpos_n"]);
     }
 }

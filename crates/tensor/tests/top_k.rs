@@ -13,26 +13,32 @@ fn it_conforms() {
     }
 }
 
+/// With few words and with so many that tiles are wider.
 #[test]
 fn threads_do_not_change_a_bit() {
-    let found = [1, 2, 3, 8].map(|threads| {
-        let device = Device::cpu_with(0, threads, usize::MAX);
-        let random = |seed: u64, shape: &[usize]| {
-            let normal = Distribution::Normal { mean: 0.0, deviation: 0.3 };
-            Tensor::random(normal, Key::new(seed), shape, DType::F32, &device)
-        };
-        let (hidden, weight, bias) = (random(1, &[300, 40]), random(2, &[5003, 40]), random(3, &[5003]));
-        let args = LinearTopKArgs { hidden: &hidden, weight: &weight, bias: &bias, k: 13, watched: 1 };
-        let found = || {
-            let best = Tensor::linear_top_k(&args);
-            [best.values.to_bytes(), best.words.to_bytes(), best.watched.to_bytes()]
-        };
-        let plain = found();
-        weight.keep_packed(1);
-        assert!(found() == plain, "kept packed or not");
-        plain
-    });
-    assert!(found.iter().all(|of_threads| *of_threads == found[0]));
+    for words in [5_003, 12_345] {
+        let found = [1, 2, 3, 8].map(|threads| {
+            let device = Device::cpu_with(0, threads, usize::MAX);
+            let random = |seed: u64, shape: &[usize]| {
+                let normal = Distribution::Normal { mean: 0.0, deviation: 0.3 };
+                Tensor::random(normal, Key::new(seed), shape, DType::F32, &device)
+            };
+            let (hidden, weight, bias) = (random(1, &[300, 40]), random(2, &[words, 40]), random(3, &[words]));
+            let args = LinearTopKArgs { hidden: &hidden, weight: &weight, bias: &bias, k: 13, watched: 1 };
+            let found = || {
+                let best = Tensor::linear_top_k(&args);
+                [best.values.to_bytes(), best.words.to_bytes(), best.watched.to_bytes()]
+            };
+            let plain = found();
+            weight.keep_packed(1);
+            assert!(found() == plain, "kept packed or not");
+            let definition = (hidden.matmul(&weight.t()) + &bias).log_softmax(-1).top_k(13, -1).0.to_vec::<f32>();
+            let values = Tensor::linear_top_k(&args).values.to_vec::<f32>();
+            assert!(values.iter().zip(&definition).all(|(x, y)| (x - y).abs() < 2e-5), "{words} words");
+            plain
+        });
+        assert!(found.iter().all(|of_threads| *of_threads == found[0]));
+    }
 }
 
 /// What is kept of a weight goes when the weight changes, and so does its memory.

@@ -18,7 +18,7 @@ use super::size::{Size, Work};
 use crate::cli::matmul_precision::Precision;
 use crate::cli::output::stdout;
 use crate::cli::threads::use_threads;
-use crate::cli::translate::positive;
+use crate::cli::translate::{hypotheses, positive};
 use crate::cli::weights::Weights;
 
 /// Time greedy or beam search, with random weights on sources of full length.
@@ -38,7 +38,7 @@ pub(super) struct Translate {
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = positive)]
     batch_size: usize,
     /// Hypotheses kept at each step; 1 is greedy.
-    #[arg(long, value_name = "N", default_value_t = 12, value_parser = positive)]
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = hypotheses)]
     beam: usize,
     /// Sentences to translate [default: one by one s 16, m 4, l 2; in batches s 128, m 64, l 64, and never less than a batch].
     #[arg(long, value_name = "N", value_parser = positive)]

@@ -114,8 +114,9 @@ impl<'a> Lists<'a> {
 
     /// Adds the models' log-probabilities.
     fn score(&mut self, lists: &mut [NBest]) -> anyhow::Result<()> {
-        let (Scored::By { translators, feature, .. }, Some(source)) = (&self.scored, &mut self.source) else {
-            return Ok(());
+        let Some(source) = &mut self.source else { return Ok(()) };
+        let Scored::By { translators, feature, .. } = &self.scored else {
+            return lists.iter().try_for_each(|list| source.line(list.id).map(drop));
         };
         let mut pairs = Vec::new();
         for list in lists.iter() {
@@ -145,15 +146,32 @@ impl<'a> Lists<'a> {
         Ok(Weighed { list, candidates })
     }
 
-    /// What remains to be written: empty lines for sentences behind the last list.
-    pub(super) fn finish(&mut self, output: &mut impl Write, best: bool, lines: &mut u64) -> anyhow::Result<()> {
-        let count = self.source.as_mut().map(Along::count).transpose()?.unwrap_or(0);
-        if best {
-            fill(output, count, lines)?;
+    /// After the last list: source and references must have as many lines as each other.
+    ///
+    /// # Errors
+    /// Where they have not, or cannot be read.
+    pub(super) fn check_ends(&mut self) -> anyhow::Result<()> {
+        let Some(source) = &mut self.source else { return Ok(()) };
+        let count = source.count()?;
+        for reference in &mut self.references {
+            let (lines, name) = (reference.count()?, reference.lines.name());
+            ensure!(
+                lines == count,
+                "`{}` has {count} lines, `{name}` has {lines}: they must correspond line by line",
+                source.lines.name()
+            );
         }
         Ok(())
     }
+
+    /// What remains to be written: empty lines for sentences behind the last list.
+    pub(super) fn finish(&self, output: &mut impl Write, lines: &mut u64) -> io::Result<()> {
+        fill(output, self.source.as_ref().map_or(0, |source| source.next), lines)
+    }
 }
+
+/// The most sentences in a row that may lack a list: a number that was mistyped must not fill a disk with empty lines.
+const GAP: u64 = 1_000_000;
 
 /// Writes empty lines until there are `count`.
 fn fill(output: &mut impl Write, count: u64, lines: &mut u64) -> io::Result<()> {
@@ -165,11 +183,13 @@ fn fill(output: &mut impl Write, count: u64, lines: &mut u64) -> io::Result<()> 
 }
 
 /// Writes a list, or its first in the place of its sentence.
-pub(super) fn write(output: &mut impl Write, list: &NBest, best: bool, lines: &mut u64) -> io::Result<()> {
+pub(super) fn write(output: &mut impl Write, list: &NBest, best: bool, lines: &mut u64) -> anyhow::Result<()> {
     if !best {
-        return list.write(output);
+        return Ok(list.write(output)?);
     }
+    let missing = list.id.saturating_sub(*lines);
+    ensure!(missing <= GAP, "{missing} sentences before sentence {} have no list: are these its numbers?", list.id);
     fill(output, list.id, lines)?;
     *lines += 1;
-    writeln!(output, "{}", list.entries[0].text)
+    Ok(writeln!(output, "{}", list.entries[0].text)?)
 }

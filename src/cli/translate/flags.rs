@@ -10,14 +10,14 @@ use unrolled_seq2seq::sampling::SampleOptions;
 use unrolled_seq2seq::unknown::{Copier, Unknown};
 use unrolled_tensor::random::Key;
 
-use super::positive;
+use super::hypotheses;
 use crate::cli::input::open;
 
 /// The flags.
 #[derive(Debug, Args)]
 pub(super) struct Finding {
     /// Hypotheses kept at each step; 1 is greedy.
-    #[arg(long, visible_alias = "beam-size", value_name = "N", default_value_t = 12, value_parser = positive)]
+    #[arg(long, visible_alias = "beam-size", value_name = "N", default_value_t = 12, value_parser = hypotheses)]
     beam: usize,
     /// Longest translation, in words. 0: twice the source's words and ten.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -48,7 +48,7 @@ pub(super) struct Finding {
     seed: u64,
     /// Among N candidates (the N best, or N samples) prefer those most like all others: the least expected risk, by sentence BLEU. The score of
     /// --n-best is then the expected BLEU.
-    #[arg(long, visible_alias = "mbr", value_name = "N", value_parser = positive)]
+    #[arg(long, visible_alias = "mbr", value_name = "N", value_parser = hypotheses)]
     minimum_risk: Option<usize>,
     /// What becomes of words that the model does not know.
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Unk::Keep)]
@@ -74,7 +74,7 @@ pub(in crate::cli) fn not_negative(word: &str) -> Result<f64, String> {
     number(word, |number| number >= 0.0, "a number of 0 or more is needed")
 }
 
-fn above_zero(word: &str) -> Result<f64, String> {
+pub(in crate::cli) fn above_zero(word: &str) -> Result<f64, String> {
     number(word, |number| number > 0.0, "a number above 0 is needed")
 }
 

@@ -22,7 +22,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use smallvec::smallvec;
-use unrolled_tensor::{Axes, DType, Device, Dims, Tensor};
+use unrolled_tensor::{Axes, DType, Device, Dims, Element, Tensor};
 
 use crate::graph::{Edge, Extra, Node, Saved};
 use crate::ops::Op;
@@ -81,6 +81,24 @@ impl Var {
     /// The value, without its graph.
     pub fn into_tensor(self) -> Tensor {
         Arc::unwrap_or_clone(self.value)
+    }
+
+    /// The elements of the value, row-major: [`Tensor::to_vec`].
+    ///
+    /// # Panics
+    /// Where `T` is not the dtype.
+    #[track_caller]
+    pub fn to_vec<T: Element>(&self) -> Vec<T> {
+        self.value.to_vec()
+    }
+
+    /// The only element of the value, as of a loss: [`Tensor::item`].
+    ///
+    /// # Panics
+    /// Where there is not exactly one, or `T` is not the dtype.
+    #[track_caller]
+    pub fn item<T: Element>(&self) -> T {
+        self.value.item()
     }
 
     /// The value, which from now on is that of a constant.

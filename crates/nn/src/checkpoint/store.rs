@@ -198,14 +198,29 @@ impl CheckpointStore {
         let mut old = self.updates()?;
         old.truncate(old.len().saturating_sub(keep));
         old.retain(|&update| !kept.contains(&Some(update)) && !stay.contains(&update));
-        for &update in &old {
-            // Out of its name first: a folder half removed must not look like a checkpoint.
-            let folder = self.folder(update);
-            let leaving = sibling(&folder, REMOVING)?;
-            self.disk.rename(&folder, &leaving).at("remove", &folder)?;
-            self.disk.remove_folder(&leaving).at("remove", &leaving)?;
-        }
+        old.iter().try_for_each(|&update| self.remove(update))?;
         Ok(old)
+    }
+
+    /// Removes all checkpoints, `latest` and `best`, and nothing else: for another run in the same folder. The lock is held on.
+    ///
+    /// # Errors
+    /// Where one of them cannot be removed.
+    pub fn clear(&self) -> Result<()> {
+        for pointer in ["best", "latest"].map(|name| self.run.join(name)) {
+            if pointer.exists() {
+                self.disk.remove_file(&pointer).at("remove", &pointer)?;
+            }
+        }
+        self.updates()?.iter().try_for_each(|&update| self.remove(update))
+    }
+
+    fn remove(&self, update: u64) -> Result<()> {
+        // Out of its name first: a folder half removed must not look like a checkpoint.
+        let folder = self.folder(update);
+        let leaving = sibling(&folder, REMOVING)?;
+        self.disk.rename(&folder, &leaving).at("remove", &folder)?;
+        Ok(self.disk.remove_folder(&leaving).at("remove", &leaving)?)
     }
 
     /// The newest checkpoint that verifies, and the newer ones that do not, with the reasons. Reads every byte of those it looks at.

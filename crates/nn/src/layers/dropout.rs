@@ -5,12 +5,21 @@ use unrolled_tensor::Tensor;
 use unrolled_tensor::ops::Distribution;
 use unrolled_tensor::random::Key;
 
+use crate::{Module, Parameter};
+
 /// Zeroes elements with a probability and scales the others by 1/(1 − probability).
 ///
 /// Which elements depends on the key and its step alone: the same mask comes again for a resumed or recomputed step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dropout {
     probability: f64,
+}
+
+/// It has no parameters: a module may name it among its fields or leave it out.
+impl Module for Dropout {
+    fn collect<'a>(&'a self, _: &str, _: &mut Vec<(String, &'a Parameter)>) {}
+
+    fn collect_mut<'a>(&'a mut self, _: &str, _: &mut Vec<(String, &'a mut Parameter)>) {}
 }
 
 impl Dropout {

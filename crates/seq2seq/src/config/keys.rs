@@ -71,7 +71,7 @@ table! {
         /// compute in f32.
         precision: Precision = Precision::F32, Any, free;
         /// What products of f32 matrices run in while training, validating and translating for BLEU included.
-        /// "bf16" rounds their operands to bf16 and adds in f32, which processors with bf16 dot products (AVX512-BF16, AMX) do several times
+        /// "bf16" rounds their operands to bf16 and adds in f32, which processors with fast products of bf16 (AMX, or AMD from Zen 4 on) do several times
         /// faster; on others it gives the same numbers and saves no time. "tf32" is of CUDA devices' tensor cores, and refused by others. All else
         /// stays f32.
         matmul_precision: MatmulPrecision = MatmulPrecision::F32, Any, free;

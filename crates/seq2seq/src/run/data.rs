@@ -62,8 +62,12 @@ fn vocabularies(config: &Config, training: &Corpus, warnings: &mut Vec<String>) 
         if let Some(path) = files[side] {
             return Ok(Vocabulary::load(path)?);
         }
-        let builders = counted.as_ref().expect("counted where a file is missing");
-        let (vocabulary, shortfall) = builders[side].build(sizes[side])?;
+        let builder = &counted.as_ref().expect("counted where a file is missing")[side];
+        if builder.distinct() == 0 {
+            let (corpus, skipped) = (training.to_string(), format!("the {name} has no words"));
+            return Err(Error::NoPairs { purpose: "training", corpus, skipped });
+        }
+        let (vocabulary, shortfall) = builder.build(sizes[side])?;
         warnings.extend(shortfall.map(|shortfall| format!("{name} vocabulary: {shortfall}")));
         Ok(vocabulary)
     };

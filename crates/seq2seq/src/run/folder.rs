@@ -24,10 +24,12 @@ pub(super) struct Claim {
 impl Claim {
     /// Refuses a folder that holds anything but this run to be resumed, or a run to be overwritten.
     pub fn new(disk: &Arc<dyn Disk>, run: &Path, options: &RunOptions) -> Result<Claim, Error> {
-        let is_run = run.join(CONFIG_FILE).exists();
-        if options.resume && !is_run {
+        let configured = run.join(CONFIG_FILE).exists();
+        if options.resume && !configured {
             return Err(Error::NothingToResume { path: run.to_owned() });
         }
+        // Other programs' folders have a file of that name too, and must not be taken for a run to be deleted.
+        let is_run = configured && (options.resume || has_parts_of_a_run(run));
         if is_run && !options.resume && !options.overwrite {
             return Err(Error::RunExists { path: run.to_owned() });
         }
@@ -38,20 +40,31 @@ impl Claim {
         Ok(Claim { store })
     }
 
-    /// Makes the folder ready: an old run that is not resumed goes only now, when the new one's data are known to be sound.
-    pub fn take(self, disk: &Arc<dyn Disk>, run: &Path, options: &RunOptions) -> Result<CheckpointStore, Error> {
-        match self.store {
-            Some(store) if options.resume => Ok(store),
-            old => {
-                let there = old.is_some();
-                drop(old); // its lock is a file in the folder that goes
-                if there {
-                    fs::remove_dir_all(run).map_err(Error::file("delete", run))?;
-                }
-                Ok(CheckpointStore::create_on(disk.clone(), run)?)
-            }
+    /// The store of the run; its folder is made where there was none.
+    pub fn store(self, disk: &Arc<dyn Disk>, run: &Path) -> Result<CheckpointStore, Error> {
+        self.store.map_or_else(|| Ok(CheckpointStore::create_on(disk.clone(), run)?), Ok)
+    }
+}
+
+/// Deletes what an old run has written, and nothing else that is in its folder. Vocabularies and configuration stay until the new run's take their
+/// places: a process that dies in between leaves a run that can be overwritten.
+pub(super) fn clear(disk: &dyn Disk, store: &CheckpointStore) -> Result<(), Error> {
+    store.clear()?;
+    let log = store.run().join(LOG_FILE);
+    if log.exists() {
+        disk.remove_file(&log).map_err(Error::file("delete", &log))?;
+    }
+    for folder in [VALIDATION_FOLDER, TENSORBOARD_FOLDER].map(|name| store.run().join(name)) {
+        if folder.exists() {
+            disk.remove_folder(&folder).map_err(Error::file("delete", &folder))?;
         }
     }
+    Ok(())
+}
+
+fn has_parts_of_a_run(run: &Path) -> bool {
+    [SOURCE_VOCABULARY, TARGET_VOCABULARY].iter().all(|name| run.join(name).exists())
+        && CheckpointStore::open(run).is_ok()
 }
 
 /// True of a folder that is not there, is empty, or has only what a run leaves behind that was stopped before its configuration was

@@ -55,11 +55,17 @@ pub(super) fn train(
     let claim = Claim::new(&disk, &run, options)?;
     if options.resume {
         folder::check_resumed(&run, config)?;
+    } else {
+        warm_start::check(config, &run)?;
     }
     let known = if options.resume { Some(data::load_vocabularies(&run)?) } else { warm_start::vocabularies(config)? };
     let data = data::read(config, known)?;
-    let store = claim.take(&disk, &run, options)?;
+    let store = claim.store(&disk, &run)?;
     let mut session = Session::new(config, placement, data, disk, store, run, options.resume)?;
+    if options.overwrite {
+        // Only now, when the new run's data, model and devices are known to be sound.
+        folder::clear(&*session.disk, &session.store)?;
+    }
     session.files = folder::write_files(&*session.disk, &session.run, config, &session.data)?;
     let logged = options.resume.then_some(session.progress.update);
     let mut watchers = Watchers::open(observer, &session.run, logged)?;

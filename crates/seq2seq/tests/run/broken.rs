@@ -157,8 +157,18 @@ fn a_mistake_in_the_data_leaves_folders_as_they_were() {
     let over = RunOptions { resume: false, overwrite: true };
     assert!(train(&bad, &over, &mut Vec::new()).is_err());
     assert_eq!(outcome(&folder.path().join("run")), before, "an old run goes only when the new one can begin");
+    let (run, notes) = (good.output.clone().unwrap(), folder.path().join("run/notes.txt"));
+    fs::write(&notes, "mine").unwrap();
+    let itself = Config { start_from: Some(run.clone()), ..good.clone() };
+    assert!(train(&itself, &over, &mut Vec::new()).unwrap_err().to_string().contains("`start-from` is in `output`"));
+    let other = Config { output: Some(folder.path().join("other")), hidden_size: 3, ..good.clone() };
+    train(&other, &FRESH, &mut Vec::new()).unwrap();
+    let unlike = Config { start_from: other.output, ..good.clone() };
+    assert!(matches!(train(&unlike, &over, &mut Vec::new()), Err(Error::Model { .. })));
+    assert_eq!(outcome(&run), before);
     train(&Config { seed: 2, ..good }, &over, &mut Vec::new()).unwrap();
-    assert_ne!(outcome(&folder.path().join("run")), before);
+    assert_ne!(outcome(&run), before);
+    assert_eq!(fs::read(&notes).unwrap(), b"mine");
 }
 
 #[test]
@@ -172,6 +182,11 @@ fn folders_with_other_things_are_left_alone() {
         assert!(matches!(train(&config, &options, &mut Vec::new()), Err(Error::NotARun { .. })));
     }
     assert!(matches!(train(&config, &RESUME, &mut Vec::new()), Err(Error::NothingToResume { .. })));
+    fs::write(run.join("config.toml"), "of = 'another program'").unwrap();
+    for options in [FRESH, RunOptions { resume: false, overwrite: true }] {
+        assert!(matches!(train(&config, &options, &mut Vec::new()), Err(Error::NotARun { .. })));
+    }
+    fs::remove_file(run.join("config.toml")).unwrap();
     assert_eq!(fs::read(run.join("thesis.txt")).unwrap(), b"mine");
     // What a run leaves that died before its configuration was written is no hindrance.
     fs::remove_file(run.join("thesis.txt")).unwrap();

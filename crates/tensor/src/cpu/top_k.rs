@@ -20,9 +20,11 @@ use crate::fused::top_k::{definition, partials_definition};
 use crate::fused::{LinearTopK, LinearTopKArgs, LinearTopKPartials};
 use crate::{Result, Tensor};
 
-/// Columns of a tile: fixed, since sums run over a tile. A multiple of every panel (8 to 64 columns) and of the sum's lanes.
-const COLUMNS: usize = 512;
-/// Most rows of a tile: as many as a kernel takes at once. With its columns they are a quarter of a MiB, which stays in a core's cache with the weight's
+/// Fewest and most columns of a tile. Each tile packs its rows anew, so not few; but all threads should get some.
+const COLUMNS: [usize; 2] = [512, 1024];
+/// Tiles that the words are to make at least, where there are enough of them.
+const TILES: usize = 16;
+/// Most rows of a tile: as many as a kernel takes at once. With its columns they are at most half a MiB, which stays in a core's cache with the weight's
 /// panels.
 const ROWS: usize = 112;
 /// So few rows do not repay packing the weight.
@@ -68,6 +70,13 @@ pub(super) fn partials<T: Ranked>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>) -
     found::<T>(cpu, args, false)
 }
 
+/// Columns of a tile. They depend on the number of words alone, since sums run over a tile, and are a multiple of every panel (8 to 64 columns) and of the
+/// sum's lanes.
+fn tile_columns(words: usize) -> usize {
+    let [fewest, most] = COLUMNS;
+    (words / TILES).next_multiple_of(fewest).clamp(fewest, most)
+}
+
 fn fits(args: &LinearTopKArgs<'_>) -> bool {
     args.hidden.dim(0) > 0 && args.k > 0 && args.k <= MANY
 }
@@ -93,7 +102,8 @@ fn found<T: Ranked>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>, finished: bool)
     let mut words = cpu.memory.take_elements::<u32>(n * k)?;
     let mut watched = cpu.memory.take_elements::<T>(n)?;
     let (mut maxima, mut totals) = (cpu.memory.take_elements::<T>(n)?, cpu.memory.take_elements::<T>(n)?);
-    let (blocks, chunks) = (n.div_ceil(ROWS), v.div_ceil(COLUMNS));
+    let columns = tile_columns(v);
+    let (blocks, chunks) = (n.div_ceil(ROWS), v.div_ceil(columns));
     // Maximum and sum of each row in each tile; the last block of rows may have places that nobody uses.
     let block = n.div_ceil(blocks);
     let mut sums = cpu.memory.take_elements::<[T; 2]>(chunks * blocks * block)?;
@@ -110,8 +120,8 @@ fn found<T: Ranked>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>, finished: bool)
         let tile = |(i, sums): (usize, &mut [[T; 2]])| {
             let (chunk, first) = (i / blocks, i % blocks * block);
             let rows = &rows[first..(first + block).min(n)];
-            let mut logits = cpu.memory.take_elements::<T>(rows.len() * COLUMNS)?;
-            problem.tile(chunk * COLUMNS, first, rows, logits.elements_mut(), sums);
+            let mut logits = cpu.memory.take_elements::<T>(rows.len() * columns)?;
+            problem.tile(chunk * columns, first, rows, logits.elements_mut(), sums);
             Ok(())
         };
         if n * v * width.max(1) <= 16 * GRAIN {
@@ -145,7 +155,7 @@ fn found<T: Ranked>(cpu: &CpuBackend, args: &LinearTopKArgs<'_>, finished: bool)
 impl<T: Ranked> Problem<'_, T> {
     /// The logits of some rows from column `from` on, and what they say of each row.
     fn tile(&self, from: usize, first: usize, rows: &[Mutex<Row<'_, T>>], logits: &mut [T], sums: &mut [[T; 2]]) {
-        let columns = COLUMNS.min(self.bias.len() - from);
+        let columns = (logits.len() / rows.len()).min(self.bias.len() - from);
         let logits = &mut logits[..rows.len() * columns];
         self.product(from, first, rows.len(), logits);
         let bias = &self.bias[from..from + columns];

@@ -17,6 +17,7 @@ use super::steps::Timed;
 use super::train_step::rounded;
 use crate::cli::output::stdout;
 use crate::cli::threads::use_threads;
+use crate::cli::translate::flags::above_zero;
 use plot::{Curve, Panel};
 
 /// Time training steps against the vocabulary, the cells of a layer, and the length of the sentences: what a word costs.
@@ -32,7 +33,7 @@ pub(super) struct Cost {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     steps: u32,
     /// Measure up to this share of the largest sizes, for a quick look.
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = above_zero)]
     scale: f64,
     /// Draw the measurements, with guide lines.
     #[arg(long, value_name = "FILE")]

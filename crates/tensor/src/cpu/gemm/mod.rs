@@ -197,12 +197,13 @@ pub(super) fn single_product(
     add: bool,
     precision: Precision,
 ) {
+    let sum = live.map_or(float::Sum::all(a.columns), float::Sum::picked);
     let work = a.rows * a.columns * b.columns > 0 && a.columns == b.rows && c.len() == a.rows * b.columns;
     match precision {
         Precision::F32 if work && bf16::split_product(a, b, c, add) => {}
-        Precision::F32 | Precision::F32Fma if work && float::product(a, b, live, c, add) => {}
+        Precision::F32 | Precision::F32Fma if work && float::product(a, b, sum, c, add) => {}
         Precision::F32 | Precision::F32Fma => in_tiles(a, b, live, c, add, precision),
         Precision::Tf32 => unreachable!("a CPU device stays at f32"),
-        Precision::Bf16 => bf16::product(a, b, c, add),
+        Precision::Bf16 => bf16::product(a, b, sum, c, add),
     }
 }

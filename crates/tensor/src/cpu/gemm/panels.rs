@@ -78,7 +78,7 @@ impl Panels<f32> for Single {
                 Some(panels) => Single::Brain(panels),
                 None => Single::pack(b, Precision::F32Fma, memory)?,
             },
-            Precision::F32Fma => match float::Panels::pack(b, memory)? {
+            Precision::F32Fma => match float::Panels::pack(b, false, memory)? {
                 Some(panels) => Single::Float(panels),
                 None => Single::Rows(RowMajor::pack(b, precision, memory)?),
             },

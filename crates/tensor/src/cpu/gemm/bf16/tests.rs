@@ -4,8 +4,12 @@ use crate::cpu::short::{bf16_to_f32, f32_to_bf16};
 
 type Product = fn(Matrix<'_, f32>, Matrix<'_, f32>, &mut [f32], bool);
 
-/// This machine's way, and the one for processors without bf16 products.
-const WAYS: [(&str, Product); 2] = [("chosen", product), ("rounded", rounded::product)];
+/// This machine's way, and those for processors without bf16 products, with a kernel of ours and without.
+const WAYS: [(&str, Product); 3] = [
+    ("chosen", |a, b, c, add| product(a, b, Sum::all(a.columns), c, add)),
+    ("rounded", |a, b, c, add| rounded::product(a, b, Sum::all(a.columns), c, add)),
+    ("copied", rounded::copied),
+];
 
 const SHAPES: [[usize; 3]; 7] =
     [[1, 1, 1], [1, 300, 70], [2, 5, 33], [17, 513, 100], [64, 40, 5], [70, 1000, 40], [130, 300, 170]];
@@ -98,11 +102,15 @@ fn the_emulation_packs_what_it_multiplies() {
     let (m, k, n) = (9, 270, 40);
     let (a, b) = (numbers(m * k, 7), numbers(k * n, 8));
     let (left, right) = (Matrix::row_major(&a, m, k), Matrix::row_major(&b, n, k).transposed());
-    let (mut direct, mut packed) = (vec![0.0; m * n], vec![0.0; m * n]);
-    rounded::product(left, right, &mut direct, false);
-    let panels = rounded::Panels::pack(right, &pool()).unwrap();
+    let (mut copied, mut direct) = (vec![0.0; m * n], vec![0.0; m * n]);
+    rounded::copied(left, right, &mut copied, false);
+    rounded::product(left, right, Sum::all(k), &mut direct, false);
+    assert_eq!(bits(&direct), bits(&copied));
     let (a_rows, c_rows): (Vec<usize>, Vec<usize>) = (0..m).map(|row| (row * k, row * n)).unzip();
-    // SAFETY: all rows are inside.
-    unsafe { panels.rows_times(a.as_ptr(), &a_rows, 1, [k, n], 0..n, packed.as_mut_ptr(), &c_rows, false) };
-    assert_eq!(bits(&direct), bits(&packed));
+    for panels in [rounded::Panels::pack(right, &pool()).unwrap(), rounded::Panels::copied(right, &pool()).unwrap()] {
+        let mut packed = vec![0.0; m * n];
+        // SAFETY: all rows are inside.
+        unsafe { panels.rows_times(a.as_ptr(), &a_rows, 1, [k, n], 0..n, packed.as_mut_ptr(), &c_rows, false) };
+        assert_eq!(bits(&packed), bits(&copied));
+    }
 }

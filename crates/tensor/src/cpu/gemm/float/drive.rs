@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use half::bf16;
 
-use super::depth::Depth;
 use super::kernel::Kernel;
 use super::micro::{LINE, Tile, UNROLLED};
 use super::pack::Block;
 use super::scratch::{self, Space};
+use super::sum::Sum;
 use crate::cpu::matmul::K_BLOCK;
 
 /// f32 of the result that are worked on at a time, over all of K.
@@ -66,7 +66,7 @@ pub(super) unsafe fn multiply(
     kernel: &Kernel,
     left: Left<'_>,
     right: Right,
-    k: Depth<'_>,
+    k: Sum<'_>,
     columns: Range<usize>,
     result: Result<'_>,
 ) {
@@ -99,12 +99,12 @@ unsafe fn block(
     kernel: &Kernel,
     left: Left<'_>,
     right: Right,
-    depth: Depth<'_>,
+    sum: Sum<'_>,
     columns: Range<usize>,
     result: Result<'_>,
 ) {
-    let k = depth.len();
-    for (from, start, part) in depth.blocks() {
+    let k = sum.len();
+    for (from, start, part) in sum.blocks() {
         let len = part.len();
         let left = Left { start: left.start.wrapping_offset(start as isize * left.step), ..left };
         let result = Result { add: result.add || from > 0, ..result };
@@ -153,12 +153,12 @@ impl Groups {
 }
 
 /// Calls `work` with a packed block of K of `left`.
-unsafe fn with_left(kernel: &Kernel, left: Left<'_>, k: Depth<'_>, work: impl FnOnce(Tiled)) {
+unsafe fn with_left(kernel: &Kernel, left: Left<'_>, k: Sum<'_>, work: impl FnOnce(Tiled)) {
     let rows = left.rows.len();
     let groups = Groups { rows, count: rows.div_ceil(kernel.rows) };
     // As they would be copied.
     let in_place = left.rows.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == K_BLOCK);
-    if left.step == 1 && in_place && k.is_whole() {
+    if left.step == 1 && in_place && k.is_plain() {
         return work(Tiled { start: left.start.wrapping_add(left.rows[0]), k_major: false, groups });
     }
     let side_by_side = left.step != 1 && left.rows.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == 1);
@@ -180,6 +180,9 @@ unsafe fn with_left(kernel: &Kernel, left: Left<'_>, k: Depth<'_>, work: impl Fn
                     (0..k.len()).for_each(|at| *start.add(i * K_BLOCK + at) = *from(at));
                 }
             }
+            if k.is_rounded() {
+                (kernel.round)(start, len);
+            }
         }
         work(Tiled { start, k_major: side_by_side, groups });
     });
@@ -191,12 +194,12 @@ unsafe fn loose(
     a: Tiled,
     start: *const f32,
     steps: [isize; 2],
-    depth: Depth<'_>,
+    sum: Sum<'_>,
     columns: usize,
     result: Result<'_>,
 ) {
-    let (k, panel) = (depth.len(), kernel.panel);
-    let in_place = steps[1] == 1 && a.groups.count <= IN_PLACE && depth.is_whole();
+    let (k, panel) = (sum.len(), kernel.panel);
+    let in_place = steps[1] == 1 && a.groups.count <= IN_PLACE && sum.is_plain();
     let whole = if in_place { columns - columns % panel } else { 0 };
     // SAFETY: the caller's promise; only whole panels are read in place, so no row is read beyond its end.
     unsafe {
@@ -210,8 +213,11 @@ unsafe fn loose(
             for i in 0..panels {
                 let column = whole + i * panel;
                 let from = start.wrapping_offset(column as isize * steps[1]);
-                let block = Block { from, steps, k: depth, columns: panel.min(columns - column) };
+                let block = Block { from, steps, k: sum, columns: panel.min(columns - column) };
                 (kernel.pack_panel)(&block, space.add(i * panel * k));
+                if sum.is_rounded() {
+                    (kernel.round)(space.add(i * panel * k), panel * k);
+                }
             }
             tiles(kernel, a, space, [panel, panel * k], k, columns - whole, result, None);
         });

@@ -4,11 +4,11 @@ use std::sync::OnceLock;
 
 use half::bf16;
 
-use super::depth::Depth;
 use super::micro::{Micro, Tile, left_step, micro};
 use super::pack::{Block, pack_columns, pack_panel, pack_rows};
 use super::peak::spin;
-use super::short::widen;
+use super::short::{round, widen};
+use super::sum::Sum;
 use super::vector::Vector;
 
 /// Registers across a tile are a power of two, at most 2 to this.
@@ -31,8 +31,9 @@ pub(super) struct Kernel {
     micro: [[[Option<Micro>; 2]; WIDTHS]; MOST_ROWS],
     pub pack_panel: unsafe fn(&Block<'_>, *mut f32),
     pub pack_rows: unsafe fn(*const f32, &[usize], usize, *mut f32),
-    pub pack_columns: unsafe fn(*const f32, isize, &[usize], Depth<'_>, *mut f32),
+    pub pack_columns: unsafe fn(*const f32, isize, &[usize], Sum<'_>, *mut f32),
     pub widen: unsafe fn(*const bf16, *mut f32, usize),
+    pub round: unsafe fn(*mut f32, usize),
     /// Multiply–adds of as many sums as the tallest tile of one panel has.
     pub spin: unsafe fn(usize) -> f32,
 }
@@ -72,7 +73,7 @@ macro_rules! kernel {
                 unsafe { pack_rows::<$vector>(a, rows, k, to) }
             }
             $(#[$features])?
-            unsafe fn columns(a: *const f32, step: isize, groups: &[usize], k: Depth<'_>, to: *mut f32) {
+            unsafe fn columns(a: *const f32, step: isize, groups: &[usize], k: Sum<'_>, to: *mut f32) {
                 // SAFETY: as above.
                 unsafe { pack_columns::<$vector>(a, step, groups, k, to) }
             }
@@ -80,6 +81,11 @@ macro_rules! kernel {
             unsafe fn long(from: *const bf16, to: *mut f32, n: usize) {
                 // SAFETY: as above.
                 unsafe { widen::<$vector>(from, to, n) }
+            }
+            $(#[$features])?
+            unsafe fn rounded(x: *mut f32, n: usize) {
+                // SAFETY: as above.
+                unsafe { round(x, n) }
             }
             $(#[$features])?
             unsafe fn turns(turns: usize) -> f32 {
@@ -103,6 +109,7 @@ macro_rules! kernel {
                 pack_rows: rows,
                 pack_columns: columns,
                 widen: long,
+                round: rounded,
                 spin: turns,
             }
         };

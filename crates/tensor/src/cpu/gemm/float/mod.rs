@@ -4,7 +4,6 @@
 //! registers over a block of K; [`drive`] runs the tiles so that operands stay in the caches. All add in the same order, and the order is
 //! matrixmultiply's.
 
-mod depth;
 mod drive;
 mod kernel;
 mod micro;
@@ -16,6 +15,7 @@ mod peak;
 mod portable;
 mod scratch;
 mod short;
+mod sum;
 #[cfg(test)]
 mod tests;
 mod vector;
@@ -31,13 +31,13 @@ use super::pieces::{Pieces, offsets};
 use crate::Result;
 use crate::cpu::buffer::{Buffer, Pool};
 use crate::cpu::matmul::{Matrix, Output};
-use depth::Depth;
 use drive::{Left, Right};
 use kernel::Kernel;
 use pack::Block;
 pub(in crate::cpu) use peak::peak_flops;
 use scratch::Space;
 pub(crate) use short::ShortPanels;
+pub(super) use sum::Sum;
 
 /// Elements that are worth a task of packing.
 const TASK: usize = 1 << 16;
@@ -51,17 +51,19 @@ const SHARED: usize = if cfg!(test) { 1 << 20 } else { 1 << 22 };
 pub(crate) struct Panels {
     kernel: &'static Kernel,
     elements: Buffer,
+    /// To bf16; and so is what they are multiplied by.
+    rounded: bool,
 }
 
 impl Panels {
-    /// None where this processor has no kernel of ours.
-    pub fn pack(b: Matrix<'_, f32>, memory: &Arc<Pool>) -> Result<Option<Panels>> {
+    /// None where this processor has no kernel of ours. `rounded` says whether both operands are to be rounded to bf16.
+    pub fn pack(b: Matrix<'_, f32>, rounded: bool, memory: &Arc<Pool>) -> Result<Option<Panels>> {
         let Some(kernel) = kernel::kernel() else { return Ok(None) };
         let width = b.columns.next_multiple_of(kernel.panel);
         let mut elements = memory.take_elements::<f32>(b.rows * width)?;
         // SAFETY: the processor has the kernel's instructions, and the buffer room for all panels.
-        unsafe { pack(kernel, b, Depth::all(b.rows), 0..b.columns, elements.elements_mut::<f32>().as_mut_ptr()) };
-        Ok(Some(Panels { kernel, elements }))
+        unsafe { pack(kernel, b, sum(b.rows, rounded), 0..b.columns, elements.elements_mut::<f32>().as_mut_ptr()) };
+        Ok(Some(Panels { kernel, elements, rounded }))
     }
 
     pub fn width(&self) -> usize {
@@ -84,20 +86,29 @@ impl Panels {
         let right = Right::Packed { panels: self.elements.elements::<f32>().as_ptr() };
         let result = drive::Result { start: c, rows: c_rows, add };
         // SAFETY: the caller's promise; a packed operand's kernel is this processor's.
-        unsafe { drive::multiply(self.kernel, left, right, Depth::all(k), columns, result) }
+        unsafe { drive::multiply(self.kernel, left, right, sum(k, self.rounded), columns, result) }
     }
 }
 
+fn sum(k: usize, rounded: bool) -> Sum<'static> {
+    if rounded { Sum::all(k).rounded() } else { Sum::all(k) }
+}
+
 /// Packs columns of `b`, from the beginning of a panel, over threads.
-unsafe fn pack(kernel: &Kernel, b: Matrix<'_, f32>, depth: Depth<'_>, columns: Range<usize>, to: *mut f32) {
-    let (k, panel) = (depth.len(), kernel.panel);
+unsafe fn pack(kernel: &Kernel, b: Matrix<'_, f32>, sum: Sum<'_>, columns: Range<usize>, to: *mut f32) {
+    let (k, panel) = (sum.len(), kernel.panel);
     let to = Output(to);
     let one = |i: usize| {
         let column = columns.start + i * panel;
         let from = b.at(0, column);
-        let block = Block { from, steps: b.steps, k: depth, columns: panel.min(columns.end - column) };
+        let block = Block { from, steps: b.steps, k: sum, columns: panel.min(columns.end - column) };
         // SAFETY: the block is inside `b`; the caller has room for all panels, and each is written once.
-        unsafe { (kernel.pack_panel)(&block, to.at(i * panel * k)) };
+        unsafe {
+            (kernel.pack_panel)(&block, to.at(i * panel * k));
+            if sum.is_rounded() {
+                (kernel.round)(to.at(i * panel * k), panel * k);
+            }
+        }
     };
     let panels = columns.len().div_ceil(panel);
     if panels * panel * k <= TASK || rayon::current_num_threads() == 1 {
@@ -107,20 +118,13 @@ unsafe fn pack(kernel: &Kernel, b: Matrix<'_, f32>, depth: Depth<'_>, columns: R
     }
 }
 
-/// `c = a b` or `c += a b`, no length 0, over the k `picked` or all. Says false, and does nothing, where this processor has no kernel of ours.
-pub(super) fn product(
-    a: Matrix<'_, f32>,
-    b: Matrix<'_, f32>,
-    picked: Option<&[usize]>,
-    c: &mut [f32],
-    add: bool,
-) -> bool {
+/// `c = a b` or `c += a b`; `c` is not empty. Says false, and does nothing, where this processor has no kernel of ours.
+pub(super) fn product(a: Matrix<'_, f32>, b: Matrix<'_, f32>, sum: Sum<'_>, c: &mut [f32], add: bool) -> bool {
     let Some(kernel) = kernel::kernel() else { return false };
-    let depth = picked.map_or(Depth::all(a.columns), Depth::picked);
-    match depth.len() {
+    match sum.len() {
         0 if add => {}
         0 => c.fill(0.0),
-        _ => product_with(kernel, a, b, depth, c, add),
+        _ => product_with(kernel, a, b, sum, c, add),
     }
     true
 }
@@ -129,11 +133,11 @@ fn product_with(
     kernel: &'static Kernel,
     a: Matrix<'_, f32>,
     b: Matrix<'_, f32>,
-    depth: Depth<'_>,
+    sum: Sum<'_>,
     c: &mut [f32],
     add: bool,
 ) {
-    let (m, k, n) = (a.rows, depth.len(), b.columns);
+    let (m, k, n) = (a.rows, sum.len(), b.columns);
     let (a_rows, c_rows) = (offsets(m, a.steps[0]), offsets(m, n as isize));
     let out = Output(c.as_mut_ptr());
     let multiply = |right: Right, first: usize, len: usize| {
@@ -144,7 +148,7 @@ fn product_with(
             // the processor has the kernel's instructions.
             unsafe {
                 let start = out.at(first + columns.start);
-                drive::multiply(kernel, left, right, depth, columns, drive::Result { start, rows: &c_rows[rows], add });
+                drive::multiply(kernel, left, right, sum, columns, drive::Result { start, rows: &c_rows[rows], add });
             }
         });
     };
@@ -159,7 +163,7 @@ fn product_with(
         for from in (0..n).step_by(at_once) {
             let columns = from..(from + at_once).min(n);
             // SAFETY: the space has room for so many columns' panels, and the processor the instructions.
-            unsafe { pack(kernel, b, depth, columns.clone(), space.at(0)) };
+            unsafe { pack(kernel, b, sum, columns.clone(), space.at(0)) };
             // SAFETY: as above.
             let panels = unsafe { space.at(0) };
             multiply(Right::Packed { panels }, from, columns.len());

@@ -1,7 +1,7 @@
 //! Rearranging operands for the kernels.
 
-use super::depth::Depth;
 use super::micro::left_step;
+use super::sum::Sum;
 use super::vector::Vector;
 use crate::cpu::matmul::K_BLOCK;
 
@@ -13,7 +13,7 @@ const COLUMNS_AHEAD: usize = 8;
 pub(super) struct Block<'a> {
     pub from: *const f32,
     pub steps: [isize; 2],
-    pub k: Depth<'a>,
+    pub k: Sum<'a>,
     /// At most a panel's.
     pub columns: usize,
 }
@@ -96,7 +96,7 @@ pub(super) unsafe fn pack_rows<V: Vector>(a: *const f32, rows: &[usize], k: usiz
 /// # Safety
 /// As for [`pack_rows`].
 #[inline(always)]
-pub(super) unsafe fn pack_columns<V: Vector>(a: *const f32, step: isize, groups: &[usize], k: Depth<'_>, to: *mut f32) {
+pub(super) unsafe fn pack_columns<V: Vector>(a: *const f32, step: isize, groups: &[usize], k: Sum<'_>, to: *mut f32) {
     let group_step = left_step::<V>();
     let rows: usize = groups.iter().sum();
     for at in 0..k.len() {

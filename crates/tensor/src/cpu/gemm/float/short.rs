@@ -6,15 +6,15 @@ use std::sync::Arc;
 use half::bf16;
 use rayon::prelude::*;
 
-use super::depth::Depth;
 use super::drive::{self, Left, Right};
 use super::kernel::{self, Kernel};
 use super::pack::Block;
+use super::sum::Sum;
 use super::vector::Vector;
 use crate::Result;
 use crate::cpu::buffer::{Buffer, Pool};
 use crate::cpu::matmul::Matrix;
-use crate::cpu::short::f32_to_bf16;
+use crate::cpu::short::{bf16_to_f32, f32_to_bf16};
 
 /// Panels of rounded elements, as those of [`Panels`](super::Panels).
 pub(crate) struct ShortPanels {
@@ -37,7 +37,7 @@ impl ShortPanels {
             || vec![0f32; panel * b.rows],
             |whole, (i, short)| {
                 let from = b.at(0, i * panel);
-                let (k, columns) = (Depth::all(b.rows), panel.min(b.columns - i * panel));
+                let (k, columns) = (Sum::all(b.rows), panel.min(b.columns - i * panel));
                 let block = Block { from, steps: b.steps, k, columns };
                 // SAFETY: the block is inside `b`, there is room for a panel, and the processor has the kernel's instructions.
                 unsafe { (kernel.pack_panel)(&block, whole.as_mut_ptr()) };
@@ -67,7 +67,7 @@ impl ShortPanels {
         let right = Right::Short { panels: self.elements.elements::<bf16>().as_ptr() };
         let result = drive::Result { start: c, rows: c_rows, add };
         // SAFETY: the caller's promise; a packed operand's kernel is this processor's.
-        unsafe { drive::multiply(self.kernel, left, right, Depth::all(k), columns, result) }
+        unsafe { drive::multiply(self.kernel, left, right, Sum::all(k), columns, result) }
     }
 }
 
@@ -87,4 +87,15 @@ pub(super) unsafe fn widen<V: Vector>(from: *const bf16, to: *mut f32, n: usize)
             V::load_short(from.add(start)).store(to.add(start));
         }
     }
+}
+
+/// Rounds `n` elements to bf16, in place.
+///
+/// # Safety
+/// They are valid, and nobody else's; the processor has the instructions that this is compiled with.
+#[inline(always)]
+pub(super) unsafe fn round(x: *mut f32, n: usize) {
+    // SAFETY: the caller's promise.
+    let x = unsafe { std::slice::from_raw_parts_mut(x, n) };
+    x.iter_mut().for_each(|x| *x = bf16_to_f32(f32_to_bf16(*x)));
 }

@@ -63,7 +63,7 @@ proptest! {
         let (a, b, c) = (numbers(2 * m * k, 1), numbers(2 * k * n, 2), numbers(m * n, 3));
         let left = operand(&a, m, k, case.transposed[0], case.gaps[0]);
         let right = operand(&b, k, n, case.transposed[1], case.gaps[1]);
-        let depth = Depth::all(k);
+        let depth = Sum::all(k);
         let mut portable = c.clone();
         product_with(&kernel::PORTABLE, left, right, depth, &mut portable, case.add);
         let with_fma = kernel::all();
@@ -107,11 +107,28 @@ proptest! {
         let (zeros, nothing) = (left(0.0), left(f32::NAN));
         let right = operand(&b, k, n, case.transposed[1], false);
         let mut wanted = c.clone();
-        product_with(&kernel::PORTABLE, operand(&zeros, m, k, case.transposed[0], false), right, Depth::all(k), &mut wanted, case.add);
+        product_with(&kernel::PORTABLE, operand(&zeros, m, k, case.transposed[0], false), right, Sum::all(k), &mut wanted, case.add);
         for kernel in [vec![&kernel::PORTABLE], kernel::all()].concat() {
             let mut ours = c.clone();
             let left = operand(&nothing, m, k, case.transposed[0], false);
-            product_with(kernel, left, right, Depth::picked(&live), &mut ours, case.add);
+            product_with(kernel, left, right, Sum::picked(&live), &mut ours, case.add);
+            prop_assert_eq!(bits(&ours), bits(&wanted), "{}", kernel.name);
+        }
+    }
+
+    #[test]
+    fn operands_are_rounded_on_the_way(case in cases()) {
+        let [m, k, n] = case.sizes;
+        let (a, b, c) = (numbers(2 * m * k, 1), numbers(2 * k * n, 2), numbers(m * n, 3));
+        let rounded = |x: &[f32]| x.iter().map(|&x| half::bf16::from_f32(x).to_f32()).collect::<Vec<f32>>();
+        let (a_rounded, b_rounded) = (rounded(&a), rounded(&b));
+        let left = |a| operand(a, m, k, case.transposed[0], case.gaps[0]);
+        let right = |b| operand(b, k, n, case.transposed[1], case.gaps[1]);
+        let mut wanted = c.clone();
+        product_with(&kernel::PORTABLE, left(&a_rounded), right(&b_rounded), Sum::all(k), &mut wanted, case.add);
+        for kernel in [vec![&kernel::PORTABLE], kernel::all()].concat() {
+            let mut ours = c.clone();
+            product_with(kernel, left(&a), right(&b), Sum::all(k).rounded(), &mut ours, case.add);
             prop_assert_eq!(bits(&ours), bits(&wanted), "{}", kernel.name);
         }
     }
@@ -129,7 +146,7 @@ fn panels_of_bf16_give_the_bits_of_the_rounded_operand() {
             &kernel::PORTABLE,
             left,
             Matrix::row_major(&short, n, k).transposed(),
-            Depth::all(k),
+            Sum::all(k),
             &mut wanted,
             true,
         );
@@ -154,12 +171,12 @@ fn large_products_are_cut_in_every_way_and_keep_their_bits() {
             let left = operand(&a, m, k, transposed[0], false);
             let right = operand(&b, k, n, transposed[1], false);
             let mut wanted = vec![0.0; m * n];
-            product_with(&kernel::PORTABLE, left, right, Depth::all(k), &mut wanted, false);
+            product_with(&kernel::PORTABLE, left, right, Sum::all(k), &mut wanted, false);
             for kernel in kernel::all() {
                 for threads in [1, 2, 3, 8] {
                     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                     let mut ours = vec![f32::NAN; m * n];
-                    pool.install(|| product_with(kernel, left, right, Depth::all(k), &mut ours, false));
+                    pool.install(|| product_with(kernel, left, right, Sum::all(k), &mut ours, false));
                     assert!(bits(&ours) == bits(&wanted), "{} {m}×{k}×{n}, {threads} threads", kernel.name);
                 }
             }
@@ -186,7 +203,7 @@ fn nothing_is_read_beyond_an_operand_s_end() {
             for kernel in kernel::all() {
                 let mut c = vec![7.0; m * n + 8];
                 let (left, right) = (of(&a, m, k, transposed[0]), of(&b, k, n, transposed[1]));
-                product_with(kernel, left, right, Depth::all(k), &mut c[..m * n], false);
+                product_with(kernel, left, right, Sum::all(k), &mut c[..m * n], false);
                 assert!(c[..m * n].iter().all(|x| x.is_finite()), "{} {m}×{k}×{n} {transposed:?}", kernel.name);
                 assert_eq!(c[m * n..], [7.0; 8], "{}", kernel.name);
             }
