@@ -89,10 +89,10 @@ impl Command {
 }
 
 /// Reads the command line and runs it: 0 when all went well, 1 where data, files or settings are at fault, 2 for a command line that cannot be
-/// understood.
+/// understood, 128 and the signal's number where a signal ended it early.
 pub(crate) fn main() -> ExitCode {
     match Arguments::parse().command.run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => signals::status(),
         // Whoever read our output has seen enough (`unrolled translate | head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

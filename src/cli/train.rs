@@ -25,7 +25,7 @@ use crate::cli::output::stdout;
 /// Every key of the configuration is a flag. Values come from the defaults (the paper's recipe), a preset, a TOML file and flags, each over
 /// the one before; --dump-config prints the outcome, with what every key means and where its value came from.
 ///
-/// SIGTERM and SIGINT save a checkpoint and stop, with exit status 0; a second one stops at once. --resume goes on exactly where the last checkpoint left.
+/// SIGTERM and SIGINT save a checkpoint and stop, with exit status 143 or 130; a second one stops at once. --resume goes on exactly where the last checkpoint left.
 #[derive(Debug, Args)]
 pub(super) struct Train {
     /// A configuration file (TOML, flat).

@@ -48,6 +48,14 @@ fn files_that_are_missing_unequal_or_not_utf8_are_named_with_the_line() {
     assert!(!corpus.path().join("run").exists(), "no folder is left by a run that could not begin");
 }
 
+/// Where the system says how much it has.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_model_larger_than_the_machine_is_refused_before_memory_is_asked_for() {
+    let error = train_fails(corpus().path(), &["--layers", "1000000", "--hidden-size", "1000"]);
+    assert!(error.contains("a model of 1.601e13 parameters takes at least") && error.contains("`layers`"), "{error}");
+}
+
 #[test]
 fn a_validation_file_without_sentences_is_refused() {
     let corpus = corpus();

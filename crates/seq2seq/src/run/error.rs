@@ -70,6 +70,19 @@ pub enum Error {
         /// Numbers in the checkpoint.
         found: usize,
     },
+    /// The machine's memory is too small for the model.
+    #[error(
+        "a model of {parameters:.3e} parameters takes at least {needs:.1} GiB with its optimiser's states, and this machine has {has:.1}: fewer `layers`, a smaller \
+         `hidden-size` or smaller vocabularies"
+    )]
+    NoRoom {
+        /// Parameters of the model.
+        parameters: f64,
+        /// GiB that parameters and states take.
+        needs: f64,
+        /// GiB of the machine.
+        has: f64,
+    },
     /// A checkpoint's progress cannot be understood.
     #[error("the state of checkpoint `{path}` cannot be used")]
     State {

@@ -24,6 +24,7 @@ mod log;
 mod progress;
 mod progress_meter;
 mod resume;
+mod room;
 mod session;
 mod training_data;
 mod validation;

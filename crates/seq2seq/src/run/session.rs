@@ -145,6 +145,9 @@ impl<'a> Session<'a> {
         let sizes = sizes_of(config, &data.source, &data.target);
         // What is to be spread over devices need not fit one of them.
         let first = if config.plan.is_empty() { placement.home.clone() } else { Device::cpu() };
+        if first.name().starts_with("cpu") {
+            super::room::check(&sizes, config)?;
+        }
         let range = initial_range_of(config);
         let model = Model::new(&sizes, config.dropout, range, key.purpose("parameters"), &first);
         let progress = Progress::new(data.batches_per_epoch(config));
