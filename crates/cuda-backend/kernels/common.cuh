@@ -100,16 +100,17 @@ template <int N> INLINE Places<N> places(const Views<N>& views, u32 i) {
   }
 #pragma unroll
   for (int k = 0; k < N; ++k) p.at[k] = 0;
-  // The host sees to it that there is an axis: here there are two at least. Unrolled, each kernel would be three times as long for the sake of views of more axes than
-  // anybody has.
-  int axis = (int)views.rank - 1;
+  // From the last axis on: once nothing of i is left, the indices of all others are 0. Unrolled, each kernel would be much longer for the sake of views of
+  // more axes than anybody has.
+  u32 axis = views.rank;
 #pragma unroll 1
   do {
+    --axis;
     u32 rest = i / views.sizes[axis], index = i - rest * views.sizes[axis];
     i = rest;
 #pragma unroll
     for (int k = 0; k < N; ++k) p.at[k] += (i64)index * views.strides[k][axis];
-  } while (--axis >= 0);
+  } while (i != 0);
   return p;
 }
 INLINE i64 place(const View& view, u32 i) { return places<1>(view, i).at[0]; }

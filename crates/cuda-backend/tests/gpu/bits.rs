@@ -61,6 +61,33 @@ fn a_sum_has_one_order() {
     });
 }
 
+/// Rows over two axes that do not follow one another in memory, along it and across it.
+#[test]
+fn rows_of_a_view_are_those_of_a_copy() {
+    on_gpus("bits::rows_of_a_view_are_those_of_a_copy", &[LAZY], || {
+        let device = unrolled_cuda::device(0).unwrap();
+        for dtype in DType::ALL.into_iter().filter(|dtype| *dtype != DType::Bool) {
+            for n in [5, 40, 1500] {
+                let of = |shape: &[usize]| match dtype.is_float() {
+                    true => random("x", shape, dtype, &device),
+                    false => random("x", shape, DType::F32, &device).abs().affine(50.0, 0.0).cast(dtype),
+                };
+                let (along, across) =
+                    (of(&[4, 10, n]).permute([1, 0, 2]), of(&[n, 5, 11]).narrow(2, 0, 9).permute([1, 2, 0]));
+                for (x, how) in [(along, "along"), (across, "across")] {
+                    let copy = x.copy();
+                    assert!(copy.is_contiguous() && !x.is_contiguous());
+                    for op in Reduce::ALL {
+                        let [found, expected] = [&x, &copy].map(|x| x.reduce(op, [2], false).to_bytes());
+                        assert!(found == expected, "{op:?} of {n} {dtype} {how}");
+                    }
+                    assert!(x.cumsum(2).to_bytes() == copy.cumsum(2).to_bytes(), "running sums of {n} {dtype} {how}");
+                }
+            }
+        }
+    });
+}
+
 #[test]
 fn tf32_rounds_operands_where_it_is_asked_for() {
     on_gpus("bits::tf32_rounds_operands_where_it_is_asked_for", &[EAGER, NO_CUBLAS], || {

@@ -73,10 +73,30 @@ fn functions_of_every_number() {
     });
 }
 
+/// Casts round once, ties to even: all numbers of 17 bits, and longer ones beside what is half way between two floats.
+#[test]
+fn casts_of_whole_numbers() {
+    on_gpus("short::casts_of_whole_numbers", &[LAZY], || {
+        let beside =
+            |bits: u32| (0..bits).flat_map(move |low| (0..4).map(move |off| (1i64 << bits) + (1 << low) + off - 2));
+        let numbers: Vec<i64> = (0..1 << 17).chain((17..63).flat_map(beside)).collect();
+        let signed = Tensor::from_slice(&numbers, [numbers.len()], &Device::cpu());
+        let words: Vec<u32> = numbers.iter().filter_map(|&x| u32::try_from(x).ok()).collect();
+        let unsigned = Tensor::from_slice(&words, [words.len()], &Device::cpu());
+        let gpu = unrolled_cuda::device(0).unwrap();
+        for x in [signed.affine(-1.0, 0.0), signed, unsigned] {
+            for to in DType::FLOATS {
+                let [found, expected] = [x.to_device(&gpu), x.clone()].map(|x| x.cast(to).to_bytes());
+                assert!(found == expected, "{} to {to}", x.dtype());
+            }
+        }
+    });
+}
+
 #[test]
 fn functions_of_two_numbers() {
     on_gpus("short::functions_of_two_numbers", &[LAZY], || {
-        let x = [numbers("a", &[150, 1], true), numbers("b", &[150], true)];
+        let x = [numbers("a", &[300, 1], true), numbers("b", &[300], true)];
         for op in Binary::ALL.into_iter().filter(|op| op.takes(DType::F16)) {
             rounds(op.name(), &x, &SHORT, |x| vec![x[0].binary(op, &x[1])]);
         }
