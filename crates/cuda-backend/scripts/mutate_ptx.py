@@ -36,7 +36,7 @@ TESTS = {
     "top_k": ["short::the_softmax_of_a_vocabulary", "rows::the_largest_k_in_all_three_ways", "models::the_most_probable_words",
               "verbs::linear_top_k"],
     "lstm": ["short::steps_of_a_layer", "models::lstm_layers_with_ragged_lengths", "verbs::lstm"],
-    "cross_entropy": ["short::the_softmax_of_a_vocabulary", "models::a_target_or_a_row_outside_is_found_out",
+    "cross_entropy": ["short::the_softmax_of_a_vocabulary", "models::a_target_or_a_row_outside_is_found_out", "models::cross_entropy_of_many_rows",
                       "models::cross_entropy_over_several_chunks_and_slices", "verbs::cross_entropy"],
     "matmul": ["bits::our_product_has_the_cpus_bits", "short::products_of_our_own", "conformance::products"],
 }

@@ -198,6 +198,19 @@ fn cross_entropy_over_several_chunks_and_slices() {
     });
 }
 
+/// More rows than the threads that put those that count before the others.
+#[test]
+fn cross_entropy_of_many_rows() {
+    on_gpus("models::cross_entropy_of_many_rows", &[SHUFFLED], || {
+        for dtype in DType::FLOATS {
+            let [cpu, gpu] = [&Device::cpu(), &device()]
+                .map(|device| Tensor::linear_cross_entropy(&Softmax::new([1700, 2, 5], dtype, device).args(), true));
+            near("losses", &gpu.losses, &cpu.losses, 16.0);
+            near("gradient of hidden", &gpu.gradients.unwrap().hidden, &cpu.gradients.unwrap().hidden, 128.0);
+        }
+    });
+}
+
 #[test]
 fn the_most_probable_words() {
     on_gpus("models::the_most_probable_words", &[SHUFFLED], || {
