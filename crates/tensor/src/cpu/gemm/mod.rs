@@ -175,7 +175,7 @@ pub(crate) fn product<T: Gemm>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], 
     T::product(a, b, None, c, add, precision);
 }
 
-/// [`product`] where only the columns `live` of `a`, ascending, have anything but zeros: the others may be left out, which changes no bit.
+/// [`product`] where only the columns `live` of `a`, ascending, have anything but zeros: the others may be left out, which changes no bit where `b` is finite.
 pub(crate) fn product_of_live<T: Gemm>(
     a: Matrix<'_, T>,
     b: Matrix<'_, T>,
