@@ -73,7 +73,7 @@ fn functions_of_every_number() {
     });
 }
 
-/// Casts round once, ties to even: all numbers of 17 bits, and longer ones beside what is half way between two floats.
+/// Casts round once, ties to even: all numbers of 17 bits, and longer ones beside what is half way between two floats; in a row and transposed.
 #[test]
 fn casts_of_whole_numbers() {
     on_gpus("short::casts_of_whole_numbers", &[LAZY], || {
@@ -86,7 +86,9 @@ fn casts_of_whole_numbers() {
         let gpu = unrolled_cuda::device(0).unwrap();
         for x in [signed.affine(-1.0, 0.0), signed, unsigned] {
             for to in DType::FLOATS {
-                let [found, expected] = [x.to_device(&gpu), x.clone()].map(|x| x.cast(to).to_bytes());
+                let pairs = |x: &Tensor| x.narrow(0, 0, x.dim(0) / 2 * 2).reshape([x.dim(0) / 2, 2]);
+                let [found, expected] =
+                    [x.to_device(&gpu), x.clone()].map(|x| [x.cast(to).to_bytes(), pairs(&x).t().cast(to).to_bytes()]);
                 assert!(found == expected, "{} to {to}", x.dtype());
             }
         }
