@@ -8,7 +8,7 @@
 //! - with AVX-512's bf16 dot product, no AMX, and not of Intel's (AMD from Zen 4 on), pairs of places run from zero in ascending order, the odd place
 //!   first, over blocks of 256, whose sum is added to the result;
 //! - elsewhere the operands are rounded and multiplied as f32 is: [`rounded`]. On Intel's processors whose AMX is hidden, as on some virtual machines,
-//!   that takes two thirds of the dot product's time.
+//!   that is faster than their dot product.
 //!
 //! Of f32 that is not rounded, machines with AMX make three bf16 parts: [`split_product`], which has its promises in `x86::split`.
 //!
