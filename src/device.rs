@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use unrolled_tensor::Device;
+use unrolled_tensor::{Device, machine_memory};
 
 /// The one device that `name` means: `cpu`, `cuda:0`.
 ///
@@ -112,18 +112,17 @@ pub fn found_devices() -> Vec<FoundDevice> {
 }
 
 fn cpu() -> FoundDevice {
-    // What Linux tells; elsewhere the fields stay empty.
-    let field = |file: &str, key: &str| {
-        let text = std::fs::read_to_string(file).ok()?;
-        let line = text.lines().find(|line| line.starts_with(key))?;
+    // What Linux tells; elsewhere it stays empty.
+    let hardware = || {
+        let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+        let line = text.lines().find(|line| line.starts_with("model name"))?;
         Some(line.split_once(':')?.1.trim().to_owned())
     };
-    let kibibytes = |text: String| text.strip_suffix(" kB")?.parse::<usize>().ok();
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
     FoundDevice {
         name: "cpu".into(),
-        hardware: field("/proc/cpuinfo", "model name").unwrap_or_default(),
-        memory: field("/proc/meminfo", "MemTotal").and_then(kibibytes).map(|n| n << 10),
+        hardware: hardware().unwrap_or_default(),
+        memory: machine_memory(),
         details: vec![("threads", threads.to_string())],
         unusable: None,
     }

@@ -112,6 +112,17 @@ impl Device {
     }
 }
 
+/// The bytes of the machine's memory, where the system says how many: Linux does.
+///
+/// ```
+/// assert!(unrolled_tensor::machine_memory().is_none_or(|bytes| bytes > 1 << 20));
+/// ```
+pub fn machine_memory() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let kibibytes = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?.trim().strip_suffix(" kB")?;
+    kibibytes.parse::<usize>().ok()?.checked_mul(1 << 10)
+}
+
 /// The bytes that live tensors hold on `device` now; with peak and budget: [`Device::memory`].
 ///
 /// ```

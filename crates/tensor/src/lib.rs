@@ -34,7 +34,7 @@ mod tensor;
 pub use backend::{Backend, Event, MatmulPrecision, Memory, Result, Rounding, Storage};
 pub use capture::{Captured, Recorder};
 pub use cpu::{CpuBackend, SUM_BLOCK, peak_flops};
-pub use device::{Device, memory_in_use, peak_memory, reset_peak_memory};
+pub use device::{Device, machine_memory, memory_in_use, peak_memory, reset_peak_memory};
 pub use dtype::{DType, Element};
 pub use error::{Bytes, DeviceError, catch_device_error};
 pub use half::{bf16, f16};

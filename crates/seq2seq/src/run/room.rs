@@ -1,5 +1,7 @@
 //! Whether a model can fit the machine at all, asked before its memory is.
 
+use unrolled_tensor::machine_memory;
+
 use crate::config::{Config, Optimiser};
 use crate::model::Sizes;
 use crate::run::Error;
@@ -12,7 +14,7 @@ use crate::run::Error;
 pub(super) fn check(sizes: &Sizes, config: &Config) -> Result<(), Error> {
     // With a plan the states are where its devices are.
     let optimiser = if config.plan.is_empty() { config.optimiser } else { Optimiser::Sgd };
-    fits(sizes, optimiser, machine_memory())
+    fits(sizes, optimiser, machine_memory().map(|bytes| bytes as f64))
 }
 
 fn fits(sizes: &Sizes, optimiser: Optimiser, has: Option<f64>) -> Result<(), Error> {
@@ -31,13 +33,6 @@ fn fits(sizes: &Sizes, optimiser: Optimiser, has: Option<f64>) -> Result<(), Err
 
 fn gib(bytes: f64) -> f64 {
     bytes / f64::from(1 << 30)
-}
-
-/// The bytes of the machine's memory, where the system says: Linux does.
-fn machine_memory() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    Some(line.trim().strip_suffix(" kB")?.parse::<f64>().ok()? * 1024.0)
 }
 
 #[cfg(test)]
