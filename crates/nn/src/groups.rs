@@ -59,6 +59,10 @@ impl Groups {
         self.0.push((pattern, options));
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Those of the first group that matches.
     pub fn of(&self, path: &str) -> GroupOptions {
         let first = self.0.iter().find(|(pattern, _)| path_matches(pattern, path));

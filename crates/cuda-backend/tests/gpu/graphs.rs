@@ -11,7 +11,7 @@ use unrolled_seq2seq::numbered::NumberedCorpus;
 use unrolled_seq2seq::training::{Recipe, Trainer};
 use unrolled_tensor::ops::Distribution;
 use unrolled_tensor::random::Key;
-use unrolled_tensor::{Captured, DType, Device, MatmulPrecision, Tensor};
+use unrolled_tensor::{Captured, DType, Device, MatmulPrecision, Reading, Tensor};
 
 use crate::support::{EAGER, LAZY, SHUFFLED, device_with, on_gpus};
 
@@ -126,6 +126,16 @@ fn padded_batches_share_a_graph() {
     });
 }
 
+/// Work that reads `parameters` where they are.
+fn captured(
+    device: &Device,
+    what: &Captured<'_>,
+    parameters: &[&Tensor],
+    run: impl FnMut(&[Tensor]) -> Vec<Tensor>,
+) -> Vec<Tensor> {
+    device.captured(what, Reading { parameters, run })
+}
+
 fn tensor(values: &[f32], device: &Device) -> Tensor {
     Tensor::from_slice(values, [values.len()], device)
 }
@@ -134,12 +144,12 @@ fn tensor(values: &[f32], device: &Device) -> Tensor {
 fn scaled(device: &Device, weight: &Tensor, times: u64) {
     for step in 0..times {
         let x = tensor(&[step as f32, -1.0, 2.0], device);
-        let what = Captured { name: "scaled", inputs: &[&x], parameters: &[weight], step };
+        let what = Captured { name: "scaled", inputs: &[&x], step };
         let draw = || {
             let even = Distribution::Uniform { low: 0.0, high: 1.0 };
             Tensor::random(even, Key::new(5).at(step), [3], DType::F32, device)
         };
-        let answers = device.captured(&what, |inputs| vec![&inputs[0] * weight, draw(), inputs[0].clone()]);
+        let answers = captured(device, &what, &[weight], |inputs| vec![&inputs[0] * weight, draw(), inputs[0].clone()]);
         let expected = [&x * weight, draw(), x.clone()];
         for (found, expected) in answers.iter().zip(&expected) {
             assert_eq!(found.to_vec::<f32>(), expected.to_vec::<f32>(), "step {step}");
@@ -173,8 +183,8 @@ fn answers_that_are_held_stay_as_they_are() {
         let mut held = Vec::new();
         for step in 0..6u64 {
             let x = tensor(&[step as f32, 1.0], &device);
-            let what = Captured { name: "squares", inputs: &[&x], parameters: &[], step };
-            held.push(device.captured(&what, |inputs| vec![&inputs[0] * &inputs[0]]).remove(0));
+            let what = Captured { name: "squares", inputs: &[&x], step };
+            held.push(captured(&device, &what, &[], |inputs| vec![&inputs[0] * &inputs[0]]).remove(0));
             if step == 3 {
                 held.drain(..3);
             }
@@ -206,8 +216,8 @@ fn what_cannot_be_replayed_runs_each_time_and_says_why() {
             let (backend, device) = device_with(options(true, true));
             for step in 0..3u64 {
                 let [x, other] = [[step as f32 + 2.0, 1.0], [step as f32, 3.0]].map(|values| tensor(&values, &device));
-                let what = Captured { name: why, inputs: &[&x], parameters: &[], step };
-                let found = device.captured(&what, |inputs| vec![work(&inputs[0], &other, step)]).remove(0);
+                let what = Captured { name: why, inputs: &[&x], step };
+                let found = captured(&device, &what, &[], |inputs| vec![work(&inputs[0], &other, step)]).remove(0);
                 assert_eq!(found.to_vec::<f32>(), work(&x, &other, step).to_vec::<f32>(), "{why}, step {step}");
             }
             let [said] = &backend.uncaptured()[..] else { panic!("{why}: {:?}", backend.uncaptured()) };
@@ -224,9 +234,9 @@ fn a_panic_in_the_middle_of_a_capture_leaves_the_device_as_it_was() {
         let weight = tensor(&[1.0, 2.0, 3.0], &device);
         scaled(&device, &weight, 1);
         let x = tensor(&[1.0, 2.0, 3.0], &device);
-        let what = Captured { name: "scaled", inputs: &[&x], parameters: &[&weight], step: 0 };
+        let what = Captured { name: "scaled", inputs: &[&x], step: 0 };
         let panicked = catch_unwind(AssertUnwindSafe(|| {
-            device.captured(&what, |inputs| {
+            captured(&device, &what, &[&weight], |inputs| {
                 let product = &inputs[0] * &weight;
                 assert!(product.rank() == 7, "so it goes");
                 vec![product]
@@ -245,8 +255,8 @@ fn memory_of_graphs_goes_to_whoever_needs_it() {
         let squares = |times: usize| {
             for step in 0..times {
                 let x = Tensor::full([1 << 19], step as f64, DType::F32, &device);
-                let what = Captured { name: "squares", inputs: &[&x], parameters: &[], step: 0 };
-                let square = device.captured(&what, |inputs| vec![&inputs[0] * &inputs[0]]).remove(0);
+                let what = Captured { name: "squares", inputs: &[&x], step: 0 };
+                let square = captured(&device, &what, &[], |inputs| vec![&inputs[0] * &inputs[0]]).remove(0);
                 assert_eq!(square.narrow(0, 70_000, 1).to_vec::<f32>(), [(step * step) as f32]);
             }
         };
