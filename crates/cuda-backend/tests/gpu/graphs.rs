@@ -11,9 +11,9 @@ use unrolled_seq2seq::numbered::NumberedCorpus;
 use unrolled_seq2seq::training::{Recipe, Trainer};
 use unrolled_tensor::ops::Distribution;
 use unrolled_tensor::random::Key;
-use unrolled_tensor::{Captured, DType, Device, MatmulPrecision, Reading, Tensor};
+use unrolled_tensor::{Captured, DType, Device, DeviceError, MatmulPrecision, Reading, Tensor, Work};
 
-use crate::support::{EAGER, LAZY, SHUFFLED, device_with, on_gpus};
+use crate::support::{EAGER, LAZY, SHUFFLED, device_with, launches, on_gpus};
 
 const SIZES: Sizes = Sizes { source_words: 9, target_words: 11, embedding: 5, hidden: 6, layers: 2, softmax_slices: 1 };
 /// The words of the longest source and target of each batch, of three sentences.
@@ -66,6 +66,8 @@ fn captured_steps_have_the_bits_of_others() {
             (Optimiser::sgd as fn() -> Optimiser, Precision::F32, MatmulPrecision::F32),
             (Optimiser::adam, Precision::F32, MatmulPrecision::Bf16),
             (Optimiser::sgd, Precision::Bf16, MatmulPrecision::F32),
+            // Its first steps overflow, and are not taken.
+            (|| Optimiser::momentum(0.9), Precision::F16, MatmulPrecision::F32),
         ] {
             let run = |options| {
                 let (backend, device) = device_with(options);
@@ -83,6 +85,46 @@ fn captured_steps_have_the_bits_of_others() {
                 assert_eq!(counts, GraphCounts { captured: shapes, launched: steps - shapes, without: shapes });
             }
         }
+    });
+}
+
+/// The whole step is in the graph: what the host adds are copies.
+#[test]
+fn a_replayed_step_launches_nothing_but_its_graph() {
+    on_gpus("graphs::a_replayed_step_launches_nothing_but_its_graph", &[EAGER], || {
+        for (optimiser, precision) in [(Optimiser::sgd(), Precision::F32), (Optimiser::adam(), Precision::F16)] {
+            let (backend, device) = device_with(options(true, true));
+            let mut trainer = trainer(&device, optimiser, precision, true);
+            let mut step = |update| {
+                trainer.step(&batch(update), update, 0.05);
+            };
+            (0..STEPS).for_each(&mut step);
+            let captured = backend.graph_counts().captured;
+            let Some(launched) = launches(|| (STEPS..2 * STEPS).for_each(step)) else { return };
+            println!("{STEPS} steps: {launched:?}");
+            assert_eq!((launched.alone, backend.graph_counts().captured), (0, captured));
+            assert!(launched.all > 100 * STEPS, "{launched:?}");
+        }
+    });
+}
+
+#[test]
+fn a_step_without_a_finite_norm_is_called_off_on_the_device() {
+    on_gpus("graphs::a_step_without_a_finite_norm_is_called_off_on_the_device", &[EAGER, LAZY], || {
+        let run = |graphs| {
+            let (_, device) = device_with(options(graphs, graphs));
+            let mut trainer = trainer(&device, Optimiser::adam(), Precision::F32, false);
+            // A step in the middle is so long that no other is possible.
+            let rate = |update| if update == STEPS / 2 { f64::INFINITY } else { 0.05 };
+            let step = |update| trainer.step(&batch(update), update, rate(update)).taken;
+            let taken: Vec<bool> = (0..STEPS).map(step).collect();
+            let tensors = trainer.model.parameters().into_iter().map(|(_, parameter)| parameter.tensor());
+            let learnt: Vec<Vec<u8>> = tensors.chain(trainer.optimiser.states()).map(Tensor::to_bytes).collect();
+            (taken, trainer.optimiser.steps(), learnt)
+        };
+        let plain = run(false);
+        assert!((0..STEPS).map(|update| update <= STEPS / 2).eq(plain.0.iter().copied()), "{:?}", plain.0);
+        assert!(run(true) == plain);
     });
 }
 
@@ -224,6 +266,65 @@ fn what_cannot_be_replayed_runs_each_time_and_says_why() {
             assert!(said.contains(why), "{said}");
             assert_eq!(backend.graph_counts(), GraphCounts { captured: 0, launched: 0, without: 3 });
         }
+    });
+}
+
+/// Adds each input to a sum, and says so in its way.
+struct Adding<'a> {
+    sum: &'a mut Tensor,
+    then: fn(&Tensor) -> Tensor,
+}
+
+impl Work for Adding<'_> {
+    fn parameters(&self) -> Vec<&Tensor> {
+        vec![&*self.sum]
+    }
+
+    fn changed(&mut self) -> Vec<&mut Tensor> {
+        vec![&mut *self.sum]
+    }
+
+    fn run(&mut self, inputs: &[Tensor]) -> Vec<Tensor> {
+        self.sum.accumulate(&inputs[0], 1.0);
+        vec![(self.then)(self.sum)]
+    }
+}
+
+/// `sum` plus 1 to `times`, and what was answered last.
+fn added(device: &Device, sum: &mut Tensor, times: u64, then: fn(&Tensor) -> Tensor) -> Vec<f32> {
+    let mut last = Vec::new();
+    for step in 1..=times {
+        let x = tensor(&[step as f32], device);
+        let what = Captured { name: "adding", inputs: &[&x], step };
+        last = device.captured(&what, Adding { sum, then }).remove(0).to_vec();
+    }
+    last
+}
+
+#[test]
+fn work_changes_its_parameters_and_nothing_that_others_hold() {
+    on_gpus("graphs::work_changes_its_parameters_and_nothing_that_others_hold", &[EAGER, LAZY], || {
+        let (backend, device) = device_with(options(true, true));
+        let mut sum = tensor(&[0.5], &device);
+        let squared = |x: &Tensor| x * x;
+        assert_eq!(added(&device, &mut sum, 4, squared), [10.5 * 10.5]);
+        let before = sum.clone();
+        assert_eq!(added(&device, &mut sum, 3, squared), [16.5 * 16.5]);
+        assert_eq!((before.to_vec::<f32>(), sum.to_vec::<f32>()), (vec![10.5], vec![16.5]));
+        assert_eq!(backend.graph_counts(), GraphCounts { captured: 2, launched: 6, without: 1 });
+    });
+}
+
+#[test]
+fn work_that_fails_after_a_change_is_not_done_twice() {
+    on_gpus("graphs::work_that_fails_after_a_change_is_not_done_twice", &[EAGER, LAZY], || {
+        let (_, device) = device_with(options(true, true));
+        let mut sum = tensor(&[0.5], &device);
+        let read = |x: &Tensor| x.affine(f64::from(x.to_vec::<f32>()[0]), 0.0);
+        let failed = catch_unwind(AssertUnwindSafe(|| added(&device, &mut sum, 1, read)));
+        let error = failed.expect_err("it reads what it makes").downcast::<DeviceError>().unwrap();
+        assert!(error.to_string().contains("to the host"), "{error}");
+        assert_eq!(sum.to_vec::<f32>(), [1.5]);
     });
 }
 
