@@ -154,9 +154,9 @@ impl Optimiser {
         }
     }
 
-    /// Whether a [group](Optimiser::group) was added.
-    pub fn has_groups(&self) -> bool {
-        !self.groups.is_empty()
+    /// Whether [`step_by`](Optimiser::step_by) does what this optimiser is to do: not where a [group](Optimiser::group) adds a decay to the gradients of SGD.
+    pub fn can_step_by(&self) -> bool {
+        !(matches!(self.rule, Update::Sgd { .. }) && self.groups.decay())
     }
 
     /// What is remembered of the parameters, in the order of their paths.
@@ -194,18 +194,23 @@ impl Optimiser {
     /// ```
     ///
     /// # Panics
-    /// Where the optimiser [has groups](Optimiser::has_groups), and as [`step`](Optimiser::step).
+    /// Where it [cannot](Optimiser::can_step_by), and as [`step`](Optimiser::step).
     #[track_caller]
     pub fn step_by(&mut self, module: &mut dyn Module, gradients: &mut Gradients, hyper: &Tensor) {
-        assert!(!self.has_groups(), "step_by: groups have learning rates of their own");
-        let rule = self.rule;
+        assert!(self.can_step_by(), "step_by: a group adds a decay to the gradients of SGD");
+        if let Err(error) = self.groups.check(module) {
+            panic!("step_by: {error}");
+        }
         for (path, parameter) in module.parameters_mut() {
             parameter.check_original("step_by");
             if let Some(gradient) = gradients.take(parameter.var()) {
+                let options = self.groups.of(&path);
+                let hyper = options.hyper(hyper);
+                let (rule, _) = options.applied(&self.rule);
                 let value = parameter.tensor_mut();
                 let state = self.state_of(&path, value);
                 let (gradient, rows) = parts(&gradient);
-                value.update(&rule, gradient, rows, state, hyper);
+                value.update(&rule, gradient, rows, state, &hyper);
             }
         }
     }

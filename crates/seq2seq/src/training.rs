@@ -124,7 +124,7 @@ impl Trainer {
         };
         let dropout = self.recipe.dropout.then(|| self.recipe.key.purpose("dropout").at(update));
         let loss_scale = self.scaler.as_ref().map(LossScaler::factor);
-        let (loss, norm, taken) = if self.captures() && self.parts <= 1 && !self.optimiser.has_groups() {
+        let (loss, norm, taken) = if self.is_captured() {
             self.captured_step(batch, divisor, dropout, rate)
         } else {
             let (loss, mut gradients) = self.gradients(batch, divisor, dropout);
@@ -145,20 +145,22 @@ impl Trainer {
         }
     }
 
-    /// Whether the device records what this does. Which rows a softmax in slices leaves out is read by the host.
-    fn captures(&self) -> bool {
-        self.model.softmax_slices() == 1 && self.model.device().captures()
-    }
-
-    /// The batch as recordings take it.
-    fn padded<'a>(&self, batch: &'a Batch) -> Cow<'a, Batch> {
-        if self.pad_steps > 1 { Cow::Owned(batch.padded(self.pad_steps)) } else { Cow::Borrowed(batch) }
+    /// Whether the device records a step. Which rows a softmax in slices leaves out is read by the host.
+    fn is_captured(&self) -> bool {
+        self.model.device().captures() && self.model.softmax_slices() == 1 && self.optimiser.can_step_by()
     }
 
     /// The summed loss, the global norm, and whether a step was taken.
     fn captured_step(&mut self, batch: &Batch, divisor: f64, dropout: Option<Key>, rate: f64) -> (f64, f64, bool) {
-        let padded = self.padded(batch);
-        let [loss, norm] = captured::step(self, &padded, divisor, dropout, rate);
+        let batch = if self.pad_steps > 1 { Cow::Owned(batch.padded(self.pad_steps)) } else { Cow::Borrowed(batch) };
+        let parts = if self.parts <= 1 {
+            vec![batch]
+        } else {
+            // All of one shape, where shapes shall be few.
+            let padded = |part: Batch| if self.pad_steps > 1 { part.padded_as(&batch) } else { part };
+            batch.parts(self.parts).into_iter().map(|part| Cow::Owned(padded(part))).collect()
+        };
+        let [loss, norm] = captured::step(self, &parts, divisor, dropout, rate);
         let taken = match &mut self.scaler {
             Some(scaler) => scaler.decide(norm),
             None => loss.is_finite() && norm.is_finite(),
@@ -171,11 +173,7 @@ impl Trainer {
 
     /// The summed loss in nats, and its gradients, in f16 of the scaled and divided loss: f16 has no room for a whole batch's sum.
     fn gradients(&self, batch: &Batch, divisor: f64, dropout: Option<Key>) -> (f64, Gradients) {
-        let whole = self.parts <= 1;
-        let of = |part: &Batch, dropout: Option<Key>, kept: bool| {
-            if self.scaler.is_none() && self.captures() {
-                return captured::gradients(&self.model, &self.recipe, &self.padded(part), dropout, kept);
-            }
+        let of = |part: &Batch, dropout: Option<Key>| {
             let loss = self.recipe.loss(&self.model, &DeviceBatch::new(part, self.model.device()), dropout);
             let gradients = match &self.scaler {
                 Some(scaler) => scaler.scale(&(&loss * (1.0 / divisor))).backward(),
@@ -183,15 +181,12 @@ impl Trainer {
             };
             (loss.tensor().to_f64_vec()[0], gradients)
         };
-        if whole {
-            return of(batch, dropout, false);
+        if self.parts <= 1 {
+            return of(batch, dropout);
         }
         let (mut sum, mut gradients) = (0.0, Gradients::default());
         for (place, part) in batch.parts(self.parts).iter().enumerate() {
-            // Each part has masks of its own.
-            let dropout = dropout.map(|key| key.purpose(&format!("part {place}")));
-            // The first's gradients are what those of the others are added to.
-            let (loss, of_part) = of(part, dropout, place == 0);
+            let (loss, of_part) = of(part, dropout.map(|key| part_key(key, place)));
             sum += loss;
             gradients.accumulate(of_part);
         }
@@ -228,4 +223,9 @@ impl Trainer {
     pub fn parameter_count(&self) -> usize {
         self.model.parameter_count()
     }
+}
+
+/// What a part of a batch draws its masks from.
+fn part_key(dropout: Key, place: usize) -> Key {
+    dropout.purpose(&format!("part {place}"))
 }

@@ -4,17 +4,17 @@
 //! What differs from step to step is in tensors: the batch, the learning rate, what the gradient is divided by. So is what the host otherwise decides: the norm
 //! is computed on the device, and with it how the step is clipped; a step that must not be taken is called off there. The host learns of both afterwards. How
 //! many different words a batch has is not in any shape: the rows of a table's gradient are padded.
-//!
-//! A batch in parts has a recording for each part's gradient; their sum and the optimiser's step are as on any other device.
+
+use std::borrow::Cow;
 
 use unrolled_autograd::{Backward, Gradient, Gradients, Rows, Var};
 use unrolled_nn::{LossScaler, Module, Parameter};
 use unrolled_tensor::random::Key;
-use unrolled_tensor::{Captured, DType, Reading, Tensor, Work};
+use unrolled_tensor::{Captured, DType, Tensor, Work};
 
-use super::{Recipe, Trainer};
+use super::{Trainer, part_key};
 use crate::batch::Batch;
-use crate::model::{DeviceBatch, Model};
+use crate::model::DeviceBatch;
 
 /// The places of a step's numbers: the learning rate, the optimiser's two bias corrections, what the gradient still is to be divided by, the largest norm, and
 /// what a loss is multiplied by before its backward pass, one after the other.
@@ -25,9 +25,15 @@ const LIMIT: usize = 4;
 const FACTORS: [usize; 2] = [5, 6];
 const NUMBERS: usize = 7;
 
-/// The summed loss in nats, and the global norm of the gradient divided by `divisor`. The parameters have changed if both are finite (in f16, if the norm is);
+/// The summed loss in nats of a batch in parts, and the global norm of the gradient divided by `divisor`. The parameters have changed if both are finite (in f16, if the norm is);
 /// the optimiser has not counted the step. To the bit what the step is on other devices.
-pub(super) fn step(trainer: &mut Trainer, batch: &Batch, divisor: f64, dropout: Option<Key>, rate: f64) -> [f64; 2] {
+pub(super) fn step(
+    trainer: &mut Trainer,
+    parts: &[Cow<'_, Batch>],
+    divisor: f64,
+    dropout: Option<Key>,
+    rate: f64,
+) -> [f64; 2] {
     let device = trainer.model.device().clone();
     trainer.optimiser.prepare(&trainer.model);
     let scale = trainer.scaler.as_ref().map(LossScaler::factor);
@@ -38,11 +44,9 @@ pub(super) fn step(trainer: &mut Trainer, batch: &Batch, divisor: f64, dropout: 
     numbers[LIMIT] = trainer.recipe.clip_norm;
     [numbers[FACTORS[0]], numbers[FACTORS[1]]] = [1.0 / divisor, scale.unwrap_or(1.0)];
     let numbers = Tensor::from_slice(&numbers, [NUMBERS], &device);
-    let uploaded = DeviceBatch::uploaded(batch, &device);
-    let inputs: Vec<&Tensor> = uploaded.iter().chain([&numbers]).collect();
-    let Trainer { model, recipe, optimiser, .. } = &*trainer;
-    let clipped = recipe.clip_norm > 0.0;
-    let name = format!("{} by {:?}, clipped: {clipped}", name(model, recipe, dropout), optimiser.rule());
+    let uploaded: Vec<_> = parts.iter().map(|part| DeviceBatch::uploaded(part, &device)).collect();
+    let inputs: Vec<&Tensor> = uploaded.iter().flatten().chain([&numbers]).collect();
+    let name = name(trainer, dropout);
     let what = Captured { name: &name, inputs: &inputs, step: dropout.map_or(0, Key::step) };
     let answers = device.captured(&what, Step { trainer, dropout });
     let [answer] = &answers[..] else { unreachable!("a step has one answer") };
@@ -50,80 +54,44 @@ pub(super) fn step(trainer: &mut Trainer, batch: &Batch, divisor: f64, dropout: 
     [numbers[0], numbers[1]]
 }
 
-/// The summed loss in nats and its gradients: to the bit those of `model.loss(..).backward()`. Where they are `kept` while other such work is done they are
-/// copied, for a replay would overwrite them.
-pub(super) fn gradients(
-    model: &Model,
-    recipe: &Recipe,
-    batch: &Batch,
-    dropout: Option<Key>,
-    kept: bool,
-) -> (f64, Gradients) {
-    let device = model.device();
-    let uploaded = DeviceBatch::uploaded(batch, device);
-    let parameters = model.parameters();
-    let trained = || parameters.iter().map(|(_, parameter)| *parameter).filter(|parameter| parameter.is_trainable());
-    let tensors: Vec<&Tensor> = parameters.iter().map(|(_, parameter)| parameter.tensor()).collect();
-    let inputs: Vec<&Tensor> = uploaded.iter().collect();
-    let name = format!("gradients of {}", name(model, recipe, dropout));
-    let what = Captured { name: &name, inputs: &inputs, step: dropout.map_or(0, Key::step) };
-    let run = |inputs: &[Tensor]| {
-        let (loss, mut gradients) = backward(model, recipe, inputs, dropout, Clone::clone);
-        let mut answers = vec![loss];
-        for parameter in trained() {
-            match of(&mut gradients, parameter) {
-                Gradient::Dense(gradient) => answers.push(gradient.into_tensor()),
-                Gradient::Rows(rows) => answers.extend([rows.values, rows.index]),
-            }
-        }
-        answers
-    };
-    let mut answers = device.captured(&what, Reading { parameters: &tensors, run }).into_iter().peekable();
-    let loss = answers.next().expect("the loss comes first").to_f64_vec()[0];
-    let mut gradients = Gradients::default();
-    for parameter in trained() {
-        let values = answers.next().expect("a gradient for each");
-        let gradient = match answers.next_if(|next| next.dtype() == DType::U32) {
-            Some(index) => {
-                let shape = [0, 1].map(|axis| parameter.tensor().dim(axis));
-                Gradient::Rows(Rows { index, values, shape }.into()).coalesced()
-            }
-            None => Gradient::Dense(Var::constant(if kept { values.copy() } else { values })),
-        };
-        gradients.insert(parameter.var(), gradient);
-    }
-    (loss, gradients)
-}
-
 /// What a recording depends on beside shapes and numbers.
-fn name(model: &Model, recipe: &Recipe, dropout: Option<Key>) -> String {
+fn name(Trainer { model, optimiser, recipe, parts, .. }: &Trainer, dropout: Option<Key>) -> String {
     let parameters = model.parameters();
     let frozen = parameters.iter().filter(|(_, parameter)| !parameter.is_trainable()).map(|(path, _)| path.as_str());
+    let groups: Vec<_> = parameters.iter().map(|(path, _)| optimiser.options_of(path)).collect();
     format!(
-        "the loss in {:?}, dropout {} of {:?}, without {:?}",
+        "a step in {:?} by {:?} {groups:?}, clipped: {}, dropout {} of {:?}, in parts: {}, without {:?}",
         recipe.precision,
+        optimiser.rule(),
+        recipe.clip_norm > 0.0,
         model.dropout_probability(),
         dropout.map(|key| key.at(0)),
+        *parts > 1,
         frozen.collect::<Vec<_>>()
     )
 }
 
-/// The summed loss of an [uploaded](DeviceBatch::uploaded) batch, and the gradients of what `objective` makes of it.
-fn backward(
-    model: &Model,
-    recipe: &Recipe,
-    batch: &[Tensor],
-    dropout: Option<Key>,
-    objective: impl FnOnce(&Var) -> Var,
-) -> (Tensor, Gradients) {
-    let batch: [Tensor; 5] = batch.to_vec().try_into().expect("a batch of five tensors");
-    let loss = recipe.loss(model, &DeviceBatch::of(batch), dropout);
-    let gradients = objective(&loss).backward_with(Backward { raw_rows: true, ..Backward::default() });
-    (loss.into_tensor(), gradients)
+/// A gradient whose shapes do not depend on how many rows are distinct.
+fn padded(gradient: Gradient) -> Gradient {
+    match gradient {
+        Gradient::Rows(rows) => {
+            let (index, values) = rows.values.coalesce_padded(&rows.index);
+            Gradient::Rows(Rows { index, values, ..*rows }.into())
+        }
+        dense => dense,
+    }
 }
 
-fn of(gradients: &mut Gradients, parameter: &Parameter) -> Gradient {
-    gradients.take(parameter.var()).expect("every parameter of the model is used")
+/// The sum of two [padded](padded) gradients, padded.
+fn sum(a: Gradient, b: Gradient) -> Gradient {
+    match (a, b) {
+        (Gradient::Rows(a), Gradient::Rows(b)) => {
+            let joined = |a: &Tensor, b: &Tensor| Tensor::concat(&[a, b], 0);
+            let (index, values) = (joined(&a.index, &b.index), joined(&a.values, &b.values));
+            padded(Gradient::Rows(Rows { index, values, ..*a }.into()))
+        }
+        (a, b) => a.sum(b),
+    }
 }
 
 /// A whole step.
@@ -147,27 +115,32 @@ impl Work for Step<'_> {
     }
 
     fn run(&mut self, inputs: &[Tensor]) -> Vec<Tensor> {
-        let Trainer { model, optimiser, scaler, recipe, .. } = &mut *self.trainer;
-        let (numbers, batch) = inputs.split_last().expect("a step has numbers");
+        let Trainer { model, optimiser, scaler, recipe, parts, .. } = &mut *self.trainer;
+        let (numbers, batches) = inputs.split_last().expect("a step has numbers");
         let number = |place: usize| numbers.index(0, place);
-        let scaled = |loss: &Var| match scaler {
+        let objective = |loss: &Var| match scaler {
             None => loss.clone(),
             Some(_) => FACTORS.iter().fold(loss.clone(), |loss, &factor| {
                 let factor = Var::constant(number(factor).cast(loss.dtype()));
                 loss * factor
             }),
         };
-        let (loss, mut gradients) = backward(model, recipe, batch, self.dropout, scaled);
-        for (_, parameter) in model.parameters().into_iter().filter(|(_, parameter)| parameter.is_trainable()) {
-            let gradient = match of(&mut gradients, parameter) {
-                Gradient::Rows(rows) => {
-                    let (index, values) = rows.values.coalesce_padded(&rows.index);
-                    Gradient::Rows(Rows { index, values, ..*rows }.into())
-                }
-                dense => dense,
-            };
-            gradients.insert(parameter.var(), gradient);
+        let (mut total, mut gradients): (Option<Tensor>, Gradients) = Default::default();
+        for (place, batch) in batches.chunks(5).enumerate() {
+            let batch: [Tensor; 5] = batch.to_vec().try_into().expect("a batch of five tensors");
+            let dropout = self.dropout.map(|key| if *parts > 1 { part_key(key, place) } else { key });
+            let loss = recipe.loss(model, &DeviceBatch::of(batch), dropout);
+            let raw = Backward { raw_rows: true, ..Backward::default() };
+            let mut of_part = objective(&loss).backward_with(raw);
+            let loss = loss.into_tensor().cast(DType::F64);
+            total = Some(total.map_or(loss.clone(), |total| total + loss));
+            for (_, parameter) in model.parameters() {
+                let Some(gradient) = of_part.take(parameter.var()).map(padded) else { continue };
+                let before = gradients.take(parameter.var());
+                gradients.insert(parameter.var(), before.map_or(gradient.clone(), |before| sum(before, gradient)));
+            }
         }
+        let loss = total.expect("a step has a batch");
         let squares = model.gradient_squares(&gradients).into_iter().map(|square| square.cast(DType::F64));
         let norm = squares.reduce(|sum, square| sum + square).expect("something is learnt").sqrt() / number(LEFT);
         let one = norm.ones_like();
@@ -175,7 +148,6 @@ impl Work for Step<'_> {
             true => norm.gt(&number(LIMIT)).select(&(number(LIMIT) / &norm), &one),
             false => one,
         };
-        let loss = loss.cast(DType::F64);
         // 0, or NaN where a number is not finite. A scaled loss may be infinite where its gradients are not.
         let off = if scaler.is_some() { &norm - &norm } else { (&norm - &norm) + (&loss - &loss) };
         let scale = (factor / number(LEFT) + off).reshape([1]);
