@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use unrolled_autograd::{Gradient, Gradients, Rows, Var};
-use unrolled_nn::{Embedding, GroupOptions, LoadError, Module, Optimiser, clip_factor, global_norm, module, safetensors_file};
+use unrolled_nn::{
+    Embedding, GroupOptions, LoadError, Module, Optimiser, clip_factor, global_norm, module, safetensors_file,
+};
 use unrolled_tensor::ops::Distribution;
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{DType, Device, Tensor};

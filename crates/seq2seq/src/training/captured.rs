@@ -25,8 +25,8 @@ const LIMIT: usize = 4;
 const FACTORS: [usize; 2] = [5, 6];
 const NUMBERS: usize = 7;
 
-/// The summed loss in nats of a batch in parts, and the global norm of the gradient divided by `divisor`. The parameters have changed if both are finite (in f16, if the norm is);
-/// the optimiser has not counted the step. To the bit what the step is on other devices.
+/// The summed loss in nats of a batch in parts, and the global norm of the gradient divided by `divisor`. The parameters have changed if both are finite (in f16,
+/// if the norm is); the optimiser has not counted the step. To the bit what a step is where the host decides.
 pub(super) fn step(
     trainer: &mut Trainer,
     parts: &[Cow<'_, Batch>],
@@ -136,8 +136,11 @@ impl Work for Step<'_> {
             total = Some(total.map_or(loss.clone(), |total| total + loss));
             for (_, parameter) in model.parameters() {
                 let Some(gradient) = of_part.take(parameter.var()).map(padded) else { continue };
-                let before = gradients.take(parameter.var());
-                gradients.insert(parameter.var(), before.map_or(gradient.clone(), |before| sum(before, gradient)));
+                let gradient = match gradients.take(parameter.var()) {
+                    Some(before) => sum(before, gradient),
+                    None => gradient,
+                };
+                gradients.insert(parameter.var(), gradient);
             }
         }
         let loss = total.expect("a step has a batch");
@@ -149,7 +152,8 @@ impl Work for Step<'_> {
             false => one,
         };
         // 0, or NaN where a number is not finite. A scaled loss may be infinite where its gradients are not.
-        let off = if scaler.is_some() { &norm - &norm } else { (&norm - &norm) + (&loss - &loss) };
+        let off = |x: &Tensor| x.affine(0.0, 0.0);
+        let off = if scaler.is_some() { off(&norm) } else { off(&norm) + off(&loss) };
         let scale = (factor / number(LEFT) + off).reshape([1]);
         let hyper = [&numbers.narrow(0, RATE, 1), &scale, &numbers.narrow(0, CORRECTIONS, 2)];
         optimiser.step_by(model, &mut gradients, &Tensor::concat(&hyper, 0));
