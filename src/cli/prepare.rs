@@ -69,7 +69,7 @@ pub(super) struct Prepare {
     /// Threads. 0: all cores. The files do not depend on it.
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
-    /// Delete a prepared corpus, or one under way with other settings, that is in the folder.
+    /// Replace a prepared corpus that is in the folder, which stays until the new one is whole; and give up one that is under way with other settings.
     #[arg(long)]
     overwrite: bool,
     /// Prepare nothing: read the prepared corpus that is in the folder and verify every checksum.
