@@ -19,6 +19,24 @@ pub struct Backward {
     pub keep_graph: bool,
     /// Record the pass itself, so that gradients can be differentiated. Implies `keep_graph`; under [`no_grad`](crate::no_grad) nothing is recorded.
     pub create_graph: bool,
+    /// Leave the [rows](crate::Rows) of a table as they come: in any order, one as often as it was used. So nothing asks the device how many different ones
+    /// there are, which work that it [replays](unrolled_tensor::Device::captured) must not. [`Gradient::coalesced`] makes of them what they otherwise are.
+    ///
+    /// ```
+    /// use unrolled_autograd::{Backward, Gradient, Var};
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let device = Device::cpu();
+    /// let table = Var::leaf(Tensor::from_slice(&[1f32, 2.0, 3.0], [3, 1], &device));
+    /// let words = table.embedding(&Tensor::from_slice(&[2u32, 0, 2], [3], &device));
+    /// let mut gradients = words.sum(.., false).backward_with(Backward { raw_rows: true, ..Backward::default() });
+    /// let rows = gradients.take(&table).unwrap();
+    /// let index = |gradient: &Gradient| match gradient {
+    ///     Gradient::Rows(rows) => rows.index.to_vec::<u32>(),
+    ///     Gradient::Dense(_) => unreachable!("a table gets rows"),
+    /// };
+    /// assert_eq!((index(&rows), index(&rows.coalesced())), (vec![2, 0, 2], vec![0, 2]));
+    /// ```
+    pub raw_rows: bool,
 }
 
 impl Var {
@@ -230,7 +248,9 @@ fn pass(outputs: &[(&Var, &Var)], wanted: Option<&[&Var]>, options: Backward, un
                 None => matches!(node.op, Op::Leaf),
             };
             if let (true, Some(gradient)) = (asked, gradient) {
-                result.by_edge.insert((node.id, slot), gradient.clone().finished());
+                let gradient = gradient.clone();
+                let gradient = if options.raw_rows { gradient } else { gradient.coalesced() };
+                result.by_edge.insert((node.id, slot), gradient);
             }
         }
         if arrived.needed.goes_on(&node) {

@@ -15,7 +15,7 @@ pub enum Gradient {
     Rows(Box<Rows>),
 }
 
-/// A gradient of rows of a table. After [`Var::backward`] the rows are distinct and ascending.
+/// A gradient of rows of a table. After [`Var::backward`] the rows are distinct and ascending, unless they were asked for [raw](crate::Backward::raw_rows).
 #[derive(Clone, Debug)]
 pub struct Rows {
     /// u32 `[n]`
@@ -80,11 +80,12 @@ impl Gradient {
     #[track_caller]
     pub fn sum(self, other: Gradient) -> Gradient {
         let tracked = self.is_tracked() || other.is_tracked();
-        self.plus(other, tracked).finished()
+        self.plus(other, tracked).coalesced()
     }
 
-    /// As a caller gets it: rows distinct and ascending.
-    pub(crate) fn finished(self) -> Gradient {
+    /// With rows distinct and ascending.
+    #[must_use]
+    pub fn coalesced(self) -> Gradient {
         match self {
             Gradient::Rows(rows) => Gradient::Rows(rows.coalesced().into()),
             dense => dense,

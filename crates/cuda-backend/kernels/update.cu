@@ -21,7 +21,8 @@ FOR_FLOATS(ACCUMULATE) FOR_INTEGERS(ACCUMULATE)
 
 // ---- optimiser steps ----
 
-// Learning rate, gradient scale and bias corrections as the device holds them: f32 or f64. So a captured step reads what they are now.
+// Learning rate, gradient scale and bias corrections as the device holds them: f32 or f64. So a captured step reads what they are now. A scale that is
+// no number calls the step off.
 template <typename W> struct Hyper {
   W rate, scale, c1, c2;
   __device__ __forceinline__ Hyper(const void* at, u32 is_f64) {
@@ -32,12 +33,18 @@ template <typename W> struct Hyper {
     c1 = is_f64 ? (W)d[2] : (W)f[2];
     c2 = is_f64 ? (W)d[3] : (W)f[3];
   }
+  __device__ __forceinline__ bool off() const { return scale != scale; }
 };
+
+// What `rows` has in the place of a row that is left out.
+#define NO_ROW 0xffffffffu
+#define NOWHERE 0xffffffffffffffffull
 
 // Where element i of the gradient belongs in the parameter: of all rows, or of those that `rows` names.
 INLINE u64 target(u64 i, const u32* rows, u32 width, u32 height) {
   if (!rows) return i;
   u32 k = (u32)i / width, row = rows[k];
+  if (row == NO_ROW) return NOWHERE;
   if (row >= height) __trap();
   return (u64)row * width + ((u32)i - k * width);
 }
@@ -46,16 +53,20 @@ INLINE u64 target(u64 i, const u32* rows, u32 width, u32 height) {
 
 template <typename T> INLINE void sgd(STEP_PARAMETERS(T), u32 n) {
   Hyper<WIDE(T)> now(hyper, is_f64);
+  if (now.off()) return;
   EACH(i, n) {
     u64 at = target(i, rows, width, height);
+    if (at == NOWHERE) continue;
     p[at] = narrow<T>(wide(p[at]) - now.rate * (now.scale * wide(g[i])));
   }
 }
 
 template <typename T> INLINE void momentum(STEP_PARAMETERS(T), T* velocity, double decay, u32 n) {
   Hyper<WIDE(T)> now(hyper, is_f64);
+  if (now.off()) return;
   EACH(i, n) {
     u64 at = target(i, rows, width, height);
+    if (at == NOWHERE) continue;
     WIDE(T) v = (WIDE(T))decay * wide(velocity[at]) + now.scale * wide(g[i]);
     velocity[at] = narrow<T>(v);
     p[at] = narrow<T>(wide(p[at]) - now.rate * v);
@@ -67,9 +78,11 @@ INLINE void adam(STEP_PARAMETERS(T), T* first, T* second, double beta1, double b
                  u32 n) {
   typedef WIDE(T) W;
   Hyper<W> now(hyper, is_f64);
+  if (now.off()) return;
   const W b1 = (W)beta1, b2 = (W)beta2, decay = (W)weight_decay, one = 1;
   EACH(i, n) {
     u64 at = target(i, rows, width, height);
+    if (at == NOWHERE) continue;
     W x = wide(p[at]), gradient = now.scale * wide(g[i]);
     if (decoupled) {
       x = x - now.rate * decay * x;

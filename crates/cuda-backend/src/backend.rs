@@ -10,7 +10,9 @@ use unrolled_tensor::fused::{
 };
 use unrolled_tensor::ops::{Binary, Compare, Distribution, Reduce, Unary, Update};
 use unrolled_tensor::random::Key;
-use unrolled_tensor::{Backend, Captured, DType, Event, MatmulPrecision, Memory, Recorder, Result, Storage, Tensor};
+use unrolled_tensor::{
+    Backend, Captured, DType, Event, MatmulPrecision, Memory, Recorder, Result, Storage, Tensor, Work,
+};
 
 use crate::driver::{self, DeviceInfo, Unusable};
 use crate::gpu::Gpu;
@@ -78,7 +80,7 @@ impl fmt::Debug for CudaBackend {
 }
 
 impl Recorder for CudaBackend {
-    fn run(&self, what: &Captured<'_>, work: &mut dyn FnMut(&[Tensor]) -> Vec<Tensor>) -> Result<Vec<Tensor>> {
+    fn run(&self, what: &Captured<'_>, work: &mut dyn Work) -> Result<Vec<Tensor>> {
         graphs::run(self, what, work)
     }
 }
@@ -297,7 +299,7 @@ impl Backend for CudaBackend {
         verbs::top_k::linear_top_k(self, args)
     }
 
-    fn coalesce(&self, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
-        verbs::indexing::coalesce(&self.gpu, index, values)
+    fn coalesce(&self, index: &Tensor, values: &Tensor, padded: bool) -> Result<(Tensor, Tensor)> {
+        verbs::indexing::coalesce(&self.gpu, index, values, padded)
     }
 }

@@ -2,18 +2,19 @@
 //!
 //! Work that is new runs as ever, but in the [arena](crate::arena), which grows by what it needs; kernels and cuBLAS are loaded on the way. The second time its
 //! launches are captured: they get the same addresses. From then on its inputs are copied to where the graph reads them, the step of its random streams to
-//! where their kernels do, and one call launches all of it. Parameters are read where they are; where one has moved, the work is captured again.
+//! where their kernels do, and one call launches all of it. Parameters are read, and changed, where they are; where one has moved, the work is captured again.
 //!
 //! What cannot be captured is found out while it runs (see [`crate::recording`]) and runs as ever from then on; so does work whose last answers somebody
 //! still holds, once.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cudarc::driver::result;
 use unrolled_tensor::{
-    Backend, Captured, DType, Device, DeviceError, MatmulPrecision, Result, Tensor, catch_device_error,
+    Backend, Captured, DType, Device, DeviceError, MatmulPrecision, Result, Tensor, Work, catch_device_error,
 };
 
 use crate::CudaBackend;
@@ -21,14 +22,12 @@ use crate::driver::{Capture, Graph};
 use crate::gpu::Gpu;
 use crate::order::COMPUTE;
 use crate::pool::{Block, Home};
-use crate::recording::{self, Recording, Refusal};
+use crate::recording::{self, Recorded, Recording, Refusal};
 use crate::storage::{Buffer, Pointer, buffer, pointer};
 use crate::verbs::elementwise::{contiguous, copy};
 
 /// The most graphs that are kept. One of the paper's step has some three thousand nodes, which take the driver a few megabytes.
 const MOST: usize = 64;
-
-type Work<'a> = &'a mut dyn FnMut(&[Tensor]) -> Vec<Tensor>;
 
 /// How often work was captured, replayed, and run as ever although it might have been captured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,7 +63,7 @@ enum Known {
 struct Ready {
     graph: Graph,
     places: Places,
-    parameters: Vec<Pointer>,
+    parameters: Vec<Range<u64>>,
     answers: Vec<Answer>,
 }
 
@@ -151,15 +150,15 @@ impl Graphs {
 }
 
 /// See [`Recorder::run`](unrolled_tensor::Recorder::run).
-pub(crate) fn run(cuda: &CudaBackend, what: &Captured<'_>, work: Work<'_>) -> Result<Vec<Tensor>> {
+pub(crate) fn run(cuda: &CudaBackend, what: &Captured<'_>, work: &mut dyn Work) -> Result<Vec<Tensor>> {
     let gpu = cuda.gpu();
-    let Some(device) = what.inputs.iter().chain(what.parameters).next().map(|x| x.device().clone()) else {
-        return plainly(gpu, what, work);
-    };
     if recording::is_active() {
-        return Ok(work(&handles(what)));
+        return Ok(work.run(&handles(what)));
     }
     gpu.bind()?;
+    work.changed().into_iter().try_for_each(|x| x.storage_mut().map(drop))?;
+    let first = what.inputs.first().copied().or_else(|| work.parameters().first().copied());
+    let Some(device) = first.map(|x| x.device().clone()) else { return plainly(gpu, what, work) };
     // What has gaps is copied to memory of the pool, where a graph's copy finds it.
     let inputs = what.inputs.iter().map(|x| contiguous(gpu, x)).collect::<Result<Vec<_>>>()?;
     let alone = gpu.alone();
@@ -168,9 +167,12 @@ pub(crate) fn run(cuda: &CudaBackend, what: &Captured<'_>, work: Work<'_>) -> Re
         drop(alone);
         return plainly(gpu, what, work);
     }
-    let job = Job { gpu, device, identity: Identity::of(cuda.matmul_precision(), what), what, inputs };
+    let parameters = work.parameters();
+    let identity = Identity::of(cuda.matmul_precision(), what, &parameters);
+    let parameters = parameters.into_iter().map(place).collect();
+    let job = Job { gpu, device, identity, what, inputs, parameters };
     match gpu.graphs.find(&job.identity) {
-        Some(Known::Ready(ready)) if ready.parameters == job.parameters() => job.replay(&ready),
+        Some(Known::Ready(ready)) if ready.parameters == job.parameters => job.replay(&ready),
         Some(Known::Refused(_)) => {
             drop(alone);
             plainly(gpu, what, work)
@@ -185,17 +187,23 @@ fn handles(what: &Captured<'_>) -> Vec<Tensor> {
 }
 
 /// As ever.
-fn plainly(gpu: &Gpu, what: &Captured<'_>, work: Work<'_>) -> Result<Vec<Tensor>> {
+fn plainly(gpu: &Gpu, what: &Captured<'_>, work: &mut dyn Work) -> Result<Vec<Tensor>> {
     gpu.graphs.without.fetch_add(1, Ordering::Relaxed);
-    Ok(work(&handles(what)))
+    Ok(work.run(&handles(what)))
+}
+
+/// The memory under a parameter.
+fn place(x: &Tensor) -> Range<u64> {
+    let buffer = buffer(x).expect("a CUDA tensor's storage is a CUDA buffer");
+    buffer.start().0..buffer.start().0 + buffer.bytes() as u64
 }
 
 impl Identity {
-    fn of(precision: MatmulPrecision, what: &Captured<'_>) -> Identity {
+    fn of(precision: MatmulPrecision, what: &Captured<'_>, parameters: &[&Tensor]) -> Identity {
         let shape = |x: &&Tensor| (x.shape().to_vec(), x.dtype());
         Identity {
             name: what.name.to_owned(),
-            shapes: what.inputs.iter().chain(what.parameters).map(shape).collect(),
+            shapes: what.inputs.iter().chain(parameters).map(shape).collect(),
             precision: precision as u8,
         }
     }
@@ -209,21 +217,23 @@ struct Job<'a> {
     what: &'a Captured<'a>,
     /// Without gaps.
     inputs: Vec<Tensor>,
+    parameters: Vec<Range<u64>>,
 }
 
 impl Job<'_> {
-    fn parameters(&self) -> Vec<Pointer> {
-        self.what.parameters.iter().map(|x| pointer(x)).collect()
+    fn recording(&self) -> Recording {
+        let (counter, parameters) = (Pointer::NULL, self.parameters.clone());
+        Recording { step: self.what.step, counter, parameters, capturing: false, changed: false, refused: None }
     }
 
-    fn recording(&self) -> Recording {
-        let range = |x: &&Tensor| {
-            let buffer = buffer(x).expect("a CUDA tensor's storage is a CUDA buffer");
-            buffer.start().0..buffer.start().0 + buffer.bytes() as u64
-        };
-        let readable = self.what.parameters.iter().map(range).collect();
-        let counter = Pointer::NULL;
-        Recording { step: self.what.step, counter, readable, capturing: false, refused: None }
+    /// The answers of `work`, launched; each alone in memory of the arena.
+    fn answers(&self, work: &mut dyn Work, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let answers = owned(self.gpu, catch_device_error(|| work.run(inputs))?)?;
+        self.gpu.join()?;
+        if work.parameters().into_iter().map(place).ne(self.parameters.iter().cloned()) {
+            panic!("{}: somebody still held a parameter when this work changed it", self.what.name);
+        }
+        Ok(answers)
     }
 
     /// Memory for the step and the inputs, which this work's first requests are.
@@ -255,27 +265,27 @@ impl Job<'_> {
     }
 
     /// Work that is new: runs in the arena.
-    fn first(&self, work: Work<'_>) -> Result<Vec<Tensor>> {
-        let run = || -> Result<Vec<Tensor>> {
+    fn first(&self, work: &mut dyn Work) -> Result<Vec<Tensor>> {
+        let run = || {
             let (counter, inputs) = self.places()?;
             self.fill(&Places::of(&counter, &inputs))?;
-            let answers = owned(self.gpu, catch_device_error(|| work(&inputs))?)?;
-            self.gpu.join()?;
-            Ok(answers)
+            self.answers(work, &inputs)
         };
-        let (outcome, refused) = self.recording().run(run);
+        let (outcome, Recorded { refused, changed }) = self.recording().run(run);
         match (outcome, refused) {
             (Ok(answers), None) => {
                 self.gpu.graphs.without.fetch_add(1, Ordering::Relaxed);
                 self.gpu.graphs.note(self.gpu, self.identity.clone(), Known::Seen)?;
                 Ok(answers)
             }
+            // A second time would change them twice.
+            (Err(error), _) if changed => Err(error),
             (outcome, refused) => self.instead(outcome.err(), refused, work),
         }
     }
 
     /// Work that has run once: is captured, and launched.
-    fn capture(&self, work: Work<'_>) -> Result<Vec<Tensor>> {
+    fn capture(&self, work: &mut dyn Work) -> Result<Vec<Tensor>> {
         let gpu = self.gpu;
         let run = || -> Result<(Graph, Places, Vec<Tensor>)> {
             // Declared before the capture, so dropped after its end.
@@ -283,17 +293,16 @@ impl Job<'_> {
             let (counter, inputs) = self.places()?;
             let capture = gpu.check(Capture::begin(&gpu.lanes[COMPUTE].stream), "cuStreamBeginCapture")?;
             recording::capturing(true);
-            let answers = catch_device_error(|| work(&inputs)).and_then(|answers| owned(gpu, answers));
-            let answers = answers.and_then(|answers| gpu.join().map(|()| answers))?;
+            let answers = self.answers(work, &inputs)?;
             recording::capturing(false);
             let graph = gpu.check(capture.end(), "cuStreamEndCapture")?;
             Ok((graph, Places::of(&counter, &inputs), answers))
         };
-        let (outcome, refused) = self.recording().run(run);
+        let (outcome, Recorded { refused, .. }) = self.recording().run(run);
         match (outcome, refused) {
             (Ok((graph, places, answers)), None) => {
                 let described = answers.iter().map(Answer::of).collect();
-                let ready = Ready { graph, places, parameters: self.parameters(), answers: described };
+                let ready = Ready { graph, places, parameters: self.parameters.clone(), answers: described };
                 gpu.graphs.captured.fetch_add(1, Ordering::Relaxed);
                 self.launch(&ready)?;
                 gpu.graphs.note(gpu, self.identity.clone(), Known::Ready(Arc::new(ready)))?;
@@ -326,7 +335,12 @@ impl Job<'_> {
     }
 
     /// What could not be recorded, or not in the memory that there is, runs as ever, now and from then on.
-    fn instead(&self, error: Option<DeviceError>, refused: Option<Refusal>, work: Work<'_>) -> Result<Vec<Tensor>> {
+    fn instead(
+        &self,
+        error: Option<DeviceError>,
+        refused: Option<Refusal>,
+        work: &mut dyn Work,
+    ) -> Result<Vec<Tensor>> {
         let gpu = self.gpu;
         let why = match (error, refused) {
             (_, Some(Refusal::Never(why))) => why,

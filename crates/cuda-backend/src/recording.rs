@@ -17,12 +17,23 @@ pub(crate) struct Recording {
     pub step: u64,
     /// Where a replay finds that step, an i64.
     pub counter: Pointer,
-    /// Memory outside of the arena that may be read: the parameters'.
-    pub readable: Vec<Range<u64>>,
+    /// Memory outside of the arena that may be read or changed.
+    pub parameters: Vec<Range<u64>>,
     /// A stream is being captured.
     pub capturing: bool,
+    /// A parameter has been changed.
+    pub changed: bool,
     /// Why the work cannot be captured.
     pub refused: Option<Refusal>,
+}
+
+/// What was seen of such work.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Recorded {
+    /// Why it cannot be captured, if so.
+    pub refused: Option<Refusal>,
+    /// It has changed a parameter.
+    pub changed: bool,
 }
 
 /// Why work cannot be captured.
@@ -48,8 +59,8 @@ fn with<T>(work: impl FnOnce(&mut Recording) -> T) -> Option<T> {
 }
 
 impl Recording {
-    /// Runs `work` as such, and answers also why it cannot be captured, if so.
-    pub fn run<T>(self, work: impl FnOnce() -> T) -> (T, Option<Refusal>) {
+    /// Runs `work` as such.
+    pub fn run<T>(self, work: impl FnOnce() -> T) -> (T, Recorded) {
         /// Ends it where `work` panics, too.
         struct Ended;
         impl Drop for Ended {
@@ -60,9 +71,11 @@ impl Recording {
         RECORDING.set(Some(self));
         let ended = Ended;
         let answer = work();
-        let refused = with(|recording| recording.refused.take()).flatten();
+        let seen =
+            |recording: &mut Recording| Recorded { refused: recording.refused.take(), changed: recording.changed };
+        let recorded = with(seen).unwrap_or_default();
         drop(ended);
-        (answer, refused)
+        (answer, recorded)
     }
 }
 
@@ -106,7 +119,7 @@ pub(crate) fn forbids(gpu: &Gpu, what: &str) -> Result<()> {
 pub(crate) fn checks(gpu: &Gpu, what: &str, mut pointers: impl Iterator<Item = Pointer>) -> Result<()> {
     let outside = with(|recording| {
         pointers.find(|&Pointer(at)| {
-            at != 0 && !recording.readable.iter().any(|range| range.contains(&at)) && !gpu.arena.holds(at)
+            at != 0 && !recording.parameters.iter().any(|range| range.contains(&at)) && !gpu.arena.holds(at)
         })
     });
     match outside.flatten() {
@@ -115,6 +128,11 @@ pub(crate) fn checks(gpu: &Gpu, what: &str, mut pointers: impl Iterator<Item = P
         }
         None => Ok(()),
     }
+}
+
+/// Notes that what lies there is being changed.
+pub(crate) fn changes(Pointer(at): Pointer) {
+    with(|recording| recording.changed |= recording.parameters.iter().any(|range| range.contains(&at)));
 }
 
 /// Where the step of `key` is found, if this work is replayed at other steps.

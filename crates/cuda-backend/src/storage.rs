@@ -6,6 +6,7 @@ use unrolled_tensor::{Result, Storage, Tensor};
 
 use crate::gpu::Gpu;
 use crate::pool::Block;
+use crate::recording;
 
 /// The address of an element in device memory: what kernels take for a pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,5 +84,6 @@ pub(crate) fn pointer(x: &Tensor) -> Pointer {
 /// The first element of a tensor for writing; see [`Tensor::storage_mut`]: contiguous, and nobody else holds it.
 pub(crate) fn pointer_mut(x: &mut Tensor) -> Result<Pointer> {
     let buffer = x.storage_mut()?.downcast_mut::<Buffer>().expect("a CUDA tensor's storage is a CUDA buffer");
+    recording::changes(buffer.start());
     Ok(buffer.start())
 }

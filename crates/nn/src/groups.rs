@@ -34,6 +34,17 @@ impl GroupOptions {
     }
 }
 
+impl GroupOptions {
+    /// A step's numbers (`[4]`, the learning rate first) with the group's learning rate.
+    pub(crate) fn hyper(&self, hyper: &Tensor) -> Tensor {
+        if self.rate_factor == 1.0 {
+            return hyper.clone();
+        }
+        let rate = hyper.narrow(0, 0, 1).affine(self.rate_factor, 0.0);
+        Tensor::concat(&[&rate, &hyper.narrow(0, 1, 3)], 0)
+    }
+}
+
 /// `scale · g + decay · p`, of some rows of p or of all.
 pub(crate) fn decayed(gradient: &Tensor, value: &Tensor, rows: Option<&Tensor>, scale: f64, decay: f64) -> Tensor {
     let pull = match rows {
@@ -57,6 +68,11 @@ impl Groups {
             panic!("group `{pattern}`: {options:?} has a number that is negative or not finite");
         }
         self.0.push((pattern, options));
+    }
+
+    /// Whether one of them has a weight decay.
+    pub fn decay(&self) -> bool {
+        self.0.iter().any(|(_, options)| options.weight_decay.is_some_and(|decay| decay > 0.0))
     }
 
     /// Those of the first group that matches.

@@ -38,7 +38,7 @@ pub fn cross_entropy(logits: &Var, targets: &Tensor, ignored: Option<u32>, reduc
 /// 1 for each target that counts, 0 for those that are `ignored`: `[N]` of `dtype`.
 pub fn row_weights(targets: &Tensor, ignored: Option<u32>, dtype: DType) -> Tensor {
     match ignored {
-        Some(ignored) => targets.ne(&Tensor::scalar(ignored, targets.device())).cast(dtype),
+        Some(ignored) => targets.ne(&Tensor::full([], ignored.into(), DType::U32, targets.device())).cast(dtype),
         None => Tensor::ones(targets.shape(), dtype, targets.device()),
     }
 }

@@ -131,36 +131,116 @@ impl Optimiser {
         self.steps += 1;
     }
 
+    /// Makes what the rule remembers of each parameter that is learnt, where it is missing: then [`step_by`](Optimiser::step_by) asks for no memory that stays.
+    ///
+    /// # Panics
+    /// With a [`DeviceError`](unrolled_tensor::DeviceError) where memory is lacking.
+    #[track_caller]
+    pub fn prepare(&mut self, module: &dyn Module) {
+        for (path, parameter) in module.parameters().into_iter().filter(|(_, parameter)| parameter.is_trainable()) {
+            self.state_of(&path, parameter.tensor());
+        }
+    }
+
+    /// The next step's bias corrections: `1 − βᵗ` of both moments for Adam, 1 for rules that have none.
+    pub fn corrections(&self) -> [f64; 2] {
+        self.corrections_of(self.steps + 1)
+    }
+
+    fn corrections_of(&self, step: u64) -> [f64; 2] {
+        match self.rule {
+            Update::Adam { beta1, beta2, .. } => [beta1, beta2].map(|beta| 1.0 - beta.powf(step as f64)),
+            _ => [1.0, 1.0],
+        }
+    }
+
+    /// Whether [`step_by`](Optimiser::step_by) does what this optimiser is to do: not where a [group](Optimiser::group) adds a decay to the gradients of SGD.
+    pub fn can_step_by(&self) -> bool {
+        !(matches!(self.rule, Update::Sgd { .. }) && self.groups.decay())
+    }
+
+    /// What is remembered of the parameters, in the order of their paths.
+    pub fn states(&self) -> impl Iterator<Item = &Tensor> {
+        self.state.values().flatten()
+    }
+
+    /// [`states`](Optimiser::states), to be changed.
+    pub fn states_mut(&mut self) -> impl Iterator<Item = &mut Tensor> {
+        self.state.values_mut().flatten()
+    }
+
+    /// A step whose numbers are on the device, where they may just have been computed: `hyper` (f64 `[4]`) is `[rate, scale, correction 1, correction 2]` as for
+    /// [`Tensor::update`], so a NaN for the scale calls it off. It is not counted: who learns that it was taken calls [`begin_step`](Optimiser::begin_step)
+    /// then. Parameters without a gradient stay.
+    ///
+    /// ```
+    /// use unrolled_autograd::{Gradient, Gradients, Var};
+    /// use unrolled_nn::{Linear, Module, Optimiser};
+    /// use unrolled_tensor::{Device, Tensor, random::Key};
+    /// let device = Device::cpu();
+    /// let mut layer = Linear::new(2, 2, 0.5, Key::new(1), &device);
+    /// let mut optimiser = Optimiser::momentum(0.9);
+    /// optimiser.prepare(&layer);
+    /// let old = layer.bias.tensor().to_vec::<f32>();
+    /// let [c1, c2] = optimiser.corrections();
+    /// for scale in [f64::NAN, 1.0] {
+    ///     let mut gradients = Gradients::default();
+    ///     let one = Var::constant(Tensor::from_slice(&[1f32, 0.0], [2], &device));
+    ///     gradients.insert(layer.bias.var(), Gradient::Dense(one));
+    ///     let hyper = Tensor::from_slice(&[0.5, scale, c1, c2], [4], &device);
+    ///     optimiser.step_by(&mut layer, &mut gradients, &hyper);
+    /// }
+    /// assert_eq!(layer.bias.tensor().to_vec::<f32>(), [old[0] - 0.5, old[1]]);
+    /// ```
+    ///
+    /// # Panics
+    /// Where it [cannot](Optimiser::can_step_by), and as [`step`](Optimiser::step).
+    #[track_caller]
+    pub fn step_by(&mut self, module: &mut dyn Module, gradients: &mut Gradients, hyper: &Tensor) {
+        assert!(self.can_step_by(), "step_by: a group adds a decay to the gradients of SGD");
+        if let Err(error) = self.groups.check(module) {
+            panic!("step_by: {error}");
+        }
+        for (path, parameter) in module.parameters_mut() {
+            parameter.check_original("step_by");
+            if let Some(gradient) = gradients.take(parameter.var()) {
+                let options = self.groups.of(&path);
+                let hyper = options.hyper(hyper);
+                let (rule, _) = options.applied(&self.rule);
+                let value = parameter.tensor_mut();
+                let state = self.state_of(&path, value);
+                let (gradient, rows) = parts(&gradient);
+                value.update(&rule, gradient, rows, state, &hyper);
+            }
+        }
+    }
+
+    /// What is remembered of a parameter: zeros at first.
+    fn state_of(&mut self, path: &str, value: &Tensor) -> &mut [Tensor] {
+        let states = self.rule.states();
+        let fresh = || (0..states).map(|_| Tensor::zeros(value.shape(), value.dtype(), value.device())).collect();
+        self.state.entry(path.to_owned()).or_insert_with(fresh)
+    }
+
     /// What [`step`](Optimiser::step) does with one parameter, which is known by `path`.
     ///
     /// # Panics
     /// With a [`DeviceError`](unrolled_tensor::DeviceError) where memory for the state is lacking, and where the gradient does not fit the parameter.
     #[track_caller]
     pub fn change(&mut self, path: &str, parameter: &mut Parameter, gradient: Gradient, rate: f64, scale: f64) {
-        let corrections = match self.rule {
-            Update::Adam { beta1, beta2, .. } => [beta1, beta2].map(|beta| 1.0 - beta.powf(self.steps as f64)),
-            _ => [1.0, 1.0],
-        };
+        let corrections = self.corrections_of(self.steps);
         let options = self.groups.of(path);
         let mut hyper = [rate * options.rate_factor, scale, corrections[0], corrections[1]];
         let (rule, decay) = options.applied(&self.rule);
         let value = parameter.tensor_mut();
-        let device = value.device().clone();
-        let states = self.rule.states();
-        let state = self
-            .state
-            .entry(path.to_owned())
-            .or_insert_with(|| (0..states).map(|_| Tensor::zeros(value.shape(), value.dtype(), &device)).collect());
-        let (gradient, rows) = match &gradient {
-            Gradient::Dense(gradient) => (gradient.tensor(), None),
-            Gradient::Rows(rows) => (&rows.values, Some(&rows.index)),
-        };
+        let (gradient, rows) = parts(&gradient);
         let with_decay = (decay > 0.0).then(|| decayed(gradient, value, rows, hyper[1], decay));
         if with_decay.is_some() {
             hyper[1] = 1.0;
         }
         // In f64, since parameters may be: the rule's arithmetic rounds them to its own type.
-        let hyper = Tensor::from_slice(&hyper, [4], &device);
+        let hyper = Tensor::from_slice(&hyper, [4], value.device());
+        let state = self.state_of(path, value);
         value.update(&rule, with_decay.as_ref().unwrap_or(gradient), rows, state, &hyper);
     }
 
@@ -203,5 +283,13 @@ impl Optimiser {
         }
         (self.steps, self.state) = (steps, state);
         Ok(())
+    }
+}
+
+/// What an update takes of a gradient: its values, and the rows that they belong to.
+fn parts(gradient: &Gradient) -> (&Tensor, Option<&Tensor>) {
+    match gradient {
+        Gradient::Dense(gradient) => (gradient.tensor(), None),
+        Gradient::Rows(rows) => (&rows.values, Some(&rows.index)),
     }
 }

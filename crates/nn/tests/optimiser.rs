@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use unrolled_autograd::{Gradient, Gradients, Var};
-use unrolled_nn::{Embedding, LoadError, Module, Optimiser, clip_factor, global_norm, module, safetensors_file};
+use unrolled_autograd::{Gradient, Gradients, Rows, Var};
+use unrolled_nn::{
+    Embedding, GroupOptions, LoadError, Module, Optimiser, clip_factor, global_norm, module, safetensors_file,
+};
 use unrolled_tensor::ops::Distribution;
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{DType, Device, Tensor};
@@ -55,6 +57,26 @@ fn run(pair: &mut Pair, optimiser: &mut Optimiser, steps: std::ops::Range<u64>) 
     }
 }
 
+/// As [`run`], with the numbers of a step on the device, rows padded, and a step that is called off before each.
+fn run_by(pair: &mut Pair, optimiser: &mut Optimiser, steps: std::ops::Range<u64>) {
+    optimiser.prepare(pair);
+    for step in steps {
+        let ids: Vec<u32> = (0..4).map(|i| Key::new(9).at(step).below(i, WORDS as u64) as u32).collect();
+        for scale in [Some(f64::NAN), None] {
+            let mut gradients = gradients(pair, &ids, step);
+            let factor = clip_factor(global_norm(pair, &gradients), 2.0);
+            let [c1, c2] = optimiser.corrections();
+            let hyper = Tensor::from_slice(&[0.1, scale.unwrap_or(factor), c1, c2], [4], &Device::cpu());
+            let Some(Gradient::Rows(rows)) = gradients.take(pair.table.weight.var()) else { panic!("rows of a table") };
+            let (twice, zeros) = (Tensor::concat(&[&rows.index; 2], 0), rows.values.zeros_like());
+            let (index, values) = Tensor::concat(&[&rows.values, &zeros], 0).coalesce_padded(&twice);
+            gradients.insert(pair.table.weight.var(), Gradient::Rows(Rows { index, values, ..*rows }.into()));
+            optimiser.step_by(pair, &mut gradients, &hyper);
+        }
+        optimiser.begin_step();
+    }
+}
+
 fn bits(tensors: BTreeMap<String, Tensor>) -> BTreeMap<String, Vec<u8>> {
     tensors.into_iter().map(|(path, tensor)| (path, tensor.to_bytes())).collect()
 }
@@ -84,6 +106,22 @@ fn saved_and_resumed_gives_the_same_bits() {
         assert_eq!(bits(after.state()), bits(optimiser.state()), "{name}: what the optimiser remembers");
         assert_eq!(after.steps(), 7);
     }
+}
+
+#[test]
+fn a_step_by_numbers_on_the_device_is_the_same_step() {
+    let slow = GroupOptions { rate_factor: 0.25, weight_decay: Some(0.1) };
+    let groups = ("Adam in groups", Optimiser::adam().group("table", slow));
+    for (name, rule) in rules().into_iter().chain([groups]) {
+        let [(mut a, mut by_host), (mut b, mut by_device)] = [0, 1].map(|_| (pair(), rule.clone()));
+        run(&mut a, &mut by_host, 0..4);
+        run_by(&mut b, &mut by_device, 0..4);
+        assert_eq!(bits(a.state()), bits(b.state()), "{name}: parameters");
+        assert_eq!(bits(by_host.state()), bits(by_device.state()), "{name}: what the optimiser remembers");
+        assert_eq!(by_host.steps(), by_device.steps());
+    }
+    let decaying = GroupOptions { weight_decay: Some(0.1), ..GroupOptions::default() };
+    assert!(!Optimiser::sgd().group("table", decaying).can_step_by());
 }
 
 /// The saved state is a copy: a step of the optimiser it was loaded into does not change it.

@@ -129,28 +129,27 @@ pub struct DeviceBatch {
     pub row_weights: Tensor,
 }
 
-/// What a batch has beside its words' embeddings; the fields of [`DeviceBatch`].
-pub(crate) struct Labels<'a> {
-    pub source_lengths: &'a Tensor,
-    pub target_lengths: &'a Tensor,
-    pub target_output: &'a Tensor,
-    pub row_weights: &'a Tensor,
-}
-
 impl DeviceBatch {
     /// Moves a batch to a device.
     pub fn new(batch: &Batch, device: &Device) -> DeviceBatch {
-        let b = batch.sentences();
+        DeviceBatch::of(DeviceBatch::uploaded(batch, device))
+    }
+
+    /// What of a batch is the host's: all fields but the last, in their order.
+    pub(crate) fn uploaded(batch: &Batch, device: &Device) -> [Tensor; 5] {
+        let (b, steps) = (batch.sentences(), batch.target_steps);
         let (source, source_lengths) = source_tensors(&batch.source, device);
-        let target_output = Tensor::from_slice(&batch.target_output, [batch.target_steps * b], device);
-        DeviceBatch {
-            source,
-            source_lengths,
-            target_input: Tensor::from_slice(&batch.target_input, [batch.target_steps, b], device),
-            target_lengths: Tensor::from_slice(&batch.target_lengths, [b], device),
-            row_weights: row_weights(&target_output, Some(PAD), DType::F32),
-            target_output,
-        }
+        let target_input = Tensor::from_slice(&batch.target_input, [steps, b], device);
+        let target_lengths = Tensor::from_slice(&batch.target_lengths, [b], device);
+        let target_output = Tensor::from_slice(&batch.target_output, [steps * b], device);
+        [source, source_lengths, target_input, target_lengths, target_output]
+    }
+
+    /// The batch that was [uploaded](DeviceBatch::uploaded).
+    pub(crate) fn of(uploaded: [Tensor; 5]) -> DeviceBatch {
+        let [source, source_lengths, target_input, target_lengths, target_output] = uploaded;
+        let row_weights = row_weights(&target_output, Some(PAD), DType::F32);
+        DeviceBatch { source, source_lengths, target_input, target_lengths, target_output, row_weights }
     }
 }
 
@@ -275,12 +274,8 @@ impl Model {
 
     /// The state after each sentence's own last step: `source` u32 `[Ts, B]`, `lengths` u32 `[B]`.
     pub fn encode(&self, source: &Tensor, lengths: &Tensor, dropout: Option<Key>) -> LstmState {
-        self.encode_words(&self.source_embedding.forward(source), lengths, dropout)
-    }
-
-    /// [`encode`](Model::encode) of embedded words, `[Ts, B, E]`.
-    fn encode_words(&self, words: &Var, lengths: &Tensor, dropout: Option<Key>) -> LstmState {
-        let words = self.dropout.forward(words, dropout.map(|key| key.purpose("source")));
+        let words = self.source_embedding.forward(source);
+        let words = self.dropout.forward(&words, dropout.map(|key| key.purpose("source")));
         let start = self.initial_state(words.dim(1));
         self.encoder.lstm.forward(&words, &start, Some(lengths), dropout.map(|key| key.purpose("encoder"))).1
     }
@@ -300,18 +295,8 @@ impl Model {
         state: &LstmState,
         dropout: Option<Key>,
     ) -> (Var, LstmState) {
-        self.decode_words(&self.target_embedding.forward(input), lengths, state, dropout)
-    }
-
-    /// [`decode`](Model::decode) of embedded words, `[Tt, B, E]`.
-    fn decode_words(
-        &self,
-        words: &Var,
-        lengths: Option<&Tensor>,
-        state: &LstmState,
-        dropout: Option<Key>,
-    ) -> (Var, LstmState) {
-        let words = self.dropout.forward(words, dropout.map(|key| key.purpose("target")));
+        let words = self.target_embedding.forward(input);
+        let words = self.dropout.forward(&words, dropout.map(|key| key.purpose("target")));
         let (hidden, state) =
             self.decoder.lstm.forward(&words, state, lengths, dropout.map(|key| key.purpose("decoder")));
         (self.dropout.forward(&hidden, dropout.map(|key| key.purpose("projection"))), state)
@@ -356,6 +341,13 @@ impl Model {
     /// ‖g‖₂ over the gradients of all parameters, as [`global_norm`](unrolled_nn::global_norm); but each softmax slice has a sum of squares of its own,
     /// as on devices that have a slice each.
     pub fn gradient_norm(&self, gradients: &Gradients) -> f64 {
+        // All are asked for before the first is read: a device is waited for once.
+        let squares = self.gradient_squares(gradients);
+        squares.iter().map(|square| square.to_f64_vec()[0]).fold(0.0, |sum, square| sum + square).sqrt()
+    }
+
+    /// What the squared norm is the sum of, in this order; of no axis each.
+    pub(crate) fn gradient_squares(&self, gradients: &Gradients) -> Vec<Tensor> {
         let mut squares: Vec<Tensor> = Vec::new();
         for (path, parameter) in self.parameters() {
             match gradients.gradient(parameter.var()) {
@@ -373,8 +365,7 @@ impl Model {
                 Some(Gradient::Dense(gradient)) => squares.push(gradient.tensor().sum_squares(.., false)),
             }
         }
-        // All are asked for before the first is read: a device is waited for once.
-        squares.iter().map(|square| square.to_f64_vec()[0]).fold(0.0, |sum, square| sum + square).sqrt()
+        squares
     }
 
     fn hidden_rows(&self, batch: &DeviceBatch, dropout: Option<Key>) -> Var {
@@ -387,25 +378,11 @@ impl Model {
     /// The summed negative log-probability of all target words and their `<EOS>`, in nats; padding does not count.
     pub fn loss(&self, batch: &DeviceBatch, dropout: Option<Key>) -> Var {
         let hidden = self.hidden_rows(batch, dropout);
-        self.loss_of_rows(&hidden, &batch.target_output, &batch.row_weights)
-    }
-
-    /// [`loss`](Model::loss) of a batch whose words are embedded already, source `[Ts, B, E]` and target `[Tt, B, E]`: all that does not depend on how
-    /// many different words there are.
-    pub(crate) fn loss_of_words(&self, [source, target]: [&Var; 2], labels: &Labels<'_>, dropout: Option<Key>) -> Var {
-        let state = self.encode_words(source, labels.source_lengths, dropout);
-        let (hidden, _) = self.decode_words(target, Some(labels.target_lengths), &state, dropout);
-        let width = hidden.dim(2);
-        let hidden = hidden.reshape([labels.target_output.elements(), width]);
-        self.loss_of_rows(&hidden, labels.target_output, labels.row_weights)
-    }
-
-    fn loss_of_rows(&self, hidden: &Var, targets: &Tensor, row_weights: &Tensor) -> Var {
         hidden.linear_cross_entropy_split(
             self.projection.weight.var(),
             self.projection.bias.var(),
-            targets,
-            &row_weights.cast(hidden.dtype()),
+            &batch.target_output,
+            &batch.row_weights.cast(hidden.dtype()),
             self.softmax_slices,
         )
     }

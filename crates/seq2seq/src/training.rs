@@ -2,6 +2,8 @@
 
 mod captured;
 
+use std::borrow::Cow;
+
 use unrolled_autograd::{Gradients, Var};
 use unrolled_nn::{LossScaler, Module, Optimiser, clip_factor};
 use unrolled_tensor::DType;
@@ -91,6 +93,14 @@ impl Recipe {
             precision: config.precision,
         }
     }
+
+    /// The summed loss, in f32; whatever else is on the way to it in this precision.
+    fn loss(&self, model: &Model, batch: &DeviceBatch, dropout: Option<Key>) -> Var {
+        match self.precision.dtype() {
+            DType::F32 => model.loss(batch, dropout),
+            dtype => model.in_dtype(dtype).loss(batch, dropout),
+        }
+    }
 }
 
 impl Trainer {
@@ -114,10 +124,15 @@ impl Trainer {
         };
         let dropout = self.recipe.dropout.then(|| self.recipe.key.purpose("dropout").at(update));
         let loss_scale = self.scaler.as_ref().map(LossScaler::factor);
-        let (loss, mut gradients) = self.gradients(batch, divisor, dropout);
-        let (norm, taken) = match self.scaler {
-            Some(_) => self.scaled_step(&mut gradients, rate),
-            None => self.plain_step(loss, &mut gradients, divisor, rate),
+        let (loss, norm, taken) = if self.is_captured() {
+            self.captured_step(batch, divisor, dropout, rate)
+        } else {
+            let (loss, mut gradients) = self.gradients(batch, divisor, dropout);
+            let (norm, taken) = match self.scaler {
+                Some(_) => self.scaled_step(&mut gradients, rate),
+                None => self.plain_step(loss, &mut gradients, divisor, rate),
+            };
+            (loss, norm, taken)
         };
         StepReport {
             loss,
@@ -130,44 +145,52 @@ impl Trainer {
         }
     }
 
+    /// Whether the device records a step. Which rows a softmax in slices leaves out is read by the host.
+    fn is_captured(&self) -> bool {
+        self.model.device().captures() && self.model.softmax_slices() == 1 && self.optimiser.can_step_by()
+    }
+
+    /// The summed loss, the global norm, and whether a step was taken.
+    fn captured_step(&mut self, batch: &Batch, divisor: f64, dropout: Option<Key>, rate: f64) -> (f64, f64, bool) {
+        let batch = if self.pad_steps > 1 { Cow::Owned(batch.padded(self.pad_steps)) } else { Cow::Borrowed(batch) };
+        let parts = if self.parts <= 1 {
+            vec![batch]
+        } else {
+            // All of one shape, where shapes shall be few.
+            let padded = |part: Batch| if self.pad_steps > 1 { part.padded_as(&batch) } else { part };
+            batch.parts(self.parts).into_iter().map(|part| Cow::Owned(padded(part))).collect()
+        };
+        let [loss, norm] = captured::step(self, &parts, divisor, dropout, rate);
+        let taken = match &mut self.scaler {
+            Some(scaler) => scaler.decide(norm),
+            None => loss.is_finite() && norm.is_finite(),
+        };
+        if taken {
+            self.optimiser.begin_step();
+        }
+        (loss, if taken || self.scaler.is_none() { norm } else { f64::INFINITY }, taken)
+    }
+
     /// The summed loss in nats, and its gradients, in f16 of the scaled and divided loss: f16 has no room for a whole batch's sum.
     fn gradients(&self, batch: &Batch, divisor: f64, dropout: Option<Key>) -> (f64, Gradients) {
-        let whole = self.parts <= 1;
-        let of = |part: &Batch, dropout: Option<Key>, kept: bool| {
-            // Which rows a softmax in slices leaves out is read by the host.
-            let replayable = self.scaler.is_none() && self.model.softmax_slices() == 1;
-            if replayable && self.model.device().captures() {
-                let padded = (self.pad_steps > 1).then(|| part.padded(self.pad_steps));
-                return captured::gradients(&self.model, &self.recipe, padded.as_ref().unwrap_or(part), dropout, kept);
-            }
-            let loss = self.loss(&DeviceBatch::new(part, self.model.device()), dropout);
+        let of = |part: &Batch, dropout: Option<Key>| {
+            let loss = self.recipe.loss(&self.model, &DeviceBatch::new(part, self.model.device()), dropout);
             let gradients = match &self.scaler {
                 Some(scaler) => scaler.scale(&(&loss * (1.0 / divisor))).backward(),
                 None => loss.backward(),
             };
             (loss.tensor().to_f64_vec()[0], gradients)
         };
-        if whole {
-            return of(batch, dropout, false);
+        if self.parts <= 1 {
+            return of(batch, dropout);
         }
         let (mut sum, mut gradients) = (0.0, Gradients::default());
         for (place, part) in batch.parts(self.parts).iter().enumerate() {
-            // Each part has masks of its own.
-            let dropout = dropout.map(|key| key.purpose(&format!("part {place}")));
-            // The first's gradients are what those of the others are added to.
-            let (loss, of_part) = of(part, dropout, place == 0);
+            let (loss, of_part) = of(part, dropout.map(|key| part_key(key, place)));
             sum += loss;
             gradients.accumulate(of_part);
         }
         (sum, gradients)
-    }
-
-    /// The summed loss, in f32; whatever else is on the way to it in the recipe's precision.
-    fn loss(&self, batch: &DeviceBatch, dropout: Option<Key>) -> Var {
-        match self.recipe.precision.dtype() {
-            DType::F32 => self.model.loss(batch, dropout),
-            dtype => self.model.in_dtype(dtype).loss(batch, dropout),
-        }
     }
 
     /// The global norm, and whether a step was taken.
@@ -200,4 +223,9 @@ impl Trainer {
     pub fn parameter_count(&self) -> usize {
         self.model.parameter_count()
     }
+}
+
+/// What a part of a batch draws its masks from.
+fn part_key(dropout: Key, place: usize) -> Key {
+    dropout.purpose(&format!("part {place}"))
 }

@@ -294,8 +294,9 @@ pub trait Backend: Send + Sync + fmt::Debug {
     fn linear_top_k_partials(&self, args: &LinearTopKArgs<'_>) -> Result<LinearTopKPartials> {
         fused::top_k::partials_definition(args)
     }
-    /// Distinct rows of `index` `[n]` in ascending order, and for each the sum of its rows of `values` `[n, d]`, in order.
-    fn coalesce(&self, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
-        fused::rows::coalesce_definition(index, values)
+    /// Distinct rows of `index` `[n]` in ascending order, and for each the sum of its rows of `values` `[n, d]`, in order. If `padded`, both answers have n
+    /// rows: behind the distinct ones [`NO_ROW`](crate::ops::NO_ROW), whose sums are 0.
+    fn coalesce(&self, index: &Tensor, values: &Tensor, padded: bool) -> Result<(Tensor, Tensor)> {
+        fused::rows::coalesce_definition(index, values, padded)
     }
 }

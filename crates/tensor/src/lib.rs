@@ -32,7 +32,7 @@ pub mod random;
 mod tensor;
 
 pub use backend::{Backend, Event, MatmulPrecision, Memory, Result, Rounding, Storage};
-pub use capture::{Captured, Recorder};
+pub use capture::{Captured, Reading, Recorder, Work};
 pub use cpu::{CpuBackend, SUM_BLOCK, peak_flops};
 pub use device::{Device, machine_memory, memory_in_use, peak_memory, reset_peak_memory};
 pub use dtype::{DType, Element};

@@ -365,6 +365,9 @@ pub enum Update {
     },
 }
 
+/// The row of an [update](crate::Tensor::update) or a [padded](crate::Tensor::coalesce_padded) sum of rows that there is not.
+pub const NO_ROW: u32 = u32::MAX;
+
 impl Update {
     /// How many state tensors of the parameter's shape the rule keeps.
     pub fn states(&self) -> usize {

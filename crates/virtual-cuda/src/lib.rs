@@ -42,7 +42,8 @@
 //!   their own mask, shuffles that read a lane which takes no part;
 //! - missing waits between streams and missing dependencies in graphs (with `lazy`, `overtaking` or `random` timing; `overtaking` runs work against
 //!   the order of the calls as far as the waits allow);
-//! - how far streams overlap: `virtualCudaLaunches` tells how many launches there were, and how many of them must follow one another;
+//! - how far streams overlap, and how much is in graphs: `virtualCudaLaunches` tells how many launches there were, how many by a call of their own, and how
+//!   many must follow one another;
 //! - launches beyond the limits, streams and kernels of different devices, calls that may not be made during a capture.
 //!
 //! # How it works

@@ -18,8 +18,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use unrolled_autograd::{Backward, Var};
 use unrolled_tensor::{Device, Tensor};
 
-pub(crate) const KEEP: Backward = Backward { keep_graph: true, create_graph: false };
-pub(crate) const CREATE: Backward = Backward { keep_graph: false, create_graph: true };
+pub(crate) const KEEP: Backward = Backward { keep_graph: true, create_graph: false, raw_rows: false };
+pub(crate) const CREATE: Backward = Backward { keep_graph: false, create_graph: true, raw_rows: false };
 
 pub(crate) fn tensor(values: &[f64]) -> Tensor {
     Tensor::from_slice(values, [values.len()], &Device::cpu())

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use unrolled_tensor::ops::NO_ROW;
 use unrolled_tensor::{DType, Layout, Result, Storage, Tensor};
 
 use super::elementwise::contiguous;
+use super::memory::filled;
 use super::sort::{Sorted, bits_below, scan, sort};
 use crate::gpu::Gpu;
 use crate::kernels::Argument;
@@ -126,8 +128,8 @@ fn by_elements(gpu: &Arc<Gpu>, x: &Tensor, axis: usize, length: u32, index: &Ten
 }
 
 /// Distinct rows in ascending order and the sum of the values of each. How many they are is a shape, which the host must know: it waits for four
-/// bytes.
-pub(crate) fn coalesce(gpu: &Arc<Gpu>, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
+/// bytes. Padded, they are as many as there were, and it waits for nothing.
+pub(crate) fn coalesce(gpu: &Arc<Gpu>, index: &Tensor, values: &Tensor, padded: bool) -> Result<(Tensor, Tensor)> {
     let (index, values) = (contiguous(gpu, index)?, contiguous(gpu, values)?);
     let (n, width, device) = (count(gpu, index.elements())?, values.dim(1), values.device());
     if n == 0 {
@@ -137,10 +139,19 @@ pub(crate) fn coalesce(gpu: &Arc<Gpu>, index: &Tensor, values: &Tensor) -> Resul
     let groups = gpu.empty(n as usize + 1, DType::U32)?;
     gpu.launch_each("indexing", "coalesce_heads", n, &[&groups.start(), &keys.start(), &n])?;
     scan(gpu, groups.start(), n)?;
-    let mut found = [0; 4];
-    gpu.download(groups.start().plus(4 * n as usize), &mut found)?;
-    let found = u32::from_ne_bytes(found) as usize;
-    let (distinct, starts) = (gpu.empty(found, DType::U32)?, gpu.empty(found + 1, DType::U32)?);
+    let (found, distinct, starts);
+    if padded {
+        found = n as usize;
+        (distinct, starts) = {
+            let all = |value: u32, len| filled(gpu, value.into(), len, DType::U32);
+            (all(NO_ROW, found)?, all(n, found + 1)?)
+        };
+    } else {
+        let mut bytes = [0; 4];
+        gpu.download(groups.start().plus(4 * n as usize), &mut bytes)?;
+        found = u32::from_ne_bytes(bytes) as usize;
+        (distinct, starts) = (gpu.empty(found, DType::U32)?, gpu.empty(found + 1, DType::U32)?);
+    }
     let (to, from) = (distinct.start(), starts.start());
     gpu.launch_each("indexing", "coalesce_groups", n, &[&to, &from, &keys.start(), &groups.start(), &n])?;
     let sums = gpu.empty(found * width, values.dtype())?;

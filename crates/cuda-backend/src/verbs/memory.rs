@@ -10,9 +10,14 @@ use crate::driver::Event;
 use crate::gpu::Gpu;
 use crate::kernels::{Argument, BLOCK};
 use crate::recording;
-use crate::storage::{buffer, pointer};
+use crate::storage::{Buffer, buffer, pointer};
 
 pub(crate) fn fill(gpu: &Arc<Gpu>, value: f64, len: usize, dtype: DType) -> Result<Storage> {
+    filled(gpu, value, len, dtype).map(Buffer::storage)
+}
+
+/// `len` elements of that value.
+pub(crate) fn filled(gpu: &Arc<Gpu>, value: f64, len: usize, dtype: DType) -> Result<Buffer> {
     let out = gpu.empty(len, dtype)?;
     let (start, count) = (out.start(), len as u64);
     let grid = [gpu.grid_for(u32::try_from(len).unwrap_or(u32::MAX)), 1, 1];
@@ -27,7 +32,7 @@ pub(crate) fn fill(gpu: &Arc<Gpu>, value: f64, len: usize, dtype: DType) -> Resu
         DType::I64 => with("fill_64", &i64::of_f64(value).cast_unsigned()),
         DType::Bool => with("fill_8", &u8::from(value != 0.0)),
     }?;
-    Ok(out.storage())
+    Ok(out)
 }
 
 /// A copy of another GPU's contiguous tensor, without the way over the host where this one can reach its memory (else the driver knows a way); None where

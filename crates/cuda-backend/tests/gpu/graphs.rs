@@ -11,9 +11,9 @@ use unrolled_seq2seq::numbered::NumberedCorpus;
 use unrolled_seq2seq::training::{Recipe, Trainer};
 use unrolled_tensor::ops::Distribution;
 use unrolled_tensor::random::Key;
-use unrolled_tensor::{Captured, DType, Device, MatmulPrecision, Tensor};
+use unrolled_tensor::{Captured, DType, Device, DeviceError, MatmulPrecision, Reading, Tensor, Work};
 
-use crate::support::{EAGER, LAZY, SHUFFLED, device_with, on_gpus};
+use crate::support::{EAGER, LAZY, SHUFFLED, device_with, launches, on_gpus};
 
 const SIZES: Sizes = Sizes { source_words: 9, target_words: 11, embedding: 5, hidden: 6, layers: 2, softmax_slices: 1 };
 /// The words of the longest source and target of each batch, of three sentences.
@@ -66,6 +66,8 @@ fn captured_steps_have_the_bits_of_others() {
             (Optimiser::sgd as fn() -> Optimiser, Precision::F32, MatmulPrecision::F32),
             (Optimiser::adam, Precision::F32, MatmulPrecision::Bf16),
             (Optimiser::sgd, Precision::Bf16, MatmulPrecision::F32),
+            // Its first steps overflow, and are not taken.
+            (|| Optimiser::momentum(0.9), Precision::F16, MatmulPrecision::F32),
         ] {
             let run = |options| {
                 let (backend, device) = device_with(options);
@@ -86,14 +88,54 @@ fn captured_steps_have_the_bits_of_others() {
     });
 }
 
-/// A batch's gradient in two parts, one after the other, of which each has a graph for each shape.
+/// The whole step is in the graph: what the host adds are copies.
 #[test]
-fn parts_of_a_batch_are_captured_each() {
-    on_gpus("graphs::parts_of_a_batch_are_captured_each", &[EAGER, LAZY], || {
+fn a_replayed_step_launches_nothing_but_its_graph() {
+    on_gpus("graphs::a_replayed_step_launches_nothing_but_its_graph", &[EAGER], || {
+        for (optimiser, precision) in [(Optimiser::sgd(), Precision::F32), (Optimiser::adam(), Precision::F16)] {
+            let (backend, device) = device_with(options(true, true));
+            let mut trainer = trainer(&device, optimiser, precision, true);
+            let mut step = |update| {
+                trainer.step(&batch(update), update, 0.05);
+            };
+            (0..STEPS).for_each(&mut step);
+            let captured = backend.graph_counts().captured;
+            let Some(launched) = launches(|| (STEPS..2 * STEPS).for_each(step)) else { return };
+            println!("{STEPS} steps: {launched:?}");
+            assert_eq!((launched.alone, backend.graph_counts().captured), (0, captured));
+            assert!(launched.all > 100 * STEPS, "{launched:?}");
+        }
+    });
+}
+
+#[test]
+fn a_step_without_a_finite_norm_is_called_off_on_the_device() {
+    on_gpus("graphs::a_step_without_a_finite_norm_is_called_off_on_the_device", &[EAGER, LAZY], || {
+        let run = |graphs| {
+            let (_, device) = device_with(options(graphs, graphs));
+            let mut trainer = trainer(&device, Optimiser::adam(), Precision::F32, false);
+            // A step in the middle is so long that no other is possible.
+            let rate = |update| if update == STEPS / 2 { f64::INFINITY } else { 0.05 };
+            let step = |update| trainer.step(&batch(update), update, rate(update)).taken;
+            let taken: Vec<bool> = (0..STEPS).map(step).collect();
+            let tensors = trainer.model.parameters().into_iter().map(|(_, parameter)| parameter.tensor());
+            let learnt: Vec<Vec<u8>> = tensors.chain(trainer.optimiser.states()).map(Tensor::to_bytes).collect();
+            (taken, trainer.optimiser.steps(), learnt)
+        };
+        let plain = run(false);
+        assert!((0..STEPS).map(|update| update <= STEPS / 2).eq(plain.0.iter().copied()), "{:?}", plain.0);
+        assert!(run(true) == plain);
+    });
+}
+
+/// A batch's gradient in parts, one after the other, all in a graph for each shape.
+#[test]
+fn a_step_in_parts_is_captured() {
+    on_gpus("graphs::a_step_in_parts_is_captured", &[EAGER, LAZY], || {
         let run = |graphs| {
             let (backend, device) = device_with(options(graphs, graphs));
-            let mut trainer = trainer(&device, Optimiser::sgd(), Precision::F32, true);
-            trainer.parts = 2;
+            let mut trainer = trainer(&device, Optimiser::adam(), Precision::F32, true);
+            trainer.parts = 3;
             // The parts of a bucket have the same shapes each time.
             let even = |update| batch_of(update, |longest, _| longest);
             let losses: Vec<u64> =
@@ -104,26 +146,39 @@ fn parts_of_a_batch_are_captured_each() {
         };
         let (plain, captured) = (run(false), run(true));
         assert!(plain.0 == captured.0 && plain.1 == captured.1);
-        let graphs = 2 * BUCKETS.len() as u64;
-        assert_eq!(captured.2, GraphCounts { captured: graphs, launched: 2 * STEPS - graphs, without: graphs });
+        let shapes = BUCKETS.len() as u64;
+        assert_eq!(captured.2, GraphCounts { captured: shapes, launched: STEPS - shapes, without: shapes });
     });
 }
 
 #[test]
 fn padded_batches_share_a_graph() {
     on_gpus("graphs::padded_batches_share_a_graph", &[LAZY], || {
-        let (backend, device) = device_with(options(true, true));
-        let mut padded = trainer(&device, Optimiser::sgd(), Precision::F32, false);
-        padded.pad_steps = 16;
-        // A CPU captures nothing, so it pads nothing.
-        let mut plain = trainer(&Device::cpu(), Optimiser::sgd(), Precision::F32, false);
-        plain.pad_steps = 16;
-        for update in 0..4 {
-            let [a, b] = [&mut padded, &mut plain].map(|trainer| trainer.step(&batch(update), update, 0.05).loss);
-            assert!((a - b).abs() < 1e-4 * b, "step {update}: {a} and {b}");
+        for parts in [1, 3] {
+            let (backend, device) = device_with(options(true, true));
+            // A CPU captures nothing, so it pads nothing.
+            let [mut padded, mut plain] = [device, Device::cpu()].map(|device| {
+                let mut trainer = trainer(&device, Optimiser::sgd(), Precision::F32, false);
+                (trainer.parts, trainer.pad_steps) = (parts, 16);
+                trainer
+            });
+            for update in 0..4 {
+                let [a, b] = [&mut padded, &mut plain].map(|trainer| trainer.step(&batch(update), update, 0.05).loss);
+                assert!((a - b).abs() < 1e-4 * b, "step {update}: {a} and {b}");
+            }
+            assert_eq!(backend.graph_counts(), GraphCounts { captured: 1, launched: 3, without: 1 });
         }
-        assert_eq!(backend.graph_counts(), GraphCounts { captured: 1, launched: 3, without: 1 });
     });
+}
+
+/// Work that reads `parameters` where they are.
+fn captured(
+    device: &Device,
+    what: &Captured<'_>,
+    parameters: &[&Tensor],
+    run: impl FnMut(&[Tensor]) -> Vec<Tensor>,
+) -> Vec<Tensor> {
+    device.captured(what, Reading { parameters, run })
 }
 
 fn tensor(values: &[f32], device: &Device) -> Tensor {
@@ -134,12 +189,12 @@ fn tensor(values: &[f32], device: &Device) -> Tensor {
 fn scaled(device: &Device, weight: &Tensor, times: u64) {
     for step in 0..times {
         let x = tensor(&[step as f32, -1.0, 2.0], device);
-        let what = Captured { name: "scaled", inputs: &[&x], parameters: &[weight], step };
+        let what = Captured { name: "scaled", inputs: &[&x], step };
         let draw = || {
             let even = Distribution::Uniform { low: 0.0, high: 1.0 };
             Tensor::random(even, Key::new(5).at(step), [3], DType::F32, device)
         };
-        let answers = device.captured(&what, |inputs| vec![&inputs[0] * weight, draw(), inputs[0].clone()]);
+        let answers = captured(device, &what, &[weight], |inputs| vec![&inputs[0] * weight, draw(), inputs[0].clone()]);
         let expected = [&x * weight, draw(), x.clone()];
         for (found, expected) in answers.iter().zip(&expected) {
             assert_eq!(found.to_vec::<f32>(), expected.to_vec::<f32>(), "step {step}");
@@ -173,8 +228,8 @@ fn answers_that_are_held_stay_as_they_are() {
         let mut held = Vec::new();
         for step in 0..6u64 {
             let x = tensor(&[step as f32, 1.0], &device);
-            let what = Captured { name: "squares", inputs: &[&x], parameters: &[], step };
-            held.push(device.captured(&what, |inputs| vec![&inputs[0] * &inputs[0]]).remove(0));
+            let what = Captured { name: "squares", inputs: &[&x], step };
+            held.push(captured(&device, &what, &[], |inputs| vec![&inputs[0] * &inputs[0]]).remove(0));
             if step == 3 {
                 held.drain(..3);
             }
@@ -206,14 +261,73 @@ fn what_cannot_be_replayed_runs_each_time_and_says_why() {
             let (backend, device) = device_with(options(true, true));
             for step in 0..3u64 {
                 let [x, other] = [[step as f32 + 2.0, 1.0], [step as f32, 3.0]].map(|values| tensor(&values, &device));
-                let what = Captured { name: why, inputs: &[&x], parameters: &[], step };
-                let found = device.captured(&what, |inputs| vec![work(&inputs[0], &other, step)]).remove(0);
+                let what = Captured { name: why, inputs: &[&x], step };
+                let found = captured(&device, &what, &[], |inputs| vec![work(&inputs[0], &other, step)]).remove(0);
                 assert_eq!(found.to_vec::<f32>(), work(&x, &other, step).to_vec::<f32>(), "{why}, step {step}");
             }
             let [said] = &backend.uncaptured()[..] else { panic!("{why}: {:?}", backend.uncaptured()) };
             assert!(said.contains(why), "{said}");
             assert_eq!(backend.graph_counts(), GraphCounts { captured: 0, launched: 0, without: 3 });
         }
+    });
+}
+
+/// Adds each input to a sum, and says so in its way.
+struct Adding<'a> {
+    sum: &'a mut Tensor,
+    then: fn(&Tensor) -> Tensor,
+}
+
+impl Work for Adding<'_> {
+    fn parameters(&self) -> Vec<&Tensor> {
+        vec![&*self.sum]
+    }
+
+    fn changed(&mut self) -> Vec<&mut Tensor> {
+        vec![&mut *self.sum]
+    }
+
+    fn run(&mut self, inputs: &[Tensor]) -> Vec<Tensor> {
+        self.sum.accumulate(&inputs[0], 1.0);
+        vec![(self.then)(self.sum)]
+    }
+}
+
+/// `sum` plus 1 to `times`, and what was answered last.
+fn added(device: &Device, sum: &mut Tensor, times: u64, then: fn(&Tensor) -> Tensor) -> Vec<f32> {
+    let mut last = Vec::new();
+    for step in 1..=times {
+        let x = tensor(&[step as f32], device);
+        let what = Captured { name: "adding", inputs: &[&x], step };
+        last = device.captured(&what, Adding { sum, then }).remove(0).to_vec();
+    }
+    last
+}
+
+#[test]
+fn work_changes_its_parameters_and_nothing_that_others_hold() {
+    on_gpus("graphs::work_changes_its_parameters_and_nothing_that_others_hold", &[EAGER, LAZY], || {
+        let (backend, device) = device_with(options(true, true));
+        let mut sum = tensor(&[0.5], &device);
+        let squared = |x: &Tensor| x * x;
+        assert_eq!(added(&device, &mut sum, 4, squared), [10.5 * 10.5]);
+        let before = sum.clone();
+        assert_eq!(added(&device, &mut sum, 3, squared), [16.5 * 16.5]);
+        assert_eq!((before.to_vec::<f32>(), sum.to_vec::<f32>()), (vec![10.5], vec![16.5]));
+        assert_eq!(backend.graph_counts(), GraphCounts { captured: 2, launched: 6, without: 1 });
+    });
+}
+
+#[test]
+fn work_that_fails_after_a_change_is_not_done_twice() {
+    on_gpus("graphs::work_that_fails_after_a_change_is_not_done_twice", &[EAGER, LAZY], || {
+        let (_, device) = device_with(options(true, true));
+        let mut sum = tensor(&[0.5], &device);
+        let read = |x: &Tensor| x.affine(f64::from(x.to_vec::<f32>()[0]), 0.0);
+        let failed = catch_unwind(AssertUnwindSafe(|| added(&device, &mut sum, 1, read)));
+        let error = failed.expect_err("it reads what it makes").downcast::<DeviceError>().unwrap();
+        assert!(error.to_string().contains("to the host"), "{error}");
+        assert_eq!(sum.to_vec::<f32>(), [1.5]);
     });
 }
 
@@ -224,9 +338,9 @@ fn a_panic_in_the_middle_of_a_capture_leaves_the_device_as_it_was() {
         let weight = tensor(&[1.0, 2.0, 3.0], &device);
         scaled(&device, &weight, 1);
         let x = tensor(&[1.0, 2.0, 3.0], &device);
-        let what = Captured { name: "scaled", inputs: &[&x], parameters: &[&weight], step: 0 };
+        let what = Captured { name: "scaled", inputs: &[&x], step: 0 };
         let panicked = catch_unwind(AssertUnwindSafe(|| {
-            device.captured(&what, |inputs| {
+            captured(&device, &what, &[&weight], |inputs| {
                 let product = &inputs[0] * &weight;
                 assert!(product.rank() == 7, "so it goes");
                 vec![product]
@@ -245,8 +359,8 @@ fn memory_of_graphs_goes_to_whoever_needs_it() {
         let squares = |times: usize| {
             for step in 0..times {
                 let x = Tensor::full([1 << 19], step as f64, DType::F32, &device);
-                let what = Captured { name: "squares", inputs: &[&x], parameters: &[], step: 0 };
-                let square = device.captured(&what, |inputs| vec![&inputs[0] * &inputs[0]]).remove(0);
+                let what = Captured { name: "squares", inputs: &[&x], step: 0 };
+                let square = captured(&device, &what, &[], |inputs| vec![&inputs[0] * &inputs[0]]).remove(0);
                 assert_eq!(square.narrow(0, 70_000, 1).to_vec::<f32>(), [(step * step) as f32]);
             }
         };

@@ -83,15 +83,33 @@ pub fn device_with(options: Options) -> (Arc<CudaBackend>, Device) {
     (backend.clone(), Device::new(backend))
 }
 
-/// How many kernels were launched so far, and how many of them must follow one another as streams and events order them; None on hardware.
-pub fn launches() -> Option<[u64; 2]> {
-    type Launches = unsafe extern "C" fn(*mut u64, *mut u64) -> u32;
-    let [mut all, mut chain] = [0, 0];
-    // SAFETY: the driver's library is loaded (a device was made), and only the virtual one has this name, with this type; it fills two places.
-    let status =
-        unsafe { cudarc::driver::sys::culib().get::<Launches>(b"virtualCudaLaunches\0").ok()?(&mut all, &mut chain) };
-    assert_eq!(status, 0);
-    Some([all, chain])
+/// Kernels that were launched.
+#[derive(Clone, Copy, Debug)]
+pub struct Launches {
+    pub all: u64,
+    /// By a call of their own, not as part of a graph.
+    pub alone: u64,
+    /// How many must follow one another as streams and events order them.
+    pub chain: u64,
+}
+
+/// What `work` launches; None on hardware.
+pub fn launches(work: impl FnOnce()) -> Option<Launches> {
+    type Count = unsafe extern "C" fn(*mut u64, *mut u64, *mut u64) -> u32;
+    let count = || {
+        let [mut all, mut alone, mut chain] = [0; 3];
+        // SAFETY: the driver's library is loaded (a device was made), and only the virtual one has this name, with this type; it fills three places.
+        let status = unsafe {
+            cudarc::driver::sys::culib().get::<Count>(b"virtualCudaLaunches\0").ok()?(&mut all, &mut alone, &mut chain)
+        };
+        assert_eq!(status, 0);
+        Some([all, alone, chain])
+    };
+    let before = count()?;
+    work();
+    let after = count()?;
+    let [all, alone, chain] = [0, 1, 2].map(|i| after[i] - before[i]);
+    Some(Launches { all, alone, chain })
 }
 
 /// What the devices of this process are.

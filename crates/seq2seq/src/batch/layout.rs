@@ -157,9 +157,17 @@ impl Batch {
     #[track_caller]
     pub fn padded(&self, steps: usize) -> Batch {
         assert!(steps > 0, "batch: no length is a multiple of 0");
+        self.padded_to(self.source.steps.next_multiple_of(steps), self.target_steps.next_multiple_of(steps))
+    }
+
+    /// This part of a batch with as much padding as `whole`.
+    pub(crate) fn padded_as(&self, whole: &Batch) -> Batch {
+        self.padded_to(whole.source.steps, whole.target_steps)
+    }
+
+    fn padded_to(&self, source_steps: usize, target_steps: usize) -> Batch {
         let mut padded = self.clone();
-        padded.source.steps = self.source.steps.next_multiple_of(steps);
-        padded.target_steps = self.target_steps.next_multiple_of(steps);
+        (padded.source.steps, padded.target_steps) = (source_steps, target_steps);
         let (source, target) = (padded.source.steps * self.sentences(), padded.target_steps * self.sentences());
         padded.source.ids.resize(source, PAD);
         padded.target_input.resize(target, PAD);

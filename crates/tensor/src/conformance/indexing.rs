@@ -3,6 +3,7 @@
 use super::host::{Host, flat};
 use super::inputs::{List, Operand, Values, View, pairs};
 use super::report::{Checker, Named, Within, compare, exactly};
+use crate::ops::NO_ROW;
 use crate::{DType, Tensor};
 
 /// A tensor's shape, the axis, and how many indices along it.
@@ -128,7 +129,14 @@ fn coalesce(checker: &mut Checker) {
                         Values::Whole => Within::Exactly,
                         _ => Within::Each { epsilons: 8.0, sizes: &sizes },
                     };
-                    compare(&sums, &expected, within).named("sums")
+                    compare(&sums, &expected, within).named("sums")?;
+                    let (padded_rows, padded_sums) = x.tensor.coalesce_padded(&index.tensor);
+                    let found = distinct.len();
+                    let row = |i: &[usize]| if i[0] < found { distinct[i[0]] } else { f64::from(NO_ROW) };
+                    exactly(&padded_rows, &Host::from_fn(&[count], row)).named("padded rows")?;
+                    let sums = Host { shape: vec![found, width], values: sums.to_f64_vec() };
+                    let sum = |i: &[usize]| if i[0] < found { sums.at(i) } else { 0.0 };
+                    exactly(&padded_sums, &Host::from_fn(&[count, width], sum)).named("padded sums")
                 });
             }
         }

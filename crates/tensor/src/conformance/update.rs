@@ -3,7 +3,7 @@
 use super::host::{Host, rounded};
 use super::inputs::{Operand, Values, View};
 use super::report::{Checker, Named, Within, compare, exactly};
-use crate::ops::Update;
+use crate::ops::{NO_ROW, Update};
 use crate::{DType, Tensor};
 
 const ADAM: Update = Update::Adam { beta1: 0.9, beta2: 0.98, epsilon: 1e-4, weight_decay: 0.1, decoupled: false };
@@ -41,12 +41,44 @@ pub(super) fn check(checker: &mut Checker) {
             for shape in [&[][..], &[1], &[0], &[5, 3], &[4, 2, 3], &[130, 140]] {
                 one(checker, dtype, rule, shape, None);
             }
-            for (shape, rows) in
-                [(&[5usize, 3][..], &[4u32, 0, 2][..]), (&[6], &[1]), (&[3, 2], &[]), (&[400, 90], &[399, 7])]
-            {
+            let some: [(&[usize], &[u32]); 7] = [
+                (&[5, 3], &[4, 0, 2]),
+                (&[6], &[1]),
+                (&[3, 2], &[]),
+                (&[400, 90], &[399, 7]),
+                (&[5, 3], &[1, 3, NO_ROW, NO_ROW]),
+                (&[400, 90], &[399, NO_ROW, 7]),
+                (&[2, 2], &[NO_ROW]),
+            ];
+            for (shape, rows) in some {
                 one(checker, dtype, rule, shape, Some(rows));
             }
+            called_off(checker, dtype, rule);
         }
+    }
+}
+
+/// A gradient whose scale is no number.
+fn called_off(checker: &mut Checker, dtype: DType, rule: Update) {
+    checker.case(name_of(rule), dtype, format_args!("{rule:?}, called off"), |device| {
+        let hyper = Tensor::from_slice(&[0.25, f32::NAN, 0.125, 0.0625], [4], device);
+        let old = Host { shape: vec![3], values: vec![1.0, -2.0, 0.5] };
+        let gradient = Host { shape: vec![3], values: vec![f64::NAN, 1.0, f64::INFINITY] }.upload(dtype, device);
+        for rows in [None, Some(Tensor::from_slice(&[0u32, 1, 2], [3], device))] {
+            let mut parameter = old.upload(dtype, device);
+            let mut state: Vec<Tensor> = (0..rule.states()).map(|_| old.upload(dtype, device)).collect();
+            parameter.update(&rule, &gradient, rows.as_ref(), &mut state, &hyper);
+            exactly(&parameter, &old).named("parameter")?;
+            state.iter().try_for_each(|state| exactly(state, &old).named("state"))?;
+        }
+        Ok(())
+    });
+}
+
+fn name_of(rule: Update) -> &'static str {
+    match rule {
+        Update::Sgd { .. } => "update by SGD",
+        Update::Adam { .. } => "update by Adam",
     }
 }
 
@@ -62,10 +94,6 @@ fn one(checker: &mut Checker, dtype: DType, rule: Update, shape: &[usize], rows:
     }
     let (p, g) = (operand("p", Values::Real, View::Plain, shape), operand("g", Values::Real, View::Mixed, &arriving));
     let states = ["first", "second"].map(|name| operand(name, Values::Positive, View::Plain, shape));
-    let name = match rule {
-        Update::Sgd { .. } => "update by SGD",
-        Update::Adam { .. } => "update by Adam",
-    };
     let expected = |part: usize| {
         Host::from_fn(shape, |index| {
             let state = [states[0].host.at(index), states[1].host.at(index)];
@@ -79,7 +107,7 @@ fn one(checker: &mut Checker, dtype: DType, rule: Update, shape: &[usize], rows:
             step(rule, p.host.at(index), g.host.at(&from), state)[part]
         })
     };
-    checker.case(name, dtype, format_args!("{rule:?}, parameter {shape:?}, rows {rows:?}"), |device| {
+    checker.case(name_of(rule), dtype, format_args!("{rule:?}, parameter {shape:?}, rows {rows:?}"), |device| {
         let hyper = [Tensor::from_slice(&HYPER, [4], device), Tensor::from_slice(&HYPER.map(f64::from), [4], device)];
         let rows = rows.map(|rows| Tensor::from_slice(rows, [rows.len()], device));
         // Once where somebody else holds the old values, once in place.

@@ -461,12 +461,12 @@ impl Backend for CpuBackend {
         }
     }
 
-    fn coalesce(&self, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
+    fn coalesce(&self, index: &Tensor, values: &Tensor, padded: bool) -> Result<(Tensor, Tensor)> {
         let (index, values) = (&self.contiguous(index)?, &self.contiguous(values)?);
         match values.dtype() {
-            DType::F32 => rows::coalesce::<f32>(self, index, values),
-            DType::F64 => rows::coalesce::<f64>(self, index, values),
-            _ => crate::fused::rows::coalesce_definition(index, values),
+            DType::F32 => rows::coalesce::<f32>(self, index, values, padded),
+            DType::F64 => rows::coalesce::<f64>(self, index, values, padded),
+            _ => crate::fused::rows::coalesce_definition(index, values, padded),
         }
     }
 

@@ -7,6 +7,7 @@ use super::exp_sum::exp_sum;
 use super::math::{Real, vectorised};
 use super::threads::{in_pieces, in_pieces_of_two};
 use super::{CpuBackend, Float, by_float, contiguous_elements};
+use crate::ops::NO_ROW;
 use crate::{DType, Result, Tensor};
 
 /// `x` is contiguous.
@@ -150,14 +151,23 @@ fn top_k_row<T: Pod + PartialOrd>(x: &[T], order: &mut Vec<u32>, values: &mut [T
 }
 
 /// Distinct rows in ascending order, and the sum of the values of each in their order; index and values are contiguous.
-pub(crate) fn coalesce<T: Stored>(cpu: &CpuBackend, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
+pub(crate) fn coalesce<T: Stored>(
+    cpu: &CpuBackend,
+    index: &Tensor,
+    values: &Tensor,
+    padded: bool,
+) -> Result<(Tensor, Tensor)> {
     let (rows, data, width) = (contiguous_elements::<u32>(index), contiguous_elements::<T>(values), values.dim(1));
     let mut order: Vec<u32> = (0..rows.len() as u32).collect();
     // Stable: of equal rows the first stays first.
     order.sort_by_key(|&place| rows[place as usize]);
-    let groups: Vec<&[u32]> = order.chunk_by(|&a, &b| rows[a as usize] == rows[b as usize]).collect();
+    let mut groups: Vec<&[u32]> = order.chunk_by(|&a, &b| rows[a as usize] == rows[b as usize]).collect();
+    if padded {
+        groups.resize(rows.len(), &[]);
+    }
     let distinct = cpu.tensor(index, &[groups.len()], DType::U32, |out: &mut [u32]| {
-        out.iter_mut().zip(&groups).for_each(|(out, group)| *out = rows[group[0] as usize]);
+        let row = |group: &&[u32]| group.first().map_or(NO_ROW, |&place| rows[place as usize]);
+        out.iter_mut().zip(&groups).for_each(|(out, group)| *out = row(group));
     })?;
     let sums = cpu.tensor(values, &[groups.len(), width], values.dtype(), |out: &mut [T]| {
         in_pieces(out, width, &|from, piece| {

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::math::{Real, vectorised};
 use super::threads::GRAIN;
 use super::{CpuBackend, Float, contiguous_elements, elements_mut};
-use crate::ops::Update;
+use crate::ops::{NO_ROW, Update};
 use crate::{DType, Result, Tensor};
 
 /// The rule with its constants in the arithmetic's type; `hyper` is `[lr, scale, c₁, c₂]`.
@@ -86,7 +86,11 @@ pub(super) fn update<F: Float + Pod>(
     hyper: &Tensor,
 ) -> Result<()> {
     let (gradient, hyper) = (gradient.contiguous(), hyper.cast(DType::F64).contiguous());
-    let step = Step::<F::Wide>::new(rule, contiguous_elements(&hyper));
+    let hyper = contiguous_elements::<f64>(&hyper);
+    if hyper[1].is_nan() {
+        return Ok(());
+    }
+    let step = Step::<F::Wide>::new(rule, hyper);
     let height = parameter.shape().first().copied().unwrap_or(1);
     let width = parameter.elements().checked_div(height).unwrap_or(0);
     let mut states = state.iter_mut();
@@ -99,9 +103,11 @@ pub(super) fn update<F: Float + Pod>(
         Some(rows) => {
             let rows = rows.contiguous();
             let rows = contiguous_elements::<u32>(&rows);
-            if let Some(row) = rows.iter().find(|&&row| row as usize >= height) {
+            if let Some(row) = rows.iter().find(|&&row| row as usize >= height && row != NO_ROW) {
                 panic!("update: row {row} is outside a parameter of {height} rows");
             }
+            let live = rows.iter().rposition(|&row| row != NO_ROW).map_or(0, |last| last + 1);
+            let (rows, g) = (&rows[..live], &g[..live * width]);
             let table = Table { first: 0, width, p, states: [first, second] };
             if rows.is_sorted_by(|a, b| a < b) {
                 in_halves(step, rows, g, table)
@@ -135,7 +141,7 @@ impl<'a, F> Table<'a, F> {
 
 fn row_by_row<F: Float>(step: Step<F::Wide>, rows: &[u32], g: &[F], table: Table<'_, F>) {
     let Table { first, width, p, states: [a, b] } = table;
-    for (&row, g) in rows.iter().zip(g.chunks(width.max(1))) {
+    for (&row, g) in rows.iter().zip(g.chunks(width.max(1))).filter(|(row, _)| **row != NO_ROW) {
         let range = (row as usize - first) * width..(row as usize - first + 1) * width;
         let of = |s: &[F]| if s.is_empty() { 0..0 } else { range.clone() };
         let (in_a, in_b) = (of(a), of(b));

@@ -107,7 +107,7 @@ impl Backend for Profiled {
         linear_cross_entropy_weights(parts: &[KeptRows<'_>], rows: &[(u32, u32)], onto: Option<(Tensor, Tensor)>) -> Result<(Tensor, Tensor)> => Call::rows("linear_cross_entropy_weights", rows.len(), parts[0].hidden);
         linear_top_k(args: &LinearTopKArgs<'_>) -> Result<LinearTopK> => Call::linear_top_k(args);
         linear_top_k_partials(args: &LinearTopKArgs<'_>) -> Result<LinearTopKPartials> => Call::linear_top_k(args);
-        coalesce(index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> => Call::on("coalesce", &[values]);
+        coalesce(index: &Tensor, values: &Tensor, padded: bool) -> Result<(Tensor, Tensor)> => Call::on("coalesce", &[values]);
     }
 }
 

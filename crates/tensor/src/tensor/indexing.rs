@@ -89,11 +89,35 @@ impl Tensor {
     /// Where the shapes are not these.
     #[track_caller]
     pub fn coalesce(&self, index: &Tensor) -> (Tensor, Tensor) {
+        self.coalesced(index, false)
+    }
+
+    /// As [`coalesce`](Tensor::coalesce), in shapes that do not depend on how many rows are distinct: behind them stands [`NO_ROW`](crate::ops::NO_ROW) with a
+    /// sum of 0, n rows in all, which is what [`update`](Tensor::update) leaves out.
+    ///
+    /// ```
+    /// use unrolled_tensor::{Device, Tensor, ops::NO_ROW};
+    /// let device = Device::cpu();
+    /// let values = Tensor::from_slice(&[1f32, 2.0, 4.0], [3, 1], &device);
+    /// let (rows, sums) = values.coalesce_padded(&Tensor::from_slice(&[7u32, 0, 7], [3], &device));
+    /// assert_eq!(rows.to_vec::<u32>(), [0, 7, NO_ROW]);
+    /// assert_eq!(sums.to_vec::<f32>(), [2.0, 5.0, 0.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`coalesce`](Tensor::coalesce).
+    #[track_caller]
+    pub fn coalesce_padded(&self, index: &Tensor) -> (Tensor, Tensor) {
+        self.coalesced(index, true)
+    }
+
+    #[track_caller]
+    fn coalesced(&self, index: &Tensor, padded: bool) -> (Tensor, Tensor) {
         self.check_device("coalesce", index);
         if index.dtype != DType::U32 || self.rank() != 2 || index.shape() != &self.shape()[..1] {
             panic!("coalesce: values of shape {:?} at {} of shape {:?}", self.shape(), index.dtype, index.shape());
         }
-        self.backend().coalesce(index, self).or_raise()
+        self.backend().coalesce(index, self, padded).or_raise()
     }
 
     /// `index` `[n]` repeated over every axis of this but `axis`: as [`gather`](Tensor::gather) takes it to take whole slices. `operation` is for

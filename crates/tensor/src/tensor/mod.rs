@@ -287,6 +287,24 @@ impl Tensor {
         Ok(Arc::get_mut(&mut self.storage).expect("fresh storage has one owner"))
     }
 
+    /// Becomes a copy unless this is a contiguous whole that nobody else holds. From then on, as long as nobody else holds it, updates in place leave it where
+    /// it is, which work that a device [replays](crate::Device::captured) relies on.
+    ///
+    /// ```
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let old = Tensor::from_slice(&[1f32, 2.0], [2], &Device::cpu());
+    /// let mut own = old.clone();
+    /// own.make_unique();
+    /// assert!(own.is_unique() && old.is_unique());
+    /// ```
+    ///
+    /// # Panics
+    /// With a [`DeviceError`](crate::DeviceError) where the device has no room for a copy.
+    #[track_caller]
+    pub fn make_unique(&mut self) {
+        self.storage_mut().map(drop).or_raise();
+    }
+
     /// True where an update in place would need no copy.
     pub fn is_unique(&self) -> bool {
         Arc::strong_count(&self.storage) == 1

@@ -9,7 +9,8 @@ impl Tensor {
     /// One optimiser step on this parameter and its `state`, in place where nobody else holds their storage, else on copies.
     ///
     /// `hyper` (f32 or f64) is `[learning rate, gradient scale, bias correction 1, bias correction 2]`; the gradient is multiplied by its scale first.
-    /// With `rows` (u32 `[n]`, distinct) the `gradient` `[n, ..]` is that of these rows alone, and only they and their state change.
+    /// With `rows` (u32 `[n]`, distinct) the `gradient` `[n, ..]` is that of these rows alone, and only they and their state change; those that are
+    /// [`NO_ROW`](crate::ops::NO_ROW) are left out. Where the gradient's scale is NaN nothing changes: so whoever computes it on the device can call a step off.
     ///
     /// ```
     /// use unrolled_tensor::{ops::Update, Device, Tensor};

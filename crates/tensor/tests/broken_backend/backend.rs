@@ -51,6 +51,7 @@ pub enum Fault {
     UpdateIgnoresRows,
     UpdateIgnoresGradientScale,
     UpdateForgetsState,
+    UpdateIsNotCalledOff,
     LstmIgnoresLengths,
     LstmIgnoresStart,
     LstmForgetsBias,
@@ -62,6 +63,7 @@ pub enum Fault {
     GradientsIgnoreOffset,
     CoalesceUnsorted,
     CoalesceOneRow,
+    CoalesceUnpadded,
 }
 
 /// A CPU device with one fault. Tensors of it hold the CPU's storage, and its verbs look at nothing but that and the layout.
@@ -301,6 +303,12 @@ impl Backend for Broken {
                 let hyper = Tensor::from_slice(&values, [4], parameter.device());
                 self.cpu().update(rule, parameter, gradient, rows, state, &hyper)
             }
+            Fault::UpdateIsNotCalledOff => {
+                let taken = |x: f64| if x.is_nan() { 1.0 } else { x };
+                let values: Vec<f64> = hyper.to_f64_vec().into_iter().map(taken).collect();
+                let hyper = Tensor::from_slice(&values, [4], parameter.device());
+                self.cpu().update(rule, parameter, gradient, rows, state, &hyper)
+            }
             Fault::UpdateForgetsState => {
                 let mut copies: Vec<Tensor> = state.iter().map(Tensor::copy).collect();
                 self.cpu().update(rule, parameter, gradient, rows, &mut copies, hyper)
@@ -355,8 +363,9 @@ impl Backend for Broken {
         let offset = if self.is(Fault::GradientsIgnoreOffset) { 0 } else { args.offset };
         self.cpu().linear_cross_entropy_gradients(&CrossEntropyArgs { offset, ..*args }, log_sum)
     }
-    fn coalesce(&self, index: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
-        let (rows, sums) = self.cpu().coalesce(index, values)?;
+    fn coalesce(&self, index: &Tensor, values: &Tensor, padded: bool) -> Result<(Tensor, Tensor)> {
+        let padded = padded && !self.is(Fault::CoalesceUnpadded);
+        let (rows, sums) = self.cpu().coalesce(index, values, padded)?;
         Ok(match self.fault {
             Fault::CoalesceUnsorted => (rows.flip(0).contiguous(), sums.flip(0).contiguous()),
             Fault::CoalesceOneRow => (rows.narrow(0, 0, rows.dim(0).min(1)), sums.narrow(0, 0, rows.dim(0).min(1))),

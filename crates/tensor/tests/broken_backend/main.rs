@@ -133,6 +133,7 @@ fn faults_of_indexing_and_joining_are_found() {
             (Fault::ScatterReplaces, "index_add"),
             (Fault::CoalesceUnsorted, "coalesce"),
             (Fault::CoalesceOneRow, "coalesce"),
+            (Fault::CoalesceUnpadded, "coalesce"),
         ],
     );
     must_fail(Part::Joining, &[(Fault::ConcatReversed, "concat")]);
@@ -146,6 +147,7 @@ fn faults_of_updates_are_found() {
             (Fault::UpdateIgnoresRows, "update by SGD"),
             (Fault::UpdateIgnoresGradientScale, "update by Adam"),
             (Fault::UpdateForgetsState, "update by Adam"),
+            (Fault::UpdateIsNotCalledOff, "update by SGD"),
         ],
     );
 }

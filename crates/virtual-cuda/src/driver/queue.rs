@@ -95,6 +95,9 @@ impl Driver {
         let s = self.streams.get_mut(&stream).expect("checked by the caller");
         s.chain = s.chain.max(self.launches.waited_for) + chain;
         self.launches.all += all;
+        if !matches!(work, Work::Graph(_)) {
+            self.launches.alone += all;
+        }
         self.launches.chain = self.launches.chain.max(s.chain);
         s.entered += 1;
         self.entries += 1;

@@ -41,6 +41,8 @@ pub(super) struct Function {
 pub struct Launches {
     /// How many.
     pub all: u64,
+    /// How many by a call of their own, not as part of a graph.
+    pub alone: u64,
     /// How many of them at least must follow one another, as streams, events and the host's waits order them: the time that all would take were each
     /// to take as long and any number to run at once.
     pub chain: u64,

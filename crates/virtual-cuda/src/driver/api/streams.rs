@@ -13,12 +13,14 @@ fn create(driver: &mut Driver, to: &Out<Handle>, flags: u32) -> Result<()> {
     to.set(driver.create_stream(device, flags == 0))
 }
 
-/// Not CUDA's: how many kernels were launched so far on any device (graphs' and libraries' too), and how many of them at least must follow one another.
+/// Not CUDA's: how many kernels were launched so far on any device (graphs' and libraries' too), how many of them by a call of their own and not as part of
+/// a graph, and how many at least must follow one another.
 #[unsafe(no_mangle)]
 #[allow(non_snake_case, reason = "in the style of the driver's names")]
-pub extern "C" fn virtualCudaLaunches(all: Out<u64>, chain: Out<u64>) -> u32 {
+pub extern "C" fn virtualCudaLaunches(all: Out<u64>, alone: Out<u64>, chain: Out<u64>) -> u32 {
     super::call("virtualCudaLaunches", |driver| {
         all.set(driver.launches.all)?;
+        alone.set(driver.launches.alone)?;
         chain.set(driver.launches.chain)
     })
 }
