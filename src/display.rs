@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unrolled_seq2seq::progress::{Event, Observer, Started, Update, Validation};
+use unrolled_seq2seq::wording::{counted, plural};
 
 /// Shows events as they come.
 pub struct Display<W: Write> {
@@ -91,8 +92,9 @@ impl<W: Write> Observer for Display<W> {
             Event::Failed { .. } => self.clear(),
             Event::Finished { reason, update, epoch, seconds } => {
                 self.clear();
-                let (updates, took) = (HumanCount(*update), duration(*seconds));
-                self.line(&format!("{reason}: {updates} updates, {epoch:.2} epochs; this process took {took}"));
+                let (count, updates) = (HumanCount(*update), plural(update, "update"));
+                let took = duration(*seconds);
+                self.line(&format!("{reason}: {count} {updates}, {epoch:.2} epochs; this process took {took}"));
             }
         }
     }
@@ -120,15 +122,16 @@ fn overview(started: &Started) -> String {
         0 => String::new(),
         pairs => format!(" ({} left out)", HumanCount(pairs)),
     };
-    let threads = if *threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
+    let threads = counted(*threads, "thread");
+    let pairs = |count: u64, kind: &str| format!("{} {kind} {}", HumanCount(count), plural(&count, "pair"));
     format!(
-        "{}: {} parameters, {} source and {} target words, {} training pairs{skipped}, {} validation pairs, on {device} ({threads})",
+        "{}: {} parameters, {} source and {} target words, {}{skipped}, {}, on {device} ({threads})",
         output.display(),
         HumanCount(*parameters),
         HumanCount(*source_vocabulary as u64),
         HumanCount(*target_vocabulary as u64),
-        HumanCount(started.training_pairs),
-        HumanCount(started.validation_pairs),
+        pairs(started.training_pairs, "training"),
+        pairs(started.validation_pairs, "validation"),
     )
 }
 
@@ -173,7 +176,8 @@ fn report(validation: &Validation) -> Vec<String> {
     let best = if validation.best { " (best)" } else { "" };
     let bleu = match &validation.bleu {
         Some(bleu) => {
-            format!(", BLEU {:.2} on {} sentences ({})", bleu.score, HumanCount(bleu.sentences), bleu.signature)
+            let (count, sentences) = (HumanCount(bleu.sentences), plural(&bleu.sentences, "sentence"));
+            format!(", BLEU {:.2} on {count} {sentences} ({})", bleu.score, bleu.signature)
         }
         None => String::new(),
     };

@@ -7,6 +7,7 @@ use anyhow::ensure;
 use clap::Args;
 use unrolled::tensor::catch_device_error;
 use unrolled_seq2seq::average::{average, last_checkpoints};
+use unrolled_seq2seq::wording::counted;
 
 use super::translate::positive;
 use crate::cli::output::stdout;
@@ -45,14 +46,11 @@ impl Average {
         );
         catch_device_error(|| average(&folders, &self.output, &unrolled::device("cpu").expect("there is a CPU")))??;
         if let Some(run) = self.run.filter(|_| folders.len() < self.last) {
-            let (run, kept) = (run.display(), folders.len());
-            eprintln!(
-                "warning: `{run}` has {kept} checkpoints, not {}: train with --keep-checkpoints {}",
-                self.last, self.last
-            );
+            let (run, kept) = (run.display(), counted(folders.len(), "checkpoint"));
+            eprintln!("warning: `{run}` has {kept}, not {}: train with --keep-checkpoints {}", self.last, self.last);
         }
         let mut out = stdout();
-        writeln!(out, "{}: the mean of {} checkpoints", self.output.display(), folders.len())?;
+        writeln!(out, "{}: the mean of {}", self.output.display(), counted(folders.len(), "checkpoint"))?;
         folders.iter().try_for_each(|folder| writeln!(out, "  {}", folder.display()))?;
         Ok(())
     }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use unrolled::tensor::catch_device_error;
 use unrolled_seq2seq::config::{Config, Layers};
 use unrolled_seq2seq::estimate::{CorpusSize, Measured, measure};
+use unrolled_seq2seq::wording::counted;
 
 use super::bench::process::peak_mb;
 use super::config_flags::ConfigFlags;
@@ -119,17 +120,20 @@ impl Answer {
                 self.parameters
             ),
             format!(
-                "corpus        {pairs_kept} of {pairs} pairs, {} source words and {} target words",
-                self.source_words, self.target_words
+                "corpus        {pairs_kept} of {}, {} and {}",
+                counted(*pairs, "pair"),
+                counted(self.source_words, "source word"),
+                counted(self.target_words, "target word")
             ),
             format!(
-                "speed         {:.0} words/s of both languages, from {} steps",
-                self.words_per_second, self.steps_measured
+                "speed         {:.0} words/s of both languages, from {}",
+                self.words_per_second,
+                counted(self.steps_measured, "step")
             ),
             format!(
-                "time          {} for an epoch of {} updates{all}",
+                "time          {} for an epoch of {}{all}",
                 duration(self.seconds_per_epoch),
-                self.updates_per_epoch
+                counted(self.updates_per_epoch, "update")
             ),
             format!("memory        {memory}"),
             format!("a checkpoint  {:.1} MiB", self.checkpoint_mb),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use unrolled_seq2seq::grammar::{Counts, PhraseGrammar, Split};
+use unrolled_seq2seq::wording::counted;
 
 /// Write parallel English and French text to try the other commands on.
 ///
@@ -42,10 +43,10 @@ impl ExampleCorpus {
         let counts = Counts { train: self.train, valid: self.valid, test: self.test };
         PhraseGrammar::new(self.seed).write(&self.output, counts)?;
         eprintln!(
-            "{} training, {} validation and {} test pairs in {}",
+            "{} training, {} validation and {} in {}",
             self.train,
             self.valid,
-            self.test,
+            counted(self.test, "test pair"),
             self.output.display()
         );
         Ok(())

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use unrolled_seq2seq::n_best::escape;
+
 /// One translation of a line.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Candidate {
@@ -36,7 +38,7 @@ impl Format {
             Self::Best => writeln!(output, "{}", candidates.first().map_or("", |best| &best.text)),
             Self::NBest(_) if candidates.is_empty() => writeln!(output, "{id} |||  ||| LogProbability= 0 ||| 0"),
             Self::NBest(n) => candidates.iter().take(n).try_for_each(|Candidate { text, log_probability, score }| {
-                writeln!(output, "{id} ||| {text} ||| LogProbability= {log_probability:.6} ||| {score:.6}")
+                writeln!(output, "{id} ||| {} ||| LogProbability= {log_probability:.6} ||| {score:.6}", escape(text))
             }),
         }
     }
@@ -56,11 +58,11 @@ mod tests {
     fn the_best_is_a_line_and_the_list_is_as_moses_writes_it() {
         let candidate =
             |text: &str, log_probability: f64, score| Candidate { text: text.into(), log_probability, score };
-        let two = [candidate("le chat", -1.5, -0.75), candidate("la chatte", -2.25, -1.125)];
-        assert_eq!(written(Format::Best, &two), "le chat\n");
+        let two = [candidate("le ||| chat", -1.5, -0.75), candidate("la chatte", -2.25, -1.125)];
+        assert_eq!(written(Format::Best, &two), "le ||| chat\n");
         assert_eq!(
             written(Format::NBest(2), &two),
-            "7 ||| le chat ||| LogProbability= -1.500000 ||| -0.750000\n\
+            "7 ||| le &#124;&#124;&#124; chat ||| LogProbability= -1.500000 ||| -0.750000\n\
              7 ||| la chatte ||| LogProbability= -2.250000 ||| -1.125000\n"
         );
     }

@@ -11,6 +11,7 @@ use unrolled_seq2seq::prepare::{
     Manifest, PrepareOptions, PreparedCorpus, Progress, SOURCE_VOCABULARY, Settings, Stage, TARGET_VOCABULARY, prepare,
 };
 use unrolled_seq2seq::tokenise::Tokeniser;
+use unrolled_seq2seq::wording::counted;
 
 use super::signals::stop_flag;
 use super::threads::use_threads;
@@ -69,7 +70,7 @@ pub(super) struct Prepare {
     /// Threads. 0: all cores. The files do not depend on it.
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
-    /// Delete a prepared corpus, or one under way with other settings, that is in the folder.
+    /// Replace a prepared corpus that is in the folder, which stays until the new one is whole; and give up one that is under way with other settings.
     #[arg(long)]
     overwrite: bool,
     /// Prepare nothing: read the prepared corpus that is in the folder and verify every checksum.
@@ -92,7 +93,9 @@ impl Prepare {
         let (sources, targets) = (self.source.len(), self.target.len());
         anyhow::ensure!(
             sources == targets,
-            "{sources} source files and {targets} target files: each needs its counterpart"
+            "{} and {}: each needs its counterpart",
+            counted(sources, "source file"),
+            counted(targets, "target file")
         );
         let stop = stop_flag().context("cannot listen for signals")?;
         let shown = !self.quiet && io::stderr().is_terminal();
@@ -136,7 +139,8 @@ impl Prepare {
         }
         let Manifest { lines, pairs, dropped, words, known, vocabulary, shards, .. } = manifest;
         let share = |side: usize| 100.0 * known[side] as f64 / words[side].max(1) as f64;
-        eprintln!("{pairs} of {lines} pairs {what} in `{}`, {} shards", self.output.display(), shards.len());
+        let (lines, shards) = (counted(*lines, "pair"), counted(shards.len(), "shard"));
+        eprintln!("{pairs} of {lines} {what} in `{}`, {shards}", self.output.display());
         if dropped.total() > 0 {
             eprintln!("{dropped}");
         }

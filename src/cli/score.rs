@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 use unrolled::tensor::catch_device_error;
 use unrolled_seq2seq::corpus::{Corpus, CorpusError, Pair};
+use unrolled_seq2seq::wording::counted;
 
 use super::models::Models;
 use super::threads::use_threads;
@@ -90,8 +91,9 @@ impl Score {
         ensure!(pairs > 0, "there is nothing to score: {} has no pairs", self.corpus());
         if !self.json {
             let Measure { log_probability, words } = total;
+            let (pairs, words) = (counted(pairs, "pair"), counted(words, "word"));
             eprintln!(
-                "{pairs} pairs, {words} words with <EOS>: log-probability {log_probability:.4}, perplexity {:.4}",
+                "{pairs}, {words} with <EOS>: log-probability {log_probability:.4}, perplexity {:.4}",
                 total.perplexity()
             );
         }

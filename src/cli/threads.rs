@@ -1,6 +1,7 @@
 //! How many threads the CPU computes with.
 
 use anyhow::{Context, ensure};
+use unrolled_seq2seq::wording::counted;
 
 /// More than any machine has; a system may well start them and have room for nothing else.
 const MOST: usize = 4096;
@@ -15,5 +16,5 @@ pub(super) fn use_threads(threads: usize) -> anyhow::Result<()> {
         "{threads} threads are asked for: {MOST} are the most, and 0 takes as many as there are cores"
     );
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    pool.with_context(|| format!("cannot start {threads} threads"))
+    pool.with_context(|| format!("cannot start {}", counted(threads, "thread")))
 }

@@ -5,6 +5,7 @@ pub(super) mod flags;
 
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use clap::Args;
@@ -16,6 +17,7 @@ use super::matmul_precision::Precision;
 use super::models::Models;
 use super::n_best::{Candidate, Format};
 use super::output::create;
+use super::signals::stop_flag;
 use super::threads::use_threads;
 use super::weights::Weights;
 use feed::{Feed, Input, Next, Numbered};
@@ -24,14 +26,16 @@ use flags::Finding;
 /// Translate text, one sentence a line, from standard input to standard output.
 ///
 /// Each line of input is answered by one line of output, an empty line by an empty line; a pipe's lines as soon as they come, a file's in blocks. The most probable translations
-/// are searched for, or translations are drawn at random with --sample.
+/// are searched for, or translations are drawn at random with --sample. SIGINT and SIGTERM write the lines that are done and stop, with exit status 130 or 143; a second one
+/// stops at once.
 #[derive(Debug, Args)]
 pub(super) struct Translate {
     #[command(flatten)]
     models: Models,
     #[command(flatten)]
     finding: Finding,
-    /// Write N translations of each line as Moses does: `id ||| hypothesis ||| features ||| score`, the best first; with --sample as they are drawn.
+    /// Write N translations of each line as Moses does: `id ||| hypothesis ||| features ||| score`, the best first; with --sample as they are drawn. `|||` in a
+    /// hypothesis is written `&#124;&#124;&#124;`.
     #[arg(long, value_name = "N", value_parser = hypotheses)]
     n_best: Option<usize>,
     /// Sentences translated together; the translations do not depend on it.
@@ -99,38 +103,46 @@ impl Translate {
         let block = self.batch_size.saturating_mul(BATCHES_IN_A_BLOCK);
         let feed = Feed::new(&self.input, input, block.min(READ_AHEAD)).context("cannot read ahead")?;
         let format = self.n_best.map_or(Format::Best, Format::NBest);
-        stream(feed, &mut BufWriter::new(output), block, format, |lines| {
-            Ok(catch_device_error(|| translate(&translators, lines, &request))?)
+        let stop = stop_flag().context("cannot listen for signals")?;
+        stream(feed, &mut BufWriter::new(output), block, format, &stop, |lines| {
+            Ok(catch_device_error(|| translate(&translators, lines, &request, &stop))?)
         })
     }
 }
 
-fn translate(translators: &Translators<'_>, lines: &[Numbered], request: &Request) -> Vec<Vec<Candidate>> {
+/// What is found of each line before `stop` is true.
+fn translate(
+    translators: &Translators<'_>,
+    lines: &[Numbered],
+    request: &Request,
+    stop: &AtomicBool,
+) -> Vec<Option<Vec<Candidate>>> {
     let lines: Vec<Line<'_>> = lines.iter().map(Numbered::line).collect();
-    let translated = translators.translate(&lines, request).into_iter();
+    let translated = translators.translate_until(&lines, request, &|| stop.load(Ordering::Relaxed)).into_iter();
     let candidate = |hypothesis: Hypothesis| Candidate {
         text: hypothesis.text,
         log_probability: hypothesis.log_probability,
         score: hypothesis.score,
     };
-    translated.map(|hypotheses| hypotheses.into_iter().map(candidate).collect()).collect()
+    translated.map(|hypotheses| Some(hypotheses?.into_iter().map(candidate).collect())).collect()
 }
 
 /// Translates the input in blocks and writes each block before it waits for the next line; who writes lines one by one gets their answers one by one.
 /// Lines without a word are not translated: their translation is their
-/// prefix, and stands in their place.
+/// prefix, and stands in their place. Once `stop` is true, it ends with the last line before which none is missing.
 fn stream(
     mut feed: Feed,
     output: &mut impl Write,
     block: usize,
     format: Format,
-    mut translate: impl FnMut(&[Numbered]) -> anyhow::Result<Vec<Vec<Candidate>>>,
+    stop: &AtomicBool,
+    mut translate: impl FnMut(&[Numbered]) -> anyhow::Result<Vec<Option<Vec<Candidate>>>>,
 ) -> anyhow::Result<()> {
     loop {
         let (mut full, mut empty) = (Vec::new(), Vec::new());
         let mut ended = false;
         while full.len() + empty.len() < block {
-            match feed.next(full.is_empty() && empty.is_empty())? {
+            match feed.next(full.is_empty() && empty.is_empty(), stop)? {
                 Next::Line(line) => if line.text.trim().is_empty() { &mut empty } else { &mut full }.push(line),
                 Next::NotYet => break,
                 Next::End => {
@@ -140,15 +152,16 @@ fn stream(
             }
         }
         let translations = if full.is_empty() { Vec::new() } else { translate(&full)? };
-        let none = |line: Numbered| (line.number, vec![Candidate::given(line.prefix)]);
-        let mut answers: Vec<(u64, Vec<Candidate>)> = empty.into_iter().map(none).collect();
+        let none = |line: Numbered| (line.number, Some(vec![Candidate::given(line.prefix)]));
+        let mut answers: Vec<(u64, Option<Vec<Candidate>>)> = empty.into_iter().map(none).collect();
         answers.extend(full.iter().map(|line| line.number).zip(translations));
         answers.sort_by_key(|&(number, _)| number);
         for (number, candidates) in answers {
+            let Some(candidates) = candidates else { break };
             format.write(output, number, &candidates)?;
         }
         output.flush()?;
-        if ended {
+        if ended || stop.load(Ordering::Relaxed) {
             return Ok(());
         }
     }
@@ -164,10 +177,10 @@ mod tests {
     fn capitals(text: &'static str, block: usize, format: Format) -> (String, Vec<usize>) {
         let (mut output, mut blocks) = (Vec::new(), Vec::new());
         let input = Input { lines: Lines::from_reader("<test>", text.as_bytes()), prefixes: None };
-        stream(Feed::File(input.into()), &mut output, block, format, |lines| {
+        stream(Feed::File(input.into()), &mut output, block, format, &AtomicBool::new(false), |lines| {
             blocks.push(lines.len());
             let candidate = |line: &Numbered| Candidate::given(line.text.to_uppercase());
-            Ok(lines.iter().map(|line| vec![candidate(line)]).collect())
+            Ok(lines.iter().map(|line| Some(vec![candidate(line)])).collect())
         })
         .unwrap();
         (String::from_utf8(output).unwrap(), blocks)
@@ -200,11 +213,35 @@ mod tests {
     fn a_block_is_written_before_the_next_is_read() {
         let input = Input { lines: Lines::from_reader("<test>", &b"a\nb\n\xff\n"[..]), prefixes: None };
         let mut output = Vec::new();
-        let result = stream(Feed::File(input.into()), &mut output, 2, Format::Best, |lines| {
-            Ok(lines.iter().map(|line| vec![Candidate::given(line.text.clone())]).collect())
+        let result = stream(Feed::File(input.into()), &mut output, 2, Format::Best, &AtomicBool::new(false), |lines| {
+            Ok(lines.iter().map(|line| Some(vec![Candidate::given(line.text.clone())])).collect())
         });
         assert!(result.unwrap_err().to_string().contains("line 3"));
         assert_eq!(output, b"a\nb\n");
+    }
+
+    /// What is written is the translation of the first lines of the input, without a gap, and the next block is not begun.
+    #[test]
+    fn asked_to_stop_it_writes_the_lines_before_the_first_that_is_missing() {
+        let input = Input { lines: Lines::from_reader("<test>", &b"\na\n\nb\nc\nd\n"[..]), prefixes: None };
+        let (mut output, stop) = (Vec::new(), AtomicBool::new(false));
+        let found = |line: &Numbered| (line.text != "b").then(|| vec![Candidate::given(line.text.clone())]);
+        stream(Feed::File(input.into()), &mut output, 5, Format::Best, &stop, |lines| {
+            assert!(!stop.swap(true, Ordering::Relaxed), "asked again");
+            Ok(lines.iter().map(found).collect())
+        })
+        .unwrap();
+        assert_eq!(String::from_utf8(output).unwrap(), "\na\n\n");
+    }
+
+    /// Ctrl-C on a terminal where nothing is typed.
+    #[test]
+    fn asked_to_stop_it_does_not_wait_for_a_line() {
+        let (sender, lines) = std::sync::mpsc::sync_channel(1);
+        let stop = AtomicBool::new(true);
+        stream(Feed::Live(lines), &mut Vec::new(), 5, Format::Best, &stop, |_| unreachable!("there is no line"))
+            .unwrap();
+        drop(sender);
     }
 
     #[test]
@@ -213,10 +250,11 @@ mod tests {
             let lines = |text: &'static str| Lines::from_reader("<test>", text.as_bytes());
             let input = Input { lines: lines("a\n\nb\n"), prefixes: Some(lines(prefixes)) };
             let mut output = Vec::new();
-            let result = stream(Feed::File(input.into()), &mut output, 2, Format::Best, |lines| {
-                let text = |line: &Numbered| format!("{}{}{}", line.prefix, line.text, line.number);
-                Ok(lines.iter().map(|line| vec![Candidate::given(text(line))]).collect())
-            });
+            let result =
+                stream(Feed::File(input.into()), &mut output, 2, Format::Best, &AtomicBool::new(false), |lines| {
+                    let text = |line: &Numbered| format!("{}{}{}", line.prefix, line.text, line.number);
+                    Ok(lines.iter().map(|line| Some(vec![Candidate::given(text(line))])).collect())
+                });
             result.map(|()| String::from_utf8(output).unwrap())
         };
         assert_eq!(run("x\ny\n\n").unwrap(), "xa0\ny\nb2\n");

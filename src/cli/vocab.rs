@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use unrolled_seq2seq::tokenise::{Language, Tokeniser};
 use unrolled_seq2seq::vocabulary::{SPECIALS, VocabularyBuilder};
+use unrolled_seq2seq::wording::counted;
 
 use super::input::open;
 use crate::cli::output::stdout;
@@ -68,8 +69,8 @@ impl Vocab {
             eprintln!("warning: {shortfall}");
         }
         eprintln!(
-            "{} distinct words; {} kept, which cover {}",
-            counts.distinct(),
+            "{}; {} kept, which cover {}",
+            counted(counts.distinct(), "distinct word"),
             vocabulary.len() - SPECIALS.len(),
             vocabulary.coverage()
         );

@@ -78,7 +78,7 @@ fn what_does_not_fit_is_told() {
     let folder = files();
     write(&folder, "short", "one\n");
     let message = fails(folder.path(), &["evaluate", "--reference", "ref", "--system", "short"], 1);
-    assert!(message.contains("`short` has 1 lines, `ref` has 40: line 2 has no counterpart"), "{message}");
+    assert!(message.contains("`short` has 1 line, `ref` has 40: line 2 has no counterpart"), "{message}");
     assert!(fails(folder.path(), &["evaluate", "--reference", "ref", "--metric", "ter"], 2).contains("chrf++"));
     let compared = ["evaluate", "--reference", "ref", "--test", "bootstrap", "--trials", "20", "--system", "good"];
     let alike = "good: every sentence scores as in good; there is no difference to test";

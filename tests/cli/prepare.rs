@@ -15,7 +15,7 @@ fn a_prepared_corpus_trains_as_its_text_does() {
     assert!(output.status.success() && output.stdout.is_empty());
     let told = text(&output.stderr);
     assert!(
-        told.contains("125 of 125 pairs prepared in `prepared`, 1 shards") && told.contains("100.00% of 375"),
+        told.contains("125 of 125 pairs prepared in `prepared`, 1 shard\n") && told.contains("100.00% of 375"),
         "{told}"
     );
     assert!(!told.contains("lines/s"), "progress is for terminals");
@@ -40,7 +40,7 @@ fn what_was_dropped_is_told_with_the_reason() {
     let told = text(&output.stderr);
     assert!(output.status.success(), "{told}");
     let reasons =
-        "4 pairs dropped: 1 with an empty side, 0 too short, 1 too long, 1 by the ratio of lengths, 1 duplicates";
+        "4 pairs dropped: 1 with an empty side, 0 too short, 1 too long, 1 by the ratio of lengths, 1 duplicate";
     assert!(told.contains("2 of 6 pairs") && told.contains(reasons), "{told}");
     let exists = fails(folder.path(), &arguments, 1);
     assert!(exists.contains("holds a prepared corpus already"), "{exists}");

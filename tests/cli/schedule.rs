@@ -63,7 +63,7 @@ fn what_does_not_fit_is_refused() {
     let refused = |arguments: &[&str], code| fails(folder.path(), &[&["schedule"], arguments].concat(), code);
     assert!(refused(&["--devices", "8xK80"], 2).contains("no device `K80` is known: use K20, K20X"));
     assert!(refused(&["--plan", "papre"], 1).contains("there is no plan `papre`: use single, paper, deferred"));
-    assert!(refused(&["--devices", "K40"], 1).contains("plan `paper` needs 2 devices or more, there are 1"));
+    assert!(refused(&["--devices", "K40"], 1).contains("plan `paper` needs 2 devices or more, not 1"));
     assert!(refused(&["--source-words", "30-20"], 2).contains("two as in 20-30"));
     assert!(refused(&["--one-device-words-per-s", "0"], 1).contains("must be above 0"));
     assert!(refused(&["--one-device-words-per-s", "1e9"], 1).contains("one K40 cannot do 1000000000 words/s"));

@@ -89,13 +89,35 @@ fn a_signal_saves_and_stops() {
     let mut child = crate::command::command(corpus.path(), &arguments).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     assert!(lines.any(|line| line.starts_with("update ")), "training began");
-    let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    signal("-TERM", &child);
     let rest: Vec<String> = lines.collect();
     assert_eq!(child.wait().unwrap().code(), Some(128 + 15), "{rest:?}");
     assert!(rest.last().is_some_and(|line| line.starts_with("stopped by a signal: ")), "{rest:?}");
     let output = train(corpus.path(), &["--epochs", "0", "--updates", "1", "--resume"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+/// Also while it waits for a line that does not come.
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_translation_behind_what_is_done() {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let corpus = crate::toy::trained();
+    let arguments = ["translate", "--model", "run", "--threads", "1"];
+    let mut child = crate::command::command(corpus.path(), &arguments).spawn().unwrap();
+    let (mut input, mut output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+    writeln!(input, "one two").unwrap();
+    assert_ne!(output.read_line(&mut String::new()).unwrap(), 0);
+    signal("-INT", &child);
+    assert_eq!(child.wait().unwrap().code(), Some(128 + 2));
+    assert_eq!(output.read_to_end(&mut Vec::new()).unwrap(), 0);
+    drop(input);
+}
+
+#[cfg(unix)]
+fn signal(name: &str, child: &std::process::Child) {
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args([name, &id]).status().unwrap().success());
 }
 
 #[test]

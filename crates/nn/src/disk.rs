@@ -187,6 +187,58 @@ pub fn replace_file<E: From<DiskError>>(
     written
 }
 
+/// The suffix of a folder that was moved aside for a new one of its name.
+pub(crate) const REPLACED: &str = "replaced";
+
+/// Where the folder is written that is to replace `folder`: its hidden sibling `.NAME.writing`.
+///
+/// # Errors
+/// Where the path ends in no name.
+pub fn beside(folder: &Path) -> Result<PathBuf, DiskError> {
+    sibling(folder, WRITING)
+}
+
+/// Gives `new`, whole and on the medium, the name `folder`. What has that name is moved aside first (`.NAME.replaced`), moved back if `new` does not
+/// arrive, and removed if it does; [`restore_folder`] ends what a kill in between leaves.
+///
+/// # Errors
+/// Where a step fails; what stood under `folder` then still does.
+pub fn replace_folder(disk: &dyn Disk, new: &Path, folder: &Path) -> Result<(), DiskError> {
+    let parent = parent_of(folder);
+    let aside = sibling(folder, REPLACED)?;
+    let replaces = folder.exists();
+    if replaces {
+        disk.rename(folder, &aside).at("move aside", folder)?;
+    }
+    if let Err(error) = disk.rename(new, folder).at("write", folder) {
+        if replaces {
+            let _ = disk.rename(&aside, folder); // where this fails too, `restore_folder` does it next time
+        }
+        return Err(error);
+    }
+    disk.sync_folder(parent).at("sync", parent)?;
+    if replaces {
+        let _ = disk.remove_folder(&aside); // the new one stands; `restore_folder` removes what is left
+    }
+    Ok(())
+}
+
+/// Ends an interrupted [`replace_folder`]: the old folder comes back if the new one did not arrive, and is removed if it did.
+///
+/// # Errors
+/// Where a step fails.
+pub fn restore_folder(disk: &dyn Disk, folder: &Path) -> Result<(), DiskError> {
+    let (aside, parent) = (sibling(folder, REPLACED)?, parent_of(folder));
+    if !aside.exists() {
+        return Ok(());
+    }
+    if folder.exists() {
+        return disk.remove_folder(&aside).at("remove", &aside);
+    }
+    disk.rename(&aside, folder).at("restore", folder)?;
+    disk.sync_folder(parent).at("sync", parent)
+}
+
 /// Writes a new file and waits until it is on the medium.
 pub(crate) fn write_file<E: From<DiskError>>(
     disk: &dyn Disk,

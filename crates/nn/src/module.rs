@@ -178,8 +178,8 @@ pub fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// Implements [`Module`] for a struct: each field that is listed is a module and gives its name to the path. A field after `flatten` gives none. A field
-/// that is not listed (a size, a rate, a key) is none.
+/// Implements [`Module`] for a struct: each field that is listed is a module and gives its name to the path. A field after `flatten` gives none. Fields after
+/// `; skip` (a size, a rate, a key) are no modules.
 ///
 /// ```
 /// use unrolled_nn::{module, Linear, Module};
@@ -194,24 +194,24 @@ pub fn join(path: &str, name: &str) -> String {
 /// ```
 ///
 /// `Vec`s, arrays, tuples, `Option`s and `Box`es of modules are modules, and so is a struct of structs; of a tuple struct the fields are numbers.
-/// Name every field that has parameters: one that is left out is neither learnt nor saved.
+/// What is skipped is neither learnt nor saved.
 ///
 /// ```
 /// use unrolled_nn::{module, Dropout, LayerNorm, Linear, Module, Parameter};
 /// use unrolled_tensor::{random::Key, Device, Tensor};
 ///
 /// struct Scale(Parameter, f64);
-/// module!(Scale { 0 });
+/// module!(Scale { 0; skip 1 });
 ///
 /// struct Network {
 ///     heads: [Linear; 2],
 ///     norms: (LayerNorm, Option<LayerNorm>),
 ///     rest: Box<dyn Module>,
 ///     stack: Vec<Scale>,
-///     dropout: Dropout, // without parameters
+///     dropout: Dropout,
 ///     width: usize,
 /// }
-/// module!(Network { heads, norms, rest, stack, dropout });
+/// module!(Network { heads, norms, rest, stack; skip dropout, width });
 ///
 /// let device = Device::cpu();
 /// let width = 3;
@@ -230,18 +230,25 @@ pub fn join(path: &str, name: &str) -> String {
 /// # assert_eq!(network.stack[0].1, 0.5);
 /// ```
 ///
-/// A field that the struct does not have is the compiler's own error:
+/// A field that is forgotten does not compile, so that nothing stays unlearnt by mistake; nor does one that the struct does not have:
 ///
-/// ```compile_fail,E0609
+/// ```compile_fail,E0063
+/// use unrolled_nn::{module, Parameter};
+/// struct Scale { factor: Parameter, shift: Parameter }
+/// module!(Scale { factor }); // error[E0063]: missing field `shift` in initializer of `Scale`
+/// ```
+///
+/// ```compile_fail,E0560
 /// use unrolled_nn::{module, Parameter};
 /// struct Scale { factor: Parameter }
-/// module!(Scale { facter }); // error[E0609]: no field `facter` on type `&Scale`
+/// module!(Scale { facter, factor }); // error[E0560]: struct `Scale` has no field named `facter`
 /// ```
 #[macro_export]
 macro_rules! module {
-    ($type:ty { $($field:tt),* $(,)? }) => {
+    ($type:ty { $($field:tt),* $(,)? $(; skip $($skipped:tt),+ $(,)?)? }) => {
         impl $crate::Module for $type {
             fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a $crate::Parameter)>) {
+                $crate::every_field!($($field)* $($($skipped)+)?);
                 $($crate::Module::collect(&self.$field, &$crate::path(path, stringify!($field)), found);)*
             }
             fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut $crate::Parameter)>) {
@@ -249,14 +256,25 @@ macro_rules! module {
             }
         }
     };
-    ($type:ty { flatten $field:tt }) => {
+    ($type:ty { flatten $field:tt $(,)? $(; skip $($skipped:tt),+ $(,)?)? }) => {
         impl $crate::Module for $type {
             fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a $crate::Parameter)>) {
+                $crate::every_field!($field $($($skipped)+)?);
                 $crate::Module::collect(&self.$field, path, found);
             }
             fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut $crate::Parameter)>) {
                 $crate::Module::collect_mut(&mut self.$field, path, found);
             }
         }
+    };
+}
+
+/// For [`module!`]: compiles where these are all fields of `Self`. (Of a pattern that leaves out a private field the compiler does not say which.)
+#[doc(hidden)]
+#[macro_export]
+macro_rules! every_field {
+    ($($field:tt)*) => {
+        #[allow(unreachable_code, clippy::diverging_sub_expression)]
+        let _ = || Self { $($field: ::core::unreachable!(),)* };
     };
 }

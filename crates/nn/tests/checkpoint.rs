@@ -125,14 +125,22 @@ fn lists_that_make_no_sense_are_refused() {
     let (_parent, folder) = written();
     let list = folder.join(CHECKSUMS);
     let sound = fs::read_to_string(&list).unwrap();
-    fs::write(&list, &sound[..sound.len() / 2]).unwrap();
-    assert!(matches!(refusal(&folder), CheckpointError::Json { file, .. } if file == list));
+    let sum = "\"sha256\": \"";
+    for (text, says) in [
+        (String::new(), "damaged: EOF while parsing a value at line 1"),
+        (sound[..sound.len() / 2].to_owned(), "damaged: EOF while parsing"),
+        (sound.replace("config.toml", "../config.toml"), "`../config.toml` is no plain name of a file"),
+        (sound.replace(STATE, "other.json"), "it does not list `state.json`"),
+        (sound.replace(sum, &format!("{sum}x")), "the sum of `config.toml` is no SHA-256"),
+    ] {
+        fs::write(&list, text).unwrap();
+        let error = refusal(&folder);
+        assert!(matches!(&error, CheckpointError::List { file, .. } if *file == list), "{error}");
+        let error = error.to_string();
+        assert!(error.contains(says) && error.ends_with(": use another checkpoint"), "{error}");
+    }
     fs::write(&list, sound.replace("\"format\": 1", "\"format\": 2")).unwrap();
     assert!(matches!(refusal(&folder), CheckpointError::Format { found: 2, .. }));
-    fs::write(&list, sound.replace("config.toml", "../config.toml")).unwrap();
-    assert!(matches!(refusal(&folder), CheckpointError::FileName { .. }));
-    fs::write(&list, sound.replace(STATE, "other.json")).unwrap();
-    assert!(matches!(refusal(&folder), CheckpointError::Missing { file } if file == folder.join(STATE)));
 }
 
 #[test]

@@ -94,10 +94,10 @@ fn embedding_gradients_are_coalesced_rows() {
 }
 
 #[test]
-#[should_panic]
-fn an_id_outside_the_table_panics() {
+#[should_panic(expected = "embedding: id 8 at [1, 0] is outside the 8 rows of the table")]
+fn an_id_outside_the_table_is_named() {
     let table = Embedding::new(8, 2, 0.5, Key::new(1), &Device::cpu());
-    table.forward(&Tensor::from_slice(&[8u32], [1], &Device::cpu()));
+    table.forward(&Tensor::from_slice(&[0u32, 7, 8, 9], [2, 2], &Device::cpu()));
 }
 
 const LAYERS: usize = 2;

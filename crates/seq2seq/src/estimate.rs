@@ -17,6 +17,7 @@ use crate::prepare::PreparedCorpus;
 use crate::run::{Error, initial_range_of};
 use crate::training::{Recipe, Trainer, optimiser_of};
 use crate::vocabulary::{SPECIALS, Vocabulary};
+use crate::wording::counted;
 
 /// A corpus's size, from one reading that cuts only a sample into words.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,7 +74,7 @@ impl CorpusSize {
             }
         }
         if lengths.is_empty() {
-            let skipped = format!("none of {} pairs looked at would be kept", sample.len());
+            let skipped = format!("none of {} looked at would be kept", counted(sample.len(), "pair"));
             return Err(Error::NoPairs { purpose: "training", corpus: corpus.to_string(), skipped });
         }
         let share = |count: usize| (count as u128 * pairs as u128 / sample.len() as u128) as u64;

@@ -33,3 +33,4 @@ pub mod training;
 pub mod translator;
 pub mod unknown;
 pub mod vocabulary;
+pub mod wording;

@@ -77,7 +77,7 @@ pub struct Model {
     /// Copies of the projection's slices on several devices, where the vocabulary is shared for translating.
     shared: Option<SplitProjection>,
 }
-module!(Model { source_embedding, encoder, target_embedding, decoder, projection });
+module!(Model { source_embedding, encoder, target_embedding, decoder, projection; skip dropout, softmax_slices, shared });
 
 /// Where the parameters start: uniform in [−x, x).
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,7 +2,10 @@
 //! the best first. Ids count the lines of the source from 0.
 //!
 //! Features are a name with `=` (older lists: `:`) and one or more numbers. What Moses writes after the score (alignments) is kept as it is.
+//!
+//! A hypothesis that has `|||` itself is written with `&#124;` for each of the bars, as Moses escapes them: see [`escape`].
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::corpus::{CorpusError, Lines};
@@ -101,7 +104,7 @@ fn parse(line: &str) -> Result<(u64, Entry), String> {
     let id = id.parse().map_err(|_| format!("`{id}` is not a sentence's number"))?;
     let features = parse_features(features)?;
     let score = number(score).ok_or_else(|| format!("the score `{score}` is not a number"))?;
-    Ok((id, Entry { text: text.to_owned(), features, score, rest: fields.next().map(str::to_owned) }))
+    Ok((id, Entry { text: unescape(text).into_owned(), features, score, rest: fields.next().map(str::to_owned) }))
 }
 
 fn parse_features(text: &str) -> Result<Vec<(String, Vec<f64>)>, String> {
@@ -123,6 +126,67 @@ fn parse_features(text: &str) -> Result<Vec<(String, Vec<f64>)>, String> {
 
 fn number(word: &str) -> Option<f64> {
     word.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// A hypothesis as it stands in a list, where `|||` ends it: of three bars or more in a row each is written `&#124;`. So that a list is read as it was written,
+/// `&#124;` itself becomes `&amp;#124;` in such a row, and that `&amp;amp;#124;`; nothing else is changed.
+///
+/// ```
+/// use unrolled_seq2seq::n_best::{escape, unescape};
+/// assert_eq!(escape("a ||| b"), "a &#124;&#124;&#124; b");
+/// assert_eq!(escape("a || b &#124; c"), "a || b &#124; c");
+/// assert_eq!(unescape(&escape("a ||| &#124;&#124;&#124;")), "a ||| &#124;&#124;&#124;");
+/// ```
+pub fn escape(text: &str) -> Cow<'_, str> {
+    change_bars(text, |level| level + 1)
+}
+
+/// What [`escape`] made of it undone.
+pub fn unescape(text: &str) -> Cow<'_, str> {
+    change_bars(text, |level| level.saturating_sub(1))
+}
+
+/// So many bars in a row can be taken for the end of a field.
+const ROW: usize = 3;
+
+/// Puts each bar of a row of at least [`ROW`] to another level: 0 is the bar, 1 `&#124;`, 2 `&amp;#124;` and so on.
+fn change_bars(text: &str, change: impl Fn(usize) -> usize) -> Cow<'_, str> {
+    let (mut changed, mut rest) = (String::new(), text);
+    let mut copied = 0;
+    while let Some(start) = rest.find(['|', '&']) {
+        let mut after = &rest[start..];
+        let mut row = Vec::new();
+        while let Some((level, behind)) = bar(after) {
+            row.push(level);
+            after = behind;
+        }
+        if row.len() >= ROW {
+            let place = text.len() - rest.len() + start;
+            changed.push_str(&text[copied..place]);
+            for level in row.into_iter().map(&change) {
+                changed.push_str(&if level == 0 {
+                    "|".to_owned()
+                } else {
+                    format!("&{}#124;", "amp;".repeat(level - 1))
+                });
+            }
+            copied = text.len() - after.len();
+        }
+        rest = if after.len() < rest.len() - start { after } else { &after[1..] };
+    }
+    if copied == 0 { Cow::Borrowed(text) } else { Cow::Owned(changed + &text[copied..]) }
+}
+
+/// The level of the bar that `text` begins with, and what follows it.
+fn bar(text: &str) -> Option<(usize, &str)> {
+    if let Some(rest) = text.strip_prefix('|') {
+        return Some((0, rest));
+    }
+    let (mut level, mut rest) = (1, text.strip_prefix('&')?);
+    while let Some(behind) = rest.strip_prefix("amp;") {
+        (level, rest) = (level + 1, behind);
+    }
+    Some((level, rest.strip_prefix("#124;")?))
 }
 
 impl Entry {
@@ -152,7 +216,7 @@ impl NBest {
     /// Where the writer fails.
     pub fn write(&self, output: &mut impl Write) -> io::Result<()> {
         for Entry { text, features, score, rest } in &self.entries {
-            write!(output, "{} ||| {text} |||", self.id)?;
+            write!(output, "{} ||| {} |||", self.id, escape(text))?;
             for (name, numbers) in features {
                 write!(output, " {name}=")?;
                 numbers.iter().try_for_each(|number| write!(output, " {number}"))?;
@@ -207,6 +271,28 @@ mod tests {
                 Ok(lists) => assert!(text.is_empty() && lists.is_empty(), "{text:?} was read"),
             }
         }
+    }
+
+    /// Every text of up to seven of these pieces comes back, and none ends its field.
+    #[test]
+    fn bars_in_a_hypothesis_come_back() {
+        let pieces = ["|", "&#124;", "&amp;#124;", "&amp;", "#124;", " é"];
+        for number in 0..pieces.len().pow(7) {
+            let digits = (0..7).scan(number, |rest, _| {
+                let digit = *rest % pieces.len();
+                *rest /= pieces.len();
+                Some(digit)
+            });
+            let text: String = digits.map(|digit| pieces[digit]).collect();
+            let written = escape(&text);
+            assert!(!written.contains("|||"), "{text:?} is written {written:?}");
+            assert_eq!(unescape(&written), text, "from {written:?}");
+        }
+        let entry = Entry { text: "a ||| b".into(), ..Entry::default() };
+        let list = NBest { id: 0, entries: vec![entry] };
+        let mut written = Vec::new();
+        list.write(&mut written).unwrap();
+        assert_eq!(lists(String::from_utf8(written).unwrap().leak()).unwrap(), [list]);
     }
 
     #[test]

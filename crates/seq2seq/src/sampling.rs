@@ -8,7 +8,7 @@ use unrolled_tensor::Tensor;
 use unrolled_tensor::random::Key;
 
 use crate::batch::Sources;
-use crate::beam_search::{Finished, Forced, force, ids, longest, rows_of};
+use crate::beam_search::{Finished, Forced, Stop, force, ids, longest, rows_of};
 use crate::ensemble::Ensemble;
 use crate::vocabulary::{EOS, PAD, UNK};
 
@@ -77,6 +77,19 @@ pub fn sample(
     numbers: &[u64],
     options: &SampleOptions,
 ) -> Vec<Vec<Finished>> {
+    sample_until(models, sources, prefixes, numbers, options, &|| false).expect("nobody asked to stop")
+}
+
+/// [`sample`], unless `stop` says so before one of its steps: then `None`.
+#[track_caller]
+pub(crate) fn sample_until(
+    models: &Ensemble<'_>,
+    sources: &[Sources],
+    prefixes: &[Vec<u32>],
+    numbers: &[u64],
+    options: &SampleOptions,
+    stop: Stop<'_>,
+) -> Option<Vec<Vec<Finished>>> {
     let (temperature, nucleus) = (options.temperature, options.nucleus);
     assert!(temperature > 0.0, "sampling: the temperature must be above 0, found {temperature}");
     assert!(nucleus > 0.0, "sampling: the nucleus must be above 0, found {nucleus}");
@@ -98,13 +111,13 @@ pub fn sample(
         };
         drawn.extend((0..options.samples as u64).map(|sample| Draw { sample, ..draw.clone() }));
     }
-    draw_all(models, states, &mut drawn, options);
+    draw_all(models, states, &mut drawn, options, stop)?;
     let mut answers = vec![Vec::with_capacity(options.samples); sentences];
     for (place, draw) in drawn.into_iter().enumerate() {
         let (words, log_probability) = (draw.words, draw.log_probability);
         answers[place / options.samples].push(Finished { words, log_probability, score: log_probability });
     }
-    answers
+    Some(answers)
 }
 
 /// One translation that is being drawn.
@@ -122,13 +135,22 @@ struct Draw {
     sample: u64,
 }
 
-/// Draws word after word until all have ended.
-fn draw_all(models: &Ensemble<'_>, mut states: Vec<LstmState>, drawn: &mut [Draw], options: &SampleOptions) {
+/// Draws word after word until all have ended; `None` where it was asked to stop before.
+fn draw_all(
+    models: &Ensemble<'_>,
+    mut states: Vec<LstmState>,
+    drawn: &mut [Draw],
+    options: &SampleOptions,
+    stop: Stop<'_>,
+) -> Option<()> {
     let mut words = Words::default();
     loop {
         let mut live: Vec<&mut Draw> = drawn.iter_mut().filter(|draw| !draw.ended).collect();
         if live.is_empty() {
-            return;
+            return Some(());
+        }
+        if stop() {
+            return None;
         }
         let rows: Vec<u32> = live.iter().map(|draw| draw.row).collect();
         let last: Vec<u32> = live.iter().map(|draw| draw.words.last().copied().unwrap_or(EOS)).collect();

@@ -81,9 +81,13 @@ fn gzip_is_recognised_by_content_and_may_have_members() {
     let mut two = gzip("a\nb");
     two.extend(gzip("c\nd\n"));
     assert_eq!(lines(two), ["a", "bc", "d"]);
+}
+
+#[test]
+fn what_is_named_gzip_must_be() {
     let files = Files::new();
-    let plain = files.put("plain.gz", "not compressed\n");
-    assert_eq!(Lines::open(plain).unwrap().map(Result::unwrap).collect::<Vec<_>>(), ["not compressed"]);
+    let error = Lines::open(files.put("page.GZ", "<html>not found</html>\n")).err().unwrap();
+    assert!(matches!(&error, CorpusError::NotGzip { name } if name.ends_with("page.GZ")), "{error}");
 }
 
 #[test]

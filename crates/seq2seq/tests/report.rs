@@ -226,7 +226,7 @@ fn what_is_lost_is_named_and_the_rest_is_shown() {
     for told in [
         "no update yet",
         "no checkpoint that can be loaded",
-        "1 lines of the log",
+        "Of the log, 1 line could not be read",
         "does not say that the run has ended",
     ] {
         assert!(all.contains(told), "{told}: {all}");

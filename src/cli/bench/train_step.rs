@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use unrolled_seq2seq::config;
+use unrolled_seq2seq::wording::counted;
 use unrolled_tensor::profile::Profile;
 use unrolled_tensor::{Device, catch_device_error};
 
@@ -168,9 +169,9 @@ impl Answer {
         let memory = self.peak_mb.map_or("memory unknown".into(), |mb| format!("{mb:.0} MiB at most"));
         let accelerator = self.accelerator.as_ref().map(Accelerator::sentence).unwrap_or_default();
         format!(
-            "size {}, {} threads: {:.4} s a step ({:.4} to {:.4} in {}), {:.0} words/s, {memory}{accelerator}",
+            "size {}, {}: {:.4} s a step ({:.4} to {:.4} in {}), {:.0} words/s, {memory}{accelerator}",
             self.size,
-            self.threads,
+            counted(self.threads, "thread"),
             self.step_s,
             self.step_s_range[0],
             self.step_s_range[1],

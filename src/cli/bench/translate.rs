@@ -10,6 +10,7 @@ use unrolled_seq2seq::batch::Sources;
 use unrolled_seq2seq::beam_search::{DecodeOptions, translate};
 use unrolled_seq2seq::model::Model;
 use unrolled_seq2seq::vocabulary::{EOS, PAD};
+use unrolled_seq2seq::wording::counted;
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{Device, Tensor};
 
@@ -166,12 +167,12 @@ impl Answer {
     fn sentence(&self) -> String {
         let memory = self.peak_mb.map_or("memory unknown".into(), |mb| format!("{mb:.0} MiB at most"));
         format!(
-            "size {}, {} threads, beam {}, batches of {}: {} sentences in {:.3} s, {:.0} words/s, {:.0} of them written, {memory}",
+            "size {}, {}, beam {}, batches of {}: {} in {:.3} s, {:.0} words/s, {:.0} of them written, {memory}",
             self.size,
-            self.threads,
+            counted(self.threads, "thread"),
             self.beam,
             self.batch_size,
-            self.sentences,
+            counted(self.sentences, "sentence"),
             self.seconds,
             self.words_per_s,
             self.tgt_words_per_s

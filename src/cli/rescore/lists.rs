@@ -9,6 +9,7 @@ use unrolled_seq2seq::corpus::{CorpusError, Lines};
 use unrolled_seq2seq::n_best::{NBest, Reader};
 use unrolled_seq2seq::rescore::{Candidate, Weights};
 use unrolled_seq2seq::run::Translators;
+use unrolled_seq2seq::wording::counted;
 
 /// Where the log-probabilities come from.
 pub(super) enum Scored<'a> {
@@ -35,7 +36,8 @@ impl Along {
         loop {
             let found = self.lines.next_line()?.map(str::to_owned);
             let Some(line) = found else {
-                bail!("`{}` has {} lines, but there is a list for sentence {id}", self.lines.name(), self.next);
+                let lines = counted(self.next, "line");
+                bail!("`{}` has {lines}, but there is a list for sentence {id}", self.lines.name());
             };
             self.next += 1;
             if self.next > id {
@@ -157,8 +159,9 @@ impl<'a> Lists<'a> {
             let (lines, name) = (reference.count()?, reference.lines.name());
             ensure!(
                 lines == count,
-                "`{}` has {count} lines, `{name}` has {lines}: they must correspond line by line",
-                source.lines.name()
+                "`{}` has {}, `{name}` has {lines}: they must correspond line by line",
+                source.lines.name(),
+                counted(count, "line")
             );
         }
         Ok(())

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use unrolled_seq2seq::corpus::{CorpusError, Lines};
 use unrolled_seq2seq::run::Line;
@@ -51,6 +53,9 @@ pub(super) enum Next {
     End,
 }
 
+/// How long a signal may go unseen while no line comes.
+const LOOK_UP: Duration = Duration::from_millis(50);
+
 /// The input, a block at a time.
 pub(super) enum Feed {
     /// All of it is there to be read.
@@ -60,13 +65,10 @@ pub(super) enum Feed {
 }
 
 impl Feed {
-    /// Reads so far ahead as `ahead` lines where `path` is a standard input that is no file.
+    /// Reads so far ahead as `ahead` lines where `path` is no file.
     pub(super) fn new(path: &Path, input: Input, ahead: usize) -> io::Result<Feed> {
-        if path.as_os_str() == "-" && !stdin_is_a_file() {
-            Feed::live(input, ahead)
-        } else {
-            Ok(Feed::File(input.into()))
-        }
+        let is_a_file = if path.as_os_str() == "-" { stdin_is_a_file() } else { path.is_file() };
+        if is_a_file { Ok(Feed::File(input.into())) } else { Feed::live(input, ahead) }
     }
 
     pub(super) fn live(mut input: Input, ahead: usize) -> io::Result<Feed> {
@@ -84,12 +86,18 @@ impl Feed {
         Ok(Feed::Live(receiver))
     }
 
-    /// The next line; where `wait` is false, only one that is there already.
-    pub(super) fn next(&mut self, wait: bool) -> Result<Next, CorpusError> {
+    /// The next line; where `wait` is false, only one that is there already. Once `stop` is true it waits no longer: there it ends.
+    pub(super) fn next(&mut self, wait: bool, stop: &AtomicBool) -> Result<Next, CorpusError> {
         let line = match self {
             Feed::File(input) => input.next()?,
             // A reader that is gone has told of the end, or of an error, before.
-            Feed::Live(lines) if wait => lines.recv().unwrap_or(Ok(None))?,
+            Feed::Live(lines) if wait => loop {
+                match lines.recv_timeout(LOOK_UP) {
+                    Ok(line) => break line?,
+                    Err(RecvTimeoutError::Timeout) if !stop.load(Ordering::Relaxed) => {}
+                    Err(_) => break None,
+                }
+            },
             Feed::Live(lines) => match lines.try_recv() {
                 Ok(line) => line?,
                 Err(TryRecvError::Empty) => return Ok(Next::NotYet),

@@ -118,6 +118,8 @@ fn split(args: &CrossEntropyArgs<'_>, slices: usize, gradients: bool) -> CrossEn
     let slices: Vec<Slice> =
         (0..slices).map(|s| Slice::cut(args, &mut offset, words / slices + usize::from(s < words % slices))).collect();
     let live: Vec<bool> = args.row_weights.to_f64_vec().iter().map(|&weight| weight != 0.0).collect();
+    let ignored = args.row_weights.eq(&args.row_weights.zeros_like());
+    ignored.select(&args.targets.zeros_like(), args.targets).check_ids("linear_cross_entropy", words, &"words");
     let mut made = Pieces { weights: vec![None; slices.len()], ..Pieces::default() };
     for piece in pieces(&live) {
         made.add(args, &slices, &live, piece, gradients);

@@ -61,6 +61,7 @@ impl Var {
         if self.rank() != 2 || ids.dtype() != DType::U32 {
             panic!("embedding: table of shape {:?} with {} ids", self.shape(), ids.dtype());
         }
+        ids.check_ids("embedding", self.dim(0), &"rows of the table");
         let flat = ids.flatten();
         let rows = record_one(Op::Embedding(Arc::new(flat.clone())), &[self], self.value.index_select(0, &flat));
         let mut shape = Dims::from(ids.shape());

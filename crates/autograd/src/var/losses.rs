@@ -79,7 +79,7 @@ impl Var {
             panic!("cross_entropy: a label smoothing of {smoothing} is outside [0, 1]");
         }
         let logarithms = self.log_softmax(1);
-        let rows = Rows::of(targets, &options, self.dtype());
+        let rows = Rows::of("cross_entropy", targets, &options, self);
         let mut losses = rows.of_targets(&logarithms);
         if smoothing > 0.0 {
             let of_all = rows.of_all(&logarithms, options.class_weights);
@@ -113,7 +113,7 @@ impl Var {
     ) -> Var {
         self.check_classes("nll_loss", targets, class_weights);
         let options = CrossEntropyOptions { class_weights, ignore_index, ..Default::default() };
-        let rows = Rows::of(targets, &options, self.dtype());
+        let rows = Rows::of("nll_loss", targets, &options, self);
         rows.reduce(&rows.of_targets(self), reduction)
     }
 
@@ -234,15 +234,16 @@ struct Rows {
 
 impl Rows {
     #[track_caller]
-    fn of(targets: &Tensor, options: &CrossEntropyOptions<'_>, dtype: DType) -> Rows {
+    fn of(operation: &str, targets: &Tensor, options: &CrossEntropyOptions<'_>, input: &Var) -> Rows {
         let counts = match options.ignore_index {
             Some(ignored) => targets.ne(&Tensor::scalar(ignored, targets.device())),
             None => Tensor::ones(targets.shape(), DType::Bool, targets.device()),
         };
         let index = counts.select(targets, &targets.zeros_like());
+        index.check_ids(operation, input.dim(1), &"classes");
         let weights = match options.class_weights {
             Some(weights) => counts.select(&weights.index_select(0, &index), &weights.index(0, 0).zeros_like()),
-            None => counts.cast(dtype),
+            None => counts.cast(input.dtype()),
         };
         Rows { counts, index, weights }
     }

@@ -3,6 +3,7 @@
 use unrolled_autograd::{Backward, BinaryCrossEntropyOptions, CrossEntropyOptions, Reduction, Var, grad};
 use unrolled_tensor::{DType, Device, Tensor};
 
+use crate::refused;
 use crate::row::{Case, Row};
 use crate::sample::{Sample, each};
 
@@ -154,6 +155,23 @@ fn a_batch_of_nothing_has_a_loss() {
     assert!(loss(Reduction::Mean).tensor().item::<f64>().is_nan());
     assert_eq!(loss(Reduction::None).shape(), [0]);
     assert_eq!(loss(Reduction::Sum).backward().get(&logits).unwrap().shape(), [0, 3]);
+}
+
+/// Whichever loss it is given to. One that does not count may lie anywhere.
+#[test]
+fn a_class_that_is_none_is_named() {
+    let device = Device::cpu();
+    let zeros = |shape: &[usize]| Var::leaf(Tensor::zeros(shape, DType::F64, &device));
+    let (logits, weight, bias) = (zeros(&[3, 4]), zeros(&[4, 4]), zeros(&[4]));
+    let targets = Tensor::from_slice(&[9u32, 3, 5], [3], &device);
+    let counts = Tensor::from_slice(&[0f64, 1.0, 1.0], [3], &device);
+    let options = CrossEntropyOptions { ignore_index: Some(9), ..Default::default() };
+    let fused = |slices| logits.linear_cross_entropy_split(&weight, &bias, &targets, &counts, slices);
+    let nll = || logits.nll_loss(&targets, None, Some(9), Reduction::Mean);
+    refused("cross_entropy: id 5 at [2] is outside the 4 classes", || logits.cross_entropy(&targets, options));
+    refused("nll_loss: id 5 at [2] is outside the 4 classes", nll);
+    refused("linear_cross_entropy: id 5 at [2] is outside the 4 words", || fused(1));
+    refused("linear_cross_entropy: id 5 at [2] is outside the 4 words", || fused(2));
 }
 
 #[test]

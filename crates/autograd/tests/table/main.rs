@@ -20,6 +20,8 @@ mod sample;
 mod views;
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use row::Row;
 use unrolled_autograd::Op;
@@ -48,6 +50,13 @@ fn rows() -> Vec<Row> {
         flow::rows(),
     ];
     all.into_iter().flatten().collect()
+}
+
+/// Sees that `work` panics with this message.
+#[track_caller]
+fn refused<T: Debug>(message: &str, work: impl FnOnce() -> T) {
+    let payload = catch_unwind(AssertUnwindSafe(work)).expect_err(message);
+    assert_eq!(payload.downcast_ref::<String>().expect("a message"), message);
 }
 
 #[test]

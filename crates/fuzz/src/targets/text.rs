@@ -179,7 +179,7 @@ fn gz(input: &[u8]) -> String {
         }
         None => input.to_vec(),
     };
-    let path = scratch::write("text.gz", &bytes);
+    let path = scratch::write("text", &bytes);
     let lines = Lines::open(&path).and_then(|lines| lines.collect::<Result<Vec<_>, _>>());
     told(lines, |lines| format!("{} lines", lines.len()))
 }

@@ -47,19 +47,24 @@ impl Checksums {
         struct Version {
             format: u64,
         }
-        let json = |source| CheckpointError::Json { file: file.clone(), source };
+        let damaged = |problem: String| CheckpointError::List { file: file.clone(), problem };
+        let json = |error: serde_json::Error| damaged(error.to_string());
         // The version first: a later format may have other fields.
         let version: Version = serde_json::from_slice(&text).map_err(json)?;
         if version.format != FORMAT {
             return Err(CheckpointError::Format { file, found: version.format });
         }
         let list: Checksums = serde_json::from_slice(&text).map_err(json)?;
-        if let Some(name) = list.files.keys().find(|name| !is_plain(name)) {
-            let reason = "it must be a plain name that does not begin with a dot";
-            return Err(CheckpointError::FileName { name: name.clone(), reason });
+        for (name, sum) in &list.files {
+            if !is_plain(name) {
+                return Err(damaged(format!("`{name}` is no plain name of a file")));
+            }
+            if sum.sha256.len() != 64 || !sum.sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+                return Err(damaged(format!("the sum of `{name}` is no SHA-256")));
+            }
         }
         match [MODEL, OPTIMISER, STATE].into_iter().find(|&name| !list.files.contains_key(name)) {
-            Some(name) => Err(CheckpointError::Missing { file: folder.join(name) }),
+            Some(name) => Err(damaged(format!("it does not list `{name}`"))),
             None => Ok(list),
         }
     }

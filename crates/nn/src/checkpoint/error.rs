@@ -30,7 +30,7 @@ pub enum CheckpointError {
         file: PathBuf,
     },
     /// A file of the checkpoint has not the length that was written.
-    #[error("{}: {found} bytes where {expected} were written: truncated or changed; use another checkpoint", .file.display())]
+    #[error("{}: {found} bytes, but {} says {expected}: truncated or changed; use another checkpoint", .file.display(), super::CHECKSUMS)]
     Length {
         /// The file.
         file: PathBuf,
@@ -40,7 +40,7 @@ pub enum CheckpointError {
         found: u64,
     },
     /// A file of the checkpoint has not the content that was written.
-    #[error("{}: damaged: its SHA-256 is {found}, not {expected}; use another checkpoint", .file.display())]
+    #[error("{}: damaged: its SHA-256 is {found}, but {} says {expected}; use another checkpoint", .file.display(), super::CHECKSUMS)]
     Damaged {
         /// The file.
         file: PathBuf,
@@ -49,8 +49,16 @@ pub enum CheckpointError {
         /// The checksum of what there is.
         found: String,
     },
+    /// The list of checksums is not what was written, so that nothing can be said of the other files.
+    #[error("{}: damaged: {problem}; the checkpoint's other files cannot be verified without it: use another checkpoint", .file.display())]
+    List {
+        /// The list of checksums.
+        file: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A JSON file does not parse.
-    #[error("{}: {source}", .file.display())]
+    #[error("{}: damaged: not the JSON that was written ({source}); use another checkpoint", .file.display())]
     Json {
         /// The file.
         file: PathBuf,

@@ -45,7 +45,7 @@ use std::path::{Path, PathBuf};
 
 use unrolled_tensor::{Device, Tensor};
 
-use crate::disk::{At, Disk, FileSystem, WRITING, parent_of, sibling, write_file};
+use crate::disk::{At, Disk, FileSystem, beside, replace_folder, restore_folder, write_file};
 use crate::safetensors_file::{Plan, read_from};
 use checksums::{Checksums, FORMAT, Summing, read_summed};
 
@@ -60,9 +60,6 @@ pub const OPTIMISER: &str = "optimiser.safetensors";
 pub const STATE: &str = "state.json";
 /// The list of checksums.
 pub const CHECKSUMS: &str = "checksums.json";
-
-/// The suffix of a checkpoint that was moved aside for a new one of its name.
-const REPLACED: &str = "replaced";
 
 type Result<T> = std::result::Result<T, CheckpointError>;
 
@@ -98,8 +95,8 @@ pub fn write_on(disk: &dyn Disk, folder: &Path, checkpoint: &Checkpoint) -> Resu
     if is_in_the_way(folder) {
         return Err(CheckpointError::InTheWay { folder: folder.to_path_buf() });
     }
-    let beside = sibling(folder, WRITING)?;
-    let written = fill(disk, &beside, checkpoint).and_then(|()| put_in_place(disk, &beside, folder));
+    let beside = beside(folder)?;
+    let written = fill(disk, &beside, checkpoint).and_then(|()| Ok(replace_folder(disk, &beside, folder)?));
     if written.is_err() && beside.exists() {
         let _ = disk.remove_folder(&beside); // gives the room back; the first error is the one to report
     }
@@ -167,15 +164,8 @@ pub fn verify(folder: impl AsRef<Path>) -> Result<()> {
 /// Ends what an interrupted [`write()`] left behind beside `folder`: an old checkpoint that was moved aside comes back if the new one did
 /// not arrive, and is removed if it did; an unfinished one is removed.
 fn recover(disk: &dyn Disk, folder: &Path) -> Result<()> {
-    let (beside, aside) = (sibling(folder, WRITING)?, sibling(folder, REPLACED)?);
-    if aside.exists() {
-        if folder.exists() {
-            disk.remove_folder(&aside).at("remove", &aside)?;
-        } else {
-            disk.rename(&aside, folder).at("restore", folder)?;
-            disk.sync_folder(parent_of(folder)).at("sync", parent_of(folder))?;
-        }
-    }
+    restore_folder(disk, folder)?;
+    let beside = beside(folder)?;
     if beside.exists() {
         disk.remove_folder(&beside).at("remove", &beside)?;
     }
@@ -231,26 +221,6 @@ fn fill(disk: &dyn Disk, beside: &Path, checkpoint: &Checkpoint) -> Result<()> {
     let file = beside.join(CHECKSUMS);
     write_file::<CheckpointError>(disk, &file, |out| write_json(&file, out, &list))?;
     Ok(disk.sync_folder(beside).at("sync", beside)?)
-}
-
-fn put_in_place(disk: &dyn Disk, beside: &Path, folder: &Path) -> Result<()> {
-    let parent = parent_of(folder);
-    let aside = sibling(folder, REPLACED)?;
-    let replaces = folder.exists();
-    if replaces {
-        disk.rename(folder, &aside).at("move aside", folder)?;
-    }
-    if let Err(error) = disk.rename(beside, folder).at("write", folder) {
-        if replaces {
-            let _ = disk.rename(&aside, folder); // where this fails too, `recover` does it next time
-        }
-        return Err(error.into());
-    }
-    disk.sync_folder(parent).at("sync", parent)?;
-    if replaces {
-        let _ = disk.remove_folder(&aside); // the new one stands; `recover` removes what is left
-    }
-    Ok(())
 }
 
 fn write_json(file: &Path, out: &mut dyn Write, value: &impl serde::Serialize) -> Result<()> {

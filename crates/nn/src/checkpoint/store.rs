@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::pointer::{CHECKPOINTS, follow, name_of, point, update_of};
-use super::{CHECKSUMS, Checkpoint, CheckpointError, REPLACED, Result, recover, verify, write_on};
-use crate::disk::{At, Disk, FileSystem, WRITING, sibling};
+use super::{CHECKSUMS, Checkpoint, CheckpointError, Result, recover, verify, write_on};
+use crate::disk::{At, Disk, FileSystem, REPLACED, WRITING, sibling};
 
 /// The suffix of a checkpoint on its way out.
 const REMOVING: &str = "removing";

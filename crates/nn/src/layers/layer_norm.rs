@@ -15,7 +15,7 @@ pub struct LayerNorm {
     epsilon: f64,
 }
 
-module!(LayerNorm { weight, bias });
+module!(LayerNorm { weight, bias; skip epsilon });
 
 impl LayerNorm {
     /// For a last axis of `width`; ε is 1e-5.

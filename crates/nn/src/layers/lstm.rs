@@ -82,7 +82,7 @@ pub struct Lstm {
     dropout: Dropout,
 }
 
-module!(Lstm { flatten layers });
+module!(Lstm { flatten layers; skip dropout });
 
 impl Lstm {
     /// `layers` layers of `hidden` cells over `inputs` inputs; parameters uniform in [−range, range).

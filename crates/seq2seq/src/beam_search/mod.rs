@@ -72,6 +72,21 @@ pub fn translate_with(
     prefixes: &[Vec<u32>],
     options: &DecodeOptions,
 ) -> Vec<Vec<Finished>> {
+    translate_until(models, sources, prefixes, options, &|| false).expect("nobody asked to stop")
+}
+
+/// Asked before every step whether to leave off.
+pub(crate) type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// [`translate_with`], unless `stop` says so before one of its steps: then `None`.
+#[track_caller]
+pub(crate) fn translate_until(
+    models: &Ensemble<'_>,
+    sources: &[Sources],
+    prefixes: &[Vec<u32>],
+    options: &DecodeOptions,
+    stop: Stop<'_>,
+) -> Option<Vec<Vec<Finished>>> {
     options.check();
     let Forced { mut states, prefixes, log_probabilities } = force(models, sources, prefixes);
     let searches = sources[0].lengths.iter().zip(&prefixes).zip(log_probabilities).enumerate();
@@ -82,9 +97,12 @@ pub fn translate_with(
         .collect();
     let mut step = Step::default();
     while let Some(next) = step.advance(models, &mut searches, states, options) {
+        if stop() {
+            return None;
+        }
         states = next;
     }
-    searches.into_iter().map(|search| search.best(options.n_best)).collect()
+    Some(searches.into_iter().map(|search| search.best(options.n_best)).collect())
 }
 
 /// Room for a step, used again in the next.

@@ -1,6 +1,7 @@
 //! Ranges, and rules that span several keys.
 
 use crate::batch::BatchSize;
+use crate::wording::counted;
 
 use super::{BestMetric, Config, ConfigError, KEYS, Optimiser, Problem, Resolved, Schedule};
 
@@ -151,7 +152,6 @@ impl Config {
 fn files(count: usize) -> String {
     match count {
         0 => "no file".to_owned(),
-        1 => "1 file".to_owned(),
-        _ => format!("{count} files"),
+        _ => counted(count, "file"),
     }
 }

@@ -1,5 +1,6 @@
 //! What can be wrong with a corpus, said with the file, the line and what to do.
 
+use crate::wording::counted;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,12 @@ pub enum CorpusError {
         /// The number of whole lines that were read.
         line: u64,
     },
+    /// A file is named as gzip's are and holds something else: an error page of a server, or text that was decompressed already.
+    #[error("`{name}` is named `.gz`, but does not begin as gzip does: fetch it again, or if it is text rename it")]
+    NotGzip {
+        /// The file.
+        name: String,
+    },
     /// A gzip file's data are damaged: a wrong checksum, an impossible code, or something that is not gzip after it.
     #[error("`{name}`, {}: the gzip data are damaged ({error}); fetch or copy the file again", After(*.line))]
     CorruptGzip {
@@ -74,8 +81,9 @@ pub enum CorpusError {
     },
     /// Two files that should correspond line by line do not have the same number of lines.
     #[error(
-        "`{first}` has {first_lines} lines, `{second}` has {second_lines}: line {line} has no counterpart; \
-         parallel files must correspond line by line"
+        "`{first}` has {}, `{second}` has {second_lines}: line {line} has no counterpart; \
+         parallel files must correspond line by line",
+        counted(*first_lines, "line")
     )]
     UnequalLines {
         /// The first file: the source, or the hypotheses.

@@ -25,7 +25,7 @@ pub(super) struct Input {
 }
 
 impl Input {
-    /// Opens a file; gzip is recognised by its first bytes, whatever the name.
+    /// Opens a file; gzip is recognised by its first bytes, and what is named `.gz` must be.
     pub fn open(path: &Path) -> Result<Self, CorpusError> {
         let name = path.display().to_string();
         let mut file = File::open(path).map_err(|error| CorpusError::opening(path, error))?;
@@ -39,6 +39,9 @@ impl Input {
             return Err(CorpusError::TruncatedGzip { name, line: 0 });
         }
         let gzip = head == GZIP_MAGIC;
+        if named_gzip && !gzip {
+            return Err(CorpusError::NotGzip { name });
+        }
         let plain = BufReader::with_capacity(BUFFER, Cursor::new(head).chain(file));
         let reader: Box<dyn BufRead + Send> =
             if gzip { Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(plain))) } else { Box::new(plain) };

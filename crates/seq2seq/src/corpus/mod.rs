@@ -18,6 +18,7 @@ pub(crate) use lines::unequal;
 pub use pairs::{Pair, Pairs};
 pub use wmt14::{FilePair, MissingFiles, Wmt14};
 
+use crate::wording::counted;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -124,6 +125,7 @@ impl Skipped {
 
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} pairs skipped: {} with an empty side, {} too long", self.total(), self.empty, self.too_long)
+        let pairs = counted(self.total(), "pair");
+        write!(f, "{pairs} skipped: {} with an empty side, {} too long", self.empty, self.too_long)
     }
 }

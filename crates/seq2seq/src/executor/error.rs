@@ -3,6 +3,7 @@
 use unrolled_tensor::DeviceError;
 
 use crate::schedule::PlanError;
+use crate::wording::counted;
 
 /// Why a step failed, or could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +13,7 @@ pub enum StepError {
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// The plan needs more devices than there are.
-    #[error("plan `{plan}` needs {needed} devices, there are {given}")]
+    #[error("plan `{plan}` needs {}, not {given}", counted(*needed, "device"))]
     Devices {
         /// Its name.
         plan: String,
@@ -23,7 +24,8 @@ pub enum StepError {
     },
     /// The slices belong to the model.
     #[error(
-        "the plan cuts the vocabulary into {plan} slices, the model into {model}: set `softmax-slices` to {plan}, or use another plan"
+        "the plan cuts the vocabulary into {}, the model into {model}: set `softmax-slices` to {plan}, or use another plan",
+        counted(*plan, "slice")
     )]
     Slices {
         /// The plan's slices.

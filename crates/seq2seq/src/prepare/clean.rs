@@ -6,6 +6,7 @@ use std::ops::AddAssign;
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
+use crate::wording::counted;
 
 /// How many pairs were dropped, each counted under the first reason that holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,10 +50,10 @@ impl AddAssign for Dropped {
 impl fmt::Display for Dropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { empty, too_short, too_long, ratio, duplicate } = self;
+        let (pairs, duplicates) = (counted(self.total(), "pair"), counted(*duplicate, "duplicate"));
         write!(
             f,
-            "{} pairs dropped: {empty} with an empty side, {too_short} too short, {too_long} too long, {ratio} by the ratio of lengths, {duplicate} duplicates",
-            self.total()
+            "{pairs} dropped: {empty} with an empty side, {too_short} too short, {too_long} too long, {ratio} by the ratio of lengths, {duplicates}"
         )
     }
 }

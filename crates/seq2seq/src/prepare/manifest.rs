@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use unrolled_nn::disk::{Disk, DiskError, replace_file};
+use unrolled_nn::disk::{Disk, DiskError, beside, replace_file};
 
 use super::error::at;
 use super::settings::Pieces;
@@ -62,7 +62,8 @@ pub struct ShardSum {
 impl Manifest {
     pub(super) fn read(folder: &Path) -> Result<Manifest, PrepareError> {
         let path = folder.join(MANIFEST);
-        let unfinished = folder.join(STATE).exists();
+        let made = [Some(folder.to_owned()), beside(folder).ok()];
+        let unfinished = made.into_iter().flatten().any(|folder| folder.join(STATE).exists());
         let text = match fs::read(&path) {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return Err(PrepareError::NotPrepared { path: folder.to_owned(), unfinished });

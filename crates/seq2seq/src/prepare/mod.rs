@@ -8,6 +8,8 @@
 //! preparing.json, counts/  while it is under way: what a run that is stopped or killed goes on from
 //! ```
 //!
+//! What is to replace a prepared folder is made beside it, as `.NAME.writing`, and takes its place when it is whole.
+//!
 //! Two passes over the text: the first counts words, the second numbers them. The text goes by in *blocks* of 131,072 lines (or 64 MiB), each of which
 //! becomes one shard; while one is worked on by all threads the next is read. Counts that grow too large, or old, are written as sorted runs and merged in the end. So memory depends
 //! on the size of a block and not on that of the corpus, all bytes are the same on any number of threads, and whatever ends the process costs a block, or the
@@ -33,7 +35,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use unrolled_nn::disk::{Disk, FileSystem};
+use unrolled_nn::disk::{Disk, FileSystem, beside, replace_folder, restore_folder};
 
 use crate::corpus::Corpus;
 
@@ -88,7 +90,7 @@ pub struct Prepared {
 /// What to do with what is in the folder.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PrepareOptions {
-    /// Delete a prepared corpus, or one under way with other settings, that is in the folder.
+    /// Replace a prepared corpus that is in the folder, which stays until the new one is whole; and give up one that is under way with other settings.
     pub overwrite: bool,
     /// In which pieces to work.
     pub pieces: Pieces,
@@ -120,7 +122,7 @@ pub struct PrepareOptions {
 ///
 /// # Errors
 /// Where the text, the folder or a vocabulary is wrong, the disk fails, or no pair is left; see [`PrepareError`]. The folder is then not a prepared corpus, and
-/// the same call goes on from what is there.
+/// the same call goes on from what is there; one that was to be replaced is untouched.
 pub fn prepare(
     corpus: &Corpus,
     settings: &Settings,
@@ -150,17 +152,32 @@ pub fn prepare_on(
     drop(corpus.pairs()?);
     let files = InputFile::all(corpus)?;
     let wanted = State::new(settings, options.pieces, files);
+    // Where the folder is a link, what it leads to is replaced and not the link.
+    let place = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    restore(&*disk, &place)?;
     check_folder(folder, options.overwrite)?;
-    disk.create_folder(&folder.join(SHARDS)).map_err(at("create", folder))?;
-    let lock = lock(folder)?;
-    let state = begin(&*disk, folder, wanted, options.overwrite)?;
-    let mut work = Work { disk: &*disk, corpus, folder, state, progress, stop };
+    let replaces = folder.join(MANIFEST).exists();
+    let made = if replaces { beside(&place)? } else { folder.to_owned() };
+    disk.create_folder(&made.join(SHARDS)).map_err(at("create", &made))?;
+    let lock = lock(&made)?;
+    let state = begin(&*disk, &made, wanted, options.overwrite)?;
+    let mut work = Work { disk: &*disk, corpus, folder: &made, state, progress, stop };
     let (vocabularies, warnings) = count::vocabularies(&mut work)?;
     let manifest = number::shards(&mut work, &vocabularies)?;
-    manifest.write(&*disk, folder)?;
+    manifest.write(&*disk, &made)?;
+    if replaces {
+        replace_folder(&*disk, &made, &place)?;
+    }
     clear(&*disk, folder);
     drop(lock);
     Ok(Prepared { manifest, warnings })
+}
+
+/// Ends a replacement that was interrupted, unless another process is at it.
+fn restore(disk: &dyn Disk, folder: &Path) -> Result<(), PrepareError> {
+    let made = beside(folder)?;
+    let _lock = if made.exists() && !folder.exists() { Some(lock(&made)?) } else { None };
+    Ok(restore_folder(disk, folder)?)
 }
 
 /// What both passes need.
@@ -203,10 +220,9 @@ fn lock(folder: &Path) -> Result<fs::File, PrepareError> {
     }
 }
 
-/// The state that is there, where it is of the same work; otherwise `wanted`, and an old corpus goes.
+/// The state that is there, where it is of the same work; otherwise `wanted`, and what other work has made goes.
 fn begin(disk: &dyn Disk, folder: &Path, wanted: State, overwrite: bool) -> Result<State, PrepareError> {
-    let prepared = folder.join(MANIFEST).exists();
-    if !prepared && let Some(found) = State::read(folder)? {
+    if let Some(found) = State::read(folder)? {
         match found.difference(&wanted) {
             None => return Ok(found),
             Some(_) if overwrite => {}
@@ -214,8 +230,8 @@ fn begin(disk: &dyn Disk, folder: &Path, wanted: State, overwrite: bool) -> Resu
         }
     }
     // In this order: what is left after a kill is never a prepared corpus.
-    if prepared {
-        let path = folder.join(MANIFEST);
+    let path = folder.join(MANIFEST);
+    if path.exists() {
         disk.remove_file(&path).map_err(at("delete", &path))?;
     }
     for name in [SHARDS, COUNTS] {

@@ -8,6 +8,7 @@ use super::measure::Measured;
 use super::phrases::Group;
 use super::scatter::scatter;
 use super::words::{decimal, whole};
+use crate::wording::counted;
 
 /// What the encoder makes of phrases.
 pub(super) fn phrases(report: &Report) -> String {
@@ -46,8 +47,8 @@ fn one_group(place: usize, group: &Group) -> String {
         ));
     }
     let caption = format!(
-        "{} phrases, {} numbers each, on axes of the same scale.",
-        group.phrases.len(),
+        "{}, {} numbers each, on axes of the same scale.",
+        counted(group.phrases.len(), "phrase"),
         whole(group.dimensions as u64)
     );
     beside(&[figure(&svg, &caption), words])

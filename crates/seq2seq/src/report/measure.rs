@@ -10,6 +10,7 @@ use crate::corpus::{Corpus, CorpusError};
 use crate::evaluation::{Confidence, Counts, Metric, bleu_statistics, confidence};
 use crate::translator::{Translator, sides};
 use crate::vocabulary::UNK;
+use crate::wording::plural;
 
 /// At most so many buckets.
 const BUCKETS: usize = 10;
@@ -193,7 +194,9 @@ impl Measured {
 
     /// Which test set it is, and how it was translated.
     pub(super) fn described(&self) -> String {
-        format!("Test set: {}, {} sentences, beam {}.", self.name, whole(self.sentences.len() as u64), self.beam_size)
+        let count = self.sentences.len() as u64;
+        let sentences = plural(&count, "sentence");
+        format!("Test set: {}, {} {sentences}, beam {}.", self.name, whole(count), self.beam_size)
     }
 
     /// The best translations and the worst, so many of each, by [`Sentence::bleu`]: of equal ones the longer first, no source twice, none in both.

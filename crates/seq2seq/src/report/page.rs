@@ -11,6 +11,7 @@ use super::training_part::{cost, curves};
 use super::words::{decimal, duration, perplexity, whole};
 use crate::config::Key;
 use crate::svg::escaped;
+use crate::wording::{counted, plural};
 
 /// The page: HTML that is well-formed XML too, and needs nothing beside itself.
 pub(super) fn page(report: &Report) -> String {
@@ -48,7 +49,7 @@ fn parts(report: &Report) -> String {
 
 fn subtitle(report: &Report) -> String {
     let config = &report.config;
-    let layers = if config.layers == 1 { "1 layer".to_owned() } else { format!("{} layers", config.layers) };
+    let layers = counted(config.layers, "layer");
     let order = if config.reverse_source { "source reversed" } else { "source forward" };
     format!(
         "{} to {}, {layers} of {} cells, {order}, {} at {}, batches of {}, seed {}",
@@ -66,19 +67,21 @@ fn tiles(report: &Report) -> String {
     let history = &report.history;
     let mut tiles: Vec<(String, String)> = Vec::new();
     if let Ok(measured) = &report.measured {
-        let sentences = whole(measured.sentences.len() as u64);
-        let of = format!("of {sentences} sentences, beam {}", measured.beam_size);
+        let sentences = measured.sentences.len() as u64;
+        let of = format!("of {} {}, beam {}", whole(sentences), plural(&sentences, "sentence"), measured.beam_size);
         tiles.push((decimal(measured.scores[0].score, 2), format!("BLEU {of}")));
         tiles.push((decimal(measured.chrf().score, 2), format!("chrF {of}")));
     }
     if let Some(best) = history.best() {
-        tiles
-            .push((perplexity(best.perplexity), format!("validation perplexity after {} updates", whole(best.update))));
+        tiles.push((
+            perplexity(best.perplexity),
+            format!("validation perplexity after {} {}", whole(best.update), plural(&best.update, "update")),
+        ));
     } else if let Some(last) = history.updates.last() {
         tiles.push((perplexity(last.perplexity), "training perplexity at the end".to_owned()));
     }
     let (updates, epochs) = history.last();
-    tiles.push((whole(updates), format!("updates, {} epochs", decimal(epochs, 2))));
+    tiles.push((whole(updates), format!("{}, {} epochs", plural(&updates, "update"), decimal(epochs, 2))));
     if let Some(started) = history.started.last() {
         tiles.push(parameters(started.parameters));
     }
@@ -124,7 +127,7 @@ fn remarks(report: &Report) -> String {
         lines.push("The log does not say that the run has ended: it still goes on, or was killed.".to_owned());
     }
     if history.unreadable > 0 {
-        lines.push(format!("{} lines of the log could not be read and are left out.", history.unreadable));
+        lines.push(format!("Of the log, {} could not be read.", counted(history.unreadable, "line")));
     }
     lines.extend(history.warnings.iter().map(|warning| format!("Warning of the run: {warning}")));
     if lines.is_empty() {

@@ -6,6 +6,7 @@ use super::history::History;
 use super::html::{Column, Table, beside, figure, note, paragraph, section};
 use super::words::{bytes, decimal, duration, perplexity, whole};
 use crate::progress::{BleuScore, Update, Validation};
+use crate::wording::counted;
 
 /// More validations than these are not all listed.
 const LISTED: usize = 30;
@@ -159,7 +160,7 @@ pub(super) fn cost(report: &Report) -> String {
     if let Some(started) = history.started.last() {
         row("parameters", whole(started.parameters));
         row("memory of the parameters (f32)", bytes(4 * started.parameters));
-        row("device", format!("{}, {} threads", started.device, started.threads));
+        row("device", format!("{}, {}", started.device, counted(started.threads, "thread")));
         row("training pairs", whole(started.training_pairs));
         row("processes (1 + resumes)", whole(history.started.len() as u64));
     }

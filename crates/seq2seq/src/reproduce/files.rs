@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::corpus::{Corpus, FilePair, Wmt14};
 use crate::grammar::{PhraseGrammar, Split};
 use crate::tokenise::Tokeniser;
+use crate::wording::counted;
 
 /// The files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +33,9 @@ impl Files {
         }
         let [training, validation, test] = files;
         let name = format!(
-            "the built-in corpus, a phrase grammar of this project and not WMT'14: {} training pairs, {} test pairs",
-            counts.train, counts.test
+            "the built-in corpus, a phrase grammar of this project and not WMT'14: {}, {}",
+            counted(counts.train, "training pair"),
+            counted(counts.test, "test pair")
         );
         Ok(Files { training: vec![training], validation, test, tokenised: false, name })
     }

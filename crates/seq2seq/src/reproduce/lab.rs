@@ -107,8 +107,8 @@ impl Lab<'_> {
         let found = catch_device_error(|| {
             translators.translate_until(&lines, &Request::beam(options), &|| self.stop.load(Ordering::Relaxed))
         })
-        .map_err(run::Error::from)?
-        .ok_or(Error::Stopped)?;
+        .map_err(run::Error::from)?;
+        let found: Vec<Vec<run::Hypothesis>> = found.into_iter().collect::<Option<_>>().ok_or(Error::Stopped)?;
         let words = |list: Vec<run::Hypothesis>| {
             list.into_iter().map(|one| (one.tokens.join(" "), one.log_probability)).collect::<Vec<Listed>>()
         };

@@ -31,6 +31,7 @@ use crate::grammar::WriteError;
 use crate::progress::Observer;
 use crate::run;
 use crate::translator::UnlikeModels;
+use crate::wording::counted;
 use files::Files;
 use lab::{Lab, write_whole};
 use models::{ENSEMBLE, Models, Spec};
@@ -199,15 +200,16 @@ fn measure(lab: &Lab, models: &Models, n_best: usize, say: &mut dyn FnMut(&str))
 
 /// What a reader of the table must know.
 fn remarks(options: &ReproduceOptions, base: &Config, files: &Files, test: usize, n_best: usize) -> Vec<String> {
-    let length = if base.updates > 0 { format!("{} updates", base.updates) } else { format!("{} epochs", base.epochs) };
-    let layers = if base.layers == 1 { "1 layer".to_owned() } else { format!("{} layers", base.layers) };
+    let length = if base.updates > 0 { counted(base.updates, "update") } else { counted(base.epochs, "epoch") };
+    let layers = counted(base.layers, "layer");
+    let seeds = counted(options.seeds.max(1), "seed");
     vec![
         format!("Data: {}; {test} test sentences are translated.", files.name),
         format!(
             "Models (scale `{}`): {layers} of {} cells in encoder and decoder each, {length} in batches of {}, first weights in ±{:.2}; the paper's have 4 layers of 1000, 7.5 epochs of 12M pairs, and ±0.08.",
             options.scale, base.hidden_size, base.batch_size, base.initial_range
         ),
-        format!("Single models: {} seeds, ± is the standard deviation over them. Ensembles average probabilities.", options.seeds.max(1)),
+        format!("Single models: {seeds}, ± is the standard deviation over them. Ensembles average probabilities."),
         format!(
             "Rescoring: the paper took the 1000-best lists of a phrase-based system; here they are the {n_best}-best lists of a weaker model of ours, forward and trained for a third of the time. The weights are even."
         ),

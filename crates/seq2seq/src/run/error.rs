@@ -13,6 +13,7 @@ use crate::corpus::CorpusError;
 use crate::executor::StepError;
 use crate::prepare::PrepareError;
 use crate::vocabulary::VocabularyError;
+use crate::wording::counted;
 
 /// Why a run could not begin or go on. Its last checkpoint is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -150,7 +151,8 @@ pub enum Error {
     },
     /// The loss stayed infinite, NaN, or beyond all bounds.
     #[error(
-        "{count} updates in a row had a loss or gradient beyond all bounds (the last was update {update}): lower the learning rate, and resume from the last checkpoint or begin again"
+        "{} in a row had a loss or gradient beyond all bounds (the last was update {update}): lower the learning rate, and resume from the last checkpoint or begin again",
+        counted(*count, "update")
     )]
     Diverged {
         /// How many.

@@ -7,6 +7,7 @@ use unrolled_tensor::Device;
 use super::Error;
 use super::learner::Learner;
 use super::session::Session;
+use crate::wording::counted;
 
 impl Session<'_> {
     /// Takes over the newest sound checkpoint.
@@ -41,8 +42,9 @@ impl Session<'_> {
         let now = self.data.batches_per_epoch(self.config);
         if self.progress.refit(now) {
             self.data.warnings.push(format!(
-                "an epoch has {now} batches now and had {before} before: the run goes on at epoch {:.2}, \
+                "an epoch has {} now and had {before} before: the run goes on at epoch {:.2}, \
                  but not as it would have gone on",
+                counted(now, "batch"),
                 self.progress.epoch()
             ));
         }

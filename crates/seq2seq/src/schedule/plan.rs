@@ -6,6 +6,7 @@ use thiserror::Error;
 use super::Lengths;
 use super::Side;
 use crate::model::Sizes;
+use crate::wording::{counted, plural};
 
 /// Who computes what, and in which order. Devices are counted from 0.
 ///
@@ -172,7 +173,7 @@ pub enum PlanError {
     #[error("not a plan: {0}")]
     Form(String),
     /// Its layers are not the model's.
-    #[error("the plan has {plan} {} layers, the model {model}", side.name())]
+    #[error("the plan has {plan} {} {}, the model {model}", side.name(), plural(plan, "layer"))]
     Layers {
         /// Encoder or decoder.
         side: Side,
@@ -182,7 +183,7 @@ pub enum PlanError {
         model: usize,
     },
     /// Its slices are not the model's vocabulary.
-    #[error("the plan's slices hold {plan} words, the target vocabulary has {model}")]
+    #[error("the plan's slices hold {}, the target vocabulary has {model}", counted(*plan, "word"))]
     Words {
         /// Words in the plan.
         plan: usize,
@@ -193,7 +194,7 @@ pub enum PlanError {
     #[error("{0} must be at least 1")]
     Zero(&'static str),
     /// Parts do not come out even.
-    #[error("{sentences} sentences cannot be cut into {parts} equal micro-batches")]
+    #[error("{} cannot be cut into {parts} equal micro-batches", counted(*sentences, "sentence"))]
     MicroBatches {
         /// Sentences of the batch.
         sentences: usize,
@@ -209,7 +210,7 @@ pub enum PlanError {
         together: usize,
     },
     /// The plan needs more devices than there are.
-    #[error("plan `{plan}` needs {needed} devices or more, there are {given}")]
+    #[error("plan `{plan}` needs {} or more, not {given}", counted(*needed, "device"))]
     Devices {
         /// The plan's name.
         plan: String,

@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(words_on(&plan).iter().map(|slice| slice.0).collect::<Vec<_>>(), [1, 1, 2, 2, 3, 3, 4, 4]);
         assert_eq!(Plan::paper(&sizes(4, 1), 2).unwrap().devices(), 2);
         let refused = Plan::paper(&sizes(4, 1), 1).unwrap_err();
-        assert_eq!(refused.to_string(), "plan `paper` needs 2 devices or more, there are 1");
+        assert_eq!(refused.to_string(), "plan `paper` needs 2 devices or more, not 1");
     }
 
     #[test]

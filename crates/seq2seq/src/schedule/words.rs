@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::plan::{Order, Plan, Vocabulary, When};
 use super::{Arithmetic, Group, Side};
+use crate::wording::{counted, plural};
 
 impl fmt::Display for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,7 +37,12 @@ impl fmt::Display for Plan {
         }
         let chunks = self.chunks;
         if (chunks.lstm, chunks.softmax) != (1, 1) {
-            write!(formatter, "; {} steps of the LSTM and {} of the softmax to a task", chunks.lstm, chunks.softmax)?;
+            write!(
+                formatter,
+                "; {} of the LSTM and {} of the softmax to a task",
+                counted(chunks.lstm, "step"),
+                chunks.softmax
+            )?;
         }
         Ok(())
     }
@@ -78,7 +84,7 @@ impl Plan {
             Vocabulary::Rows(devices) => devices.contains(&device).then(|| "softmax of its steps".to_owned()),
             Vocabulary::Slices(slices) => {
                 let words: usize = slices.iter().filter(|slice| slice.device == device).map(|slice| slice.words).sum();
-                (words > 0).then(|| format!("softmax of {} words", grouped(words)))
+                (words > 0).then(|| format!("softmax of {} {}", grouped(words), plural(&words, "word")))
             }
         }
     }
@@ -113,9 +119,12 @@ impl fmt::Display for Vocabulary {
                 on.sort_unstable();
                 on.dedup();
                 let words = |device| slices.iter().filter(|s| s.device == device).map(|s| s.words).sum::<usize>();
-                let parts: Vec<String> =
-                    on.iter().map(|&device| format!("{} words on {device}", grouped(words(device)))).collect();
-                write!(formatter, "{} slices; {}", slices.len(), parts.join(", "))
+                let part = |&device: &usize| {
+                    let words = words(device);
+                    format!("{} {} on {device}", grouped(words), plural(&words, "word"))
+                };
+                let parts: Vec<String> = on.iter().map(part).collect();
+                write!(formatter, "{}; {}", counted(slices.len(), "slice"), parts.join(", "))
             }
         }
     }
@@ -124,7 +133,10 @@ impl fmt::Display for Vocabulary {
 impl fmt::Display for Arithmetic {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.partial_sums {
-            1 => write!(formatter, "the sums of one device with {} softmax slices, in its order", self.slices.len()),
+            1 => {
+                let slices = counted(self.slices.len(), "softmax slice");
+                write!(formatter, "the sums of one device with {slices}, in its order")
+            }
             n => write!(formatter, "other sums: the softmax's weight gradient is added up in {n} parts"),
         }
     }

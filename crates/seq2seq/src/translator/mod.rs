@@ -63,15 +63,15 @@ impl Translator {
         self.translate_until(lines, options, &|| false).expect("nobody asked to stop")
     }
 
-    /// [`translate_lines`](Translator::translate_lines), unless `stop` says so before one of its batches: then `None`.
+    /// [`translate_lines`](Translator::translate_lines), unless `stop` says so before all are found: then `None`.
     pub(crate) fn translate_until(
         &self,
         lines: &[String],
         options: &DecodeOptions,
-        stop: &dyn Fn() -> bool,
+        stop: &(dyn Fn() -> bool + Sync),
     ) -> Option<Vec<Vec<Hypothesis>>> {
         let lines: Vec<Line<'_>> = lines.iter().map(|line| Line::from(line.as_str())).collect();
-        Translators::from(self).translate_until(&lines, &Request::beam(*options), stop)
+        Translators::from(self).translate_until(&lines, &Request::beam(*options), stop).into_iter().collect()
     }
 
     /// The log-probability of each pair's target given its source. It does not depend on the batch size.

@@ -104,16 +104,21 @@ impl<'a> Translators<'a> {
     /// # Panics
     /// With a [`DeviceError`](unrolled_tensor::DeviceError) where the device fails.
     pub fn translate(&self, lines: &[Line<'_>], request: &Request) -> Vec<Vec<Hypothesis>> {
-        self.translate_until(lines, request, &|| false).expect("nobody asked to stop")
+        let found = self.translate_until(lines, request, &|| false).into_iter();
+        found.map(|hypotheses| hypotheses.expect("nobody asked to stop")).collect()
     }
 
-    /// [`translate`](Self::translate), unless `stop` says so before one of its batches: then `None`.
-    pub(crate) fn translate_until(
+    /// [`translate`](Self::translate) until `stop` says so, which is asked before every word of a batch; `None` for the lines whose translations were not all
+    /// found by then. Lines are translated in the order of their lengths.
+    ///
+    /// # Panics
+    /// As [`translate`](Self::translate).
+    pub fn translate_until(
         &self,
         lines: &[Line<'_>],
         request: &Request,
-        stop: &dyn Fn() -> bool,
-    ) -> Option<Vec<Vec<Hypothesis>>> {
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Vec<Option<Vec<Hypothesis>>> {
         let [source, target] = self.members[0].sides();
         let numbered = |side: crate::numbered::Side<'_>, text: &str| {
             let mut ids = Vec::new();
@@ -126,27 +131,29 @@ impl<'a> Translators<'a> {
         models.models().iter().for_each(|model| model.keep_packed());
         let mut order: Vec<usize> = (0..sentences.len()).collect();
         order.sort_by_key(|&i| sentences[i].len());
-        let mut answers = vec![Vec::new(); sentences.len()];
+        let mut answers = vec![None; sentences.len()];
         for batch in order.chunks(request.batch_size.max(1)) {
             if stop() {
-                return None;
+                break;
             }
             let sources: Vec<&[u32]> = batch.iter().map(|&i| &sentences[i][..]).collect();
             let sources = self.layouts(|reversed| Sources::of(&sources, reversed));
             let prefixes: Vec<Vec<u32>> = batch.iter().map(|&i| prefixes[i].clone()).collect();
             let numbers: Vec<u64> = batch.iter().map(|&i| lines[i].number).collect();
             let found = models.device().run(|| match &request.way {
-                Way::Beam(options) => beam_search::translate_with(&models, &sources, &prefixes, options),
-                Way::Sample(options) => sampling::sample(&models, &sources, &prefixes, &numbers, options),
+                Way::Beam(options) => beam_search::translate_until(&models, &sources, &prefixes, options, stop),
+                Way::Sample(options) => sampling::sample_until(&models, &sources, &prefixes, &numbers, options, stop),
             });
+            let Some(found) = found else { break };
             for (&i, mut found) in batch.iter().zip(found) {
                 if request.minimum_risk {
                     rank_by_risk(&mut found, &request.way);
                 }
-                answers[i] = found.into_iter().map(|found| self.hypothesis(found, &lines[i], request)).collect();
+                let hypotheses = found.into_iter().map(|found| self.hypothesis(found, &lines[i], request));
+                answers[i] = Some(hypotheses.collect());
             }
         }
-        Some(answers)
+        answers
     }
 
     fn models(&self) -> Ensemble<'a> {

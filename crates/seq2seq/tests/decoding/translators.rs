@@ -1,5 +1,7 @@
 //! Text in, text out, by one model or several.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use unrolled_seq2seq::beam_search::DecodeOptions;
 use unrolled_seq2seq::config::Config;
 use unrolled_seq2seq::ensemble::Combination;
@@ -49,6 +51,30 @@ fn an_ensemble_scores_what_it_translates() {
                 assert!((score.log_probability - hypothesis.log_probability).abs() < 1e-4, "{hypothesis:?} {score:?}");
             }
         }
+    }
+}
+
+/// Batches that were done stay done; the one at work ends between two words, not at its end.
+#[test]
+fn asked_to_stop_between_two_words_it_keeps_what_was_found() {
+    let one = translator(1);
+    let alone = Translators::from(&one);
+    let lines = ["one two three", "three one", "two"].map(Line::from);
+    let sampled = Request::sample(SampleOptions { max_length: 5, ..SampleOptions::default() });
+    for request in [beam(3, 2), sampled] {
+        let request = Request { batch_size: 1, ..request };
+        let whole = alone.translate(&lines, &request);
+        let until = |questions: usize| {
+            let asked = AtomicUsize::new(0);
+            let found = alone.translate_until(&lines, &request, &|| asked.fetch_add(1, Ordering::Relaxed) >= questions);
+            (found, asked.into_inner())
+        };
+        let (all, questions) = until(usize::MAX);
+        assert_eq!(all, whole.iter().cloned().map(Some).collect::<Vec<_>>());
+        assert!(questions > lines.len(), "{questions} questions in {} batches", lines.len());
+        let (most, asked) = until(questions - 1);
+        assert_eq!((&most[0], &most[1..], asked), (&None, &all[1..], questions));
+        assert_eq!(until(1), (vec![None, None, None], 2));
     }
 }
 

@@ -65,7 +65,7 @@ fn what_cannot_be_run_is_refused_before() {
         Executor::new(sizes, setting.model(), Optimiser::sgd(), recipe, plan, &devices).unwrap_err().to_string()
     };
     let paper = Plan::paper(&setting.sizes, 4).unwrap();
-    assert_eq!(refused(&paper, 3), "plan `paper` needs 4 devices, there are 3");
+    assert_eq!(refused(&paper, 3), "plan `paper` needs 4 devices, not 3");
     let three = Plan::layered(&setting.sizes, 2, 3);
     assert!(refused(&three, 5).contains("set `softmax-slices` to 3"));
 }

@@ -1,12 +1,14 @@
 //! However the work is interrupted, and on however many threads it is done: the same bytes in the end.
 
-use std::fs;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::{fs, io};
 
-use unrolled_seq2seq::prepare::{PrepareError, PreparedCorpus, Settings, prepare, prepare_on};
+use unrolled_nn::disk::{Disk, FileSystem, Output};
+use unrolled_seq2seq::prepare::{PrepareError, PrepareOptions, PreparedCorpus, Settings, prepare, prepare_on};
 
-use crate::medium::Medium;
+use crate::medium::{Medium, Unsynced};
 use crate::{files, options, prepared, settings, text};
 
 #[test]
@@ -82,6 +84,94 @@ fn a_full_disk_leaves_nothing_half_valid_and_the_work_goes_on_when_there_is_room
         room += 997;
     }
     assert!(failures > 5, "{failures}");
+}
+
+/// Whatever step of replacing a corpus fails, once or because the process is killed: the old one can be read until the new one can, or the same command brings the
+/// new one.
+#[test]
+fn an_old_corpus_stays_until_the_new_one_is_whole() {
+    let (folder, corpus) = text();
+    let (output, wanted) = (folder.path().join("prepared"), folder.path().join("wanted"));
+    let other = Settings { max_length: 7, ..settings() };
+    let prepare = |settings: &Settings, folder: &Path, disk: Steps| {
+        let options = PrepareOptions { overwrite: true, ..PrepareOptions::default() };
+        prepare_on(Arc::new(disk), &corpus, settings, folder, options, &mut |_| {}, &AtomicBool::new(false))
+    };
+    prepare(&settings(), &output, Steps::all()).unwrap();
+    prepare(&other, &wanted, Steps::all()).unwrap();
+    let (old, new) = (files(&output), files(&wanted));
+    let (mut before, mut between) = (0, 0);
+    for killed in [false, true] {
+        for step in 0.. {
+            let outcome = prepare(&other, &output, Steps::failing_at(step, killed));
+            match PreparedCorpus::open(&output) {
+                Ok(found) if found.manifest().settings == other => {}
+                Ok(_) => {
+                    assert!(outcome.is_err() && files(&output) == old, "step {step}, killed: {killed}");
+                    before += 1;
+                }
+                Err(error) => {
+                    assert!(killed && error.to_string().contains("give the same `unrolled prepare` again"), "{error}");
+                    between += 1;
+                }
+            }
+            prepare(&other, &output, Steps::all()).unwrap();
+            assert!(files(&output) == new, "after step {step}, killed: {killed}");
+            prepare(&settings(), &output, Steps::all()).unwrap();
+            assert!(files(&output) == old);
+            if outcome.is_ok() {
+                break;
+            }
+        }
+    }
+    assert!(before > 30 && between > 0, "{before} and {between}");
+    let left = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(left.filter(|name| name.to_str().unwrap().starts_with('.')).count(), 0, "nothing is left beside it");
+}
+
+/// A disk that refuses one step, or that one and all behind it.
+#[derive(Debug)]
+struct Steps {
+    taken: AtomicUsize,
+    refused: usize,
+    killed: bool,
+}
+
+impl Steps {
+    fn failing_at(refused: usize, killed: bool) -> Steps {
+        Steps { taken: AtomicUsize::new(0), refused, killed }
+    }
+
+    fn all() -> Steps {
+        Steps::failing_at(usize::MAX, false)
+    }
+
+    fn take(&self) -> io::Result<FileSystem> {
+        let step = self.taken.fetch_add(1, Ordering::Relaxed);
+        let refused = step == self.refused || self.killed && step > self.refused;
+        if refused { Err(io::Error::other("refused")) } else { Ok(FileSystem) }
+    }
+}
+
+impl Disk for Steps {
+    fn create_folder(&self, folder: &Path) -> io::Result<()> {
+        self.take()?.create_folder(folder)
+    }
+    fn create_file(&self, file: &Path) -> io::Result<Box<dyn Output>> {
+        Ok(Box::new(Unsynced(self.take()?.create_file(file)?)))
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.take()?.rename(from, to)
+    }
+    fn sync_folder(&self, _: &Path) -> io::Result<()> {
+        self.take().map(drop)
+    }
+    fn remove_folder(&self, folder: &Path) -> io::Result<()> {
+        self.take()?.remove_folder(folder)
+    }
+    fn remove_file(&self, file: &Path) -> io::Result<()> {
+        self.take()?.remove_file(file)
+    }
 }
 
 #[test]

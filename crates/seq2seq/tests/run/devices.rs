@@ -120,6 +120,6 @@ fn plans_that_do_not_fit_are_refused_before_training() {
         error.to_string()
     };
     assert!(refused("a", "papre", 4).contains("there is no plan `papre`"));
-    assert_eq!(refused("b", "paper", 1), "plan `paper` needs 2 devices or more, there are 1");
+    assert_eq!(refused("b", "paper", 1), "plan `paper` needs 2 devices or more, not 1");
     assert!(refused("c", "none.toml", 4).contains("cannot read `none.toml`"));
 }

@@ -22,7 +22,25 @@ impl Medium {
     }
 }
 
-struct MediumFile(Box<dyn Output>, Arc<AtomicU64>);
+struct MediumFile(Unsynced, Arc<AtomicU64>);
+
+/// A file that does not wait for the medium.
+pub struct Unsynced(pub Box<dyn Output>);
+
+impl Write for Unsynced {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Output for Unsynced {
+    fn sync(&mut self) -> io::Result<()> {
+        self.flush()
+    }
+}
 
 impl Write for MediumFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -40,7 +58,7 @@ impl Write for MediumFile {
 
 impl Output for MediumFile {
     fn sync(&mut self) -> io::Result<()> {
-        self.flush()
+        self.0.sync()
     }
 }
 
@@ -49,7 +67,7 @@ impl Disk for Medium {
         FileSystem.create_folder(folder)
     }
     fn create_file(&self, file: &Path) -> io::Result<Box<dyn Output>> {
-        Ok(Box::new(MediumFile(FileSystem.create_file(file)?, self.0.clone())))
+        Ok(Box::new(MediumFile(Unsynced(FileSystem.create_file(file)?), self.0.clone())))
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         FileSystem.rename(from, to)

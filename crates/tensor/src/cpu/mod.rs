@@ -164,6 +164,11 @@ fn buffer_of(x: &Tensor) -> &Buffer {
     x.storage().downcast_ref().expect("a CPU tensor's storage is a CPU buffer")
 }
 
+/// The elements of a contiguous tensor where they are in this machine's memory; `None` of other backends' storage.
+pub(crate) fn host_elements<T: Pod>(x: &Tensor) -> Option<&[T]> {
+    x.storage().is::<Buffer>().then(|| contiguous_elements(x))
+}
+
 /// The storage of a contiguous tensor from its first element on.
 pub(crate) fn contiguous_elements<T: Pod>(x: &Tensor) -> &[T] {
     debug_assert!(x.is_contiguous());

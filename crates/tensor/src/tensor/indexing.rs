@@ -1,9 +1,11 @@
 //! Gathering, scattering and joining.
 
+use std::fmt::Display;
+
 use super::axes::resolve;
 use super::{Tensor, dims};
-use crate::DType;
 use crate::error::OrRaise;
+use crate::{DType, cpu};
 
 impl Tensor {
     /// `out[.., i, ..] = x[.., index[.., i, ..], ..]` along `axis`. `index` (u32) has the shape of the result and agrees with this on
@@ -128,18 +130,51 @@ impl Tensor {
     /// ```
     ///
     /// # Panics
-    /// Where the index has not one axis.
+    /// Where the index has not one axis, or is outside `axis` as [`check_ids`](Tensor::check_ids) sees it.
     #[track_caller]
     pub fn index_along(&self, operation: &str, axis: isize, index: &Tensor) -> Tensor {
         let at = resolve(operation, axis, self.shape());
         if index.rank() != 1 {
             panic!("{operation}: index of shape {:?} has not one axis", index.shape());
         }
+        index.check_ids(operation, self.shape()[at], &format_args!("places of axis {at}"));
         let mut shape = dims(self.shape());
         shape[at] = index.elements();
         let mut column = dims(&vec![1; self.rank()]);
         column[at] = index.elements();
         index.reshape(&column).broadcast_to(&shape)
+    }
+
+    /// Sees that these ids (u32) are all below `count`, the number of what they choose from (`things`), before an `operation` uses them. Only ids in this
+    /// machine's memory are looked at: asking a GPU would make the host wait for it, and its kernels stop at such an id by themselves.
+    ///
+    /// ```should_panic
+    /// use unrolled_tensor::{Device, Tensor};
+    /// let ids = Tensor::from_slice(&[0u32, 1, 7, 2], [2, 2], &Device::cpu());
+    /// ids.check_ids("embedding", 3, &"rows of the table"); // embedding: id 7 at [1, 0] is outside the 3 rows of the table
+    /// ```
+    ///
+    /// # Panics
+    /// Where one is not, naming the operation, the id, where it stands, and `count`.
+    #[track_caller]
+    pub fn check_ids(&self, operation: &str, count: usize, things: &dyn Display) {
+        if self.dtype != DType::U32 {
+            return;
+        }
+        let ids = self.contiguous();
+        let Some(place) =
+            cpu::host_elements::<u32>(&ids).and_then(|ids| ids.iter().position(|&id| id as usize >= count))
+        else {
+            return;
+        };
+        let (mut rest, mut at) = (place, vec![0; self.rank()]);
+        for axis in (0..self.rank()).rev() {
+            (rest, at[axis]) = (rest / self.shape()[axis], rest % self.shape()[axis]);
+        }
+        panic!(
+            "{operation}: id {} at {at:?} is outside the {count} {things}",
+            cpu::contiguous_elements::<u32>(&ids)[place]
+        );
     }
 
     #[track_caller]

@@ -116,7 +116,7 @@ impl<'a, T: Gemm> Job<'a, T> {
     fn check_targets(&self) {
         if let Some(&row) = self.live.iter().find(|&&row| self.target(row).is_none()) {
             let (target, v) = (self.targets[row], self.v);
-            panic!("linear_cross_entropy: target {target} of row {row} is outside a vocabulary of {v}");
+            panic!("linear_cross_entropy: id {target} at [{row}] is outside the {v} words");
         }
     }
 
