@@ -18,7 +18,7 @@ pub enum Gradient {
 /// A gradient of rows of a table. After [`Var::backward`] the rows are distinct and ascending, unless they were asked for [raw](crate::Backward::raw_rows).
 #[derive(Clone, Debug)]
 pub struct Rows {
-    /// u32 `[n]`
+    /// u32 `[n]`; of [padded](Tensor::coalesce_padded) rows, which are for an optimiser's step alone, some are no rows of the table.
     pub index: Tensor,
     /// `[n, D]`
     pub values: Tensor,

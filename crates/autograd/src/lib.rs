@@ -44,7 +44,7 @@ pub use functional::{hessian, hvp, jacobian, jvp, vjp};
 pub use gradient::{Gradient, Gradients, Rows};
 pub use graph::live_nodes;
 pub use ops::Op;
-pub use recording::{NoGrad, is_recording, no_grad};
+pub use recording::{NoGrad, is_recording, is_watched, no_grad};
 pub use rules::lstm::{LstmStates, LstmWeights};
 pub use var::{
     AttentionMask, AttentionOptions, BinaryCrossEntropyOptions, Conv1dOptions, CrossEntropyOptions, Reduction, Var,

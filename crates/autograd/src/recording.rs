@@ -1,24 +1,11 @@
 //! What a thread does with the operations that run on it: whether they are recorded, watched, and where they count as called.
 
-use std::cell::Cell;
 use std::panic::Location;
+
+use unrolled_tensor::Modes;
 
 /// Where in a program an operation was called.
 pub(crate) type Site = &'static Location<'static>;
-
-/// All that is kept for a thread, in one place: an operation looks here once.
-struct Thread {
-    /// How many [`NoGrad`] live.
-    paused: Cell<usize>,
-    /// Whether values are looked at; see [`detect_anomaly`](crate::detect_anomaly).
-    watched: Cell<bool>,
-    /// Where operations count as called, if not where they are.
-    site: Cell<Option<Site>>,
-}
-
-thread_local! {
-    static THREAD: Thread = const { Thread { paused: Cell::new(0), watched: Cell::new(false), site: Cell::new(None) } };
-}
 
 /// While it lives, operations on this thread are not recorded. See [`no_grad`].
 ///
@@ -31,14 +18,14 @@ impl NoGrad {
     #[must_use = "recording goes on when the guard is dropped"]
     #[allow(clippy::new_without_default)]
     pub fn new() -> NoGrad {
-        THREAD.with(|thread| thread.paused.set(thread.paused.get() + 1));
+        Modes::change(|modes| modes.paused += 1);
         NoGrad(std::marker::PhantomData)
     }
 }
 
 impl Drop for NoGrad {
     fn drop(&mut self) {
-        THREAD.with(|thread| thread.paused.set(thread.paused.get() - 1));
+        Modes::change(|modes| modes.paused = modes.paused.saturating_sub(1));
     }
 }
 
@@ -58,19 +45,19 @@ pub fn no_grad<T>(work: impl FnOnce() -> T) -> T {
 
 /// Whether operations on this thread are recorded now.
 pub fn is_recording() -> bool {
-    THREAD.with(|thread| thread.paused.get() == 0)
+    Modes::now().paused == 0
 }
 
-/// Whether this thread's values are watched now.
-pub(crate) fn is_watched() -> bool {
-    THREAD.with(|thread| thread.watched.get())
+/// Whether this thread's values are watched now; see [`detect_anomaly`](crate::detect_anomaly).
+pub fn is_watched() -> bool {
+    Modes::now().watched
 }
 
 /// Where an operation counts as called: at the caller, unless an [`At`] says otherwise.
 #[track_caller]
 pub(crate) fn site() -> Site {
     let caller = Location::caller();
-    THREAD.with(|thread| thread.site.get()).unwrap_or(caller)
+    Modes::now().site.unwrap_or(caller)
 }
 
 /// While it lives, operations on this thread count as called at one place: a composite operation's caller, or the forward call
@@ -92,14 +79,15 @@ impl At {
     }
 
     fn set(site: Option<Site>) -> At {
-        let before = THREAD.with(|thread| thread.site.replace(site));
+        let before = Modes::now().site;
+        Modes::change(|modes| modes.site = site);
         At { before, _of_this_thread: std::marker::PhantomData }
     }
 }
 
 impl Drop for At {
     fn drop(&mut self) {
-        THREAD.with(|thread| thread.site.set(self.before));
+        Modes::change(|modes| modes.site = self.before);
     }
 }
 
@@ -111,26 +99,19 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub fn new(watched: bool) -> Watch {
-        let before = THREAD.with(|thread| thread.watched.replace(watched));
+        let before = Modes::now().watched;
+        Modes::change(|modes| modes.watched = watched);
         Watch { before, _of_this_thread: std::marker::PhantomData }
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        THREAD.with(|thread| thread.watched.set(self.before));
+        Modes::change(|modes| modes.watched = self.before);
     }
 }
 
 /// Runs `work` as a forward pass within a backward pass: recorded, and watched where the backward pass is.
 pub(crate) fn forward_again<T>(watched: bool, work: impl FnOnce() -> T) -> T {
-    struct Paused(usize);
-    impl Drop for Paused {
-        fn drop(&mut self) {
-            THREAD.with(|thread| thread.paused.set(self.0));
-        }
-    }
-    let _paused = Paused(THREAD.with(|thread| thread.paused.replace(0)));
-    let (_watch, _at) = (Watch::new(watched), At::set(None));
-    work()
+    Modes { paused: 0, watched, site: None, ..Modes::now() }.during(work)
 }

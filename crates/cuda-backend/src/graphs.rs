@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cudarc::driver::result;
 use unrolled_tensor::{
-    Backend, Captured, DType, Device, DeviceError, MatmulPrecision, Result, Tensor, Work, catch_device_error,
+    Backend, Captured, DType, Device, DeviceError, Layout, MatmulPrecision, Result, Tensor, Work, catch_device_error,
 };
 
 use crate::CudaBackend;
@@ -28,6 +28,8 @@ use crate::verbs::elementwise::{contiguous, copy};
 
 /// The most graphs that are kept. One of the paper's step has some three thousand nodes, which take the driver a few megabytes.
 const MOST: usize = 64;
+/// The most that is known of work that has no graph.
+const MOST_SEEN: usize = 4096;
 
 /// How often work was captured, replayed, and run as ever although it might have been captured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,8 +65,15 @@ enum Known {
 struct Ready {
     graph: Graph,
     places: Places,
-    parameters: Vec<Range<u64>>,
+    parameters: Vec<Place>,
     answers: Vec<Answer>,
+}
+
+/// Where a parameter is: its storage's addresses, and which of its elements are the parameter's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    memory: Range<u64>,
+    layout: Layout,
 }
 
 /// Where work that is captured finds its step and its inputs.
@@ -107,15 +116,18 @@ impl Graphs {
         })
     }
 
-    fn note(&self, gpu: &Gpu, identity: Identity, now: Known) -> Result<()> {
-        let last = self.uses.load(Ordering::Relaxed);
+    fn note(&self, gpu: &Gpu, identity: Identity, what: Known) -> Result<()> {
+        let now = self.uses.load(Ordering::Relaxed);
         let mut known = self.known();
         let is_ready = |known: &Known| matches!(known, Known::Ready(_));
-        let mut gone = Vec::from_iter(known.insert(identity, (last, now)));
+        let mut gone = Vec::from_iter(known.insert(identity, (now, what)));
         let ready = || known.iter().filter(|(_, (_, known))| is_ready(known));
         if ready().count() > MOST {
             let oldest = ready().min_by_key(|(_, (last, _))| *last).map(|(identity, _)| identity.clone());
-            gone.extend(oldest.and_then(|oldest| known.insert(oldest, (last, Known::Seen))));
+            gone.extend(oldest.and_then(|oldest| known.insert(oldest, (now, Known::Seen))));
+        }
+        if known.len() > MOST_SEEN {
+            known.retain(|_, (last, known)| is_ready(known) || *last + MOST_SEEN as u64 / 2 > now);
         }
         if gone.iter().any(|(_, known)| is_ready(known)) {
             // It may still be running.
@@ -171,14 +183,16 @@ pub(crate) fn run(cuda: &CudaBackend, what: &Captured<'_>, work: &mut dyn Work) 
     let identity = Identity::of(cuda.matmul_precision(), what, &parameters);
     let parameters = parameters.into_iter().map(place).collect();
     let job = Job { gpu, device, identity, what, inputs, parameters };
-    match gpu.graphs.find(&job.identity) {
-        Some(Known::Ready(ready)) if ready.parameters == job.parameters => job.replay(&ready),
-        Some(Known::Refused(_)) => {
-            drop(alone);
-            plainly(gpu, what, work)
-        }
-        Some(_) => job.capture(work),
-        None => job.first(work),
+    let answers = match gpu.graphs.find(&job.identity) {
+        Some(Known::Ready(ready)) if ready.parameters == job.parameters => Some(job.replay(&ready)?),
+        Some(Known::Refused(_)) => None,
+        Some(_) => job.capture(work)?,
+        None => job.first(work)?,
+    };
+    drop(alone);
+    match answers {
+        Some(answers) => Ok(answers),
+        None => plainly(gpu, what, work),
     }
 }
 
@@ -192,10 +206,9 @@ fn plainly(gpu: &Gpu, what: &Captured<'_>, work: &mut dyn Work) -> Result<Vec<Te
     Ok(work.run(&handles(what)))
 }
 
-/// The memory under a parameter.
-fn place(x: &Tensor) -> Range<u64> {
+fn place(x: &Tensor) -> Place {
     let buffer = buffer(x).expect("a CUDA tensor's storage is a CUDA buffer");
-    buffer.start().0..buffer.start().0 + buffer.bytes() as u64
+    Place { memory: buffer.start().0..buffer.start().0 + buffer.bytes() as u64, layout: x.layout().clone() }
 }
 
 impl Identity {
@@ -217,13 +230,21 @@ struct Job<'a> {
     what: &'a Captured<'a>,
     /// Without gaps.
     inputs: Vec<Tensor>,
-    parameters: Vec<Range<u64>>,
+    parameters: Vec<Place>,
 }
 
 impl Job<'_> {
     fn recording(&self) -> Recording {
-        let (counter, parameters) = (Pointer::NULL, self.parameters.clone());
-        Recording { step: self.what.step, counter, parameters, capturing: false, changed: false, refused: None }
+        let parameters = self.parameters.iter().map(|place| place.memory.clone()).collect();
+        Recording {
+            device: self.gpu.name.clone(),
+            step: self.what.step,
+            counter: Pointer::NULL,
+            parameters,
+            capturing: false,
+            changed: false,
+            refused: None,
+        }
     }
 
     /// The answers of `work`, launched; each alone in memory of the arena.
@@ -231,7 +252,7 @@ impl Job<'_> {
         let answers = owned(self.gpu, catch_device_error(|| work.run(inputs))?)?;
         self.gpu.join()?;
         if work.parameters().into_iter().map(place).ne(self.parameters.iter().cloned()) {
-            panic!("{}: somebody still held a parameter when this work changed it", self.what.name);
+            panic!("captured work has replaced a parameter: {}", self.what.name);
         }
         Ok(answers)
     }
@@ -264,8 +285,8 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Work that is new: runs in the arena.
-    fn first(&self, work: &mut dyn Work) -> Result<Vec<Tensor>> {
+    /// Work that is new: runs in the arena. None where it must run as ever, for nothing has come of it.
+    fn first(&self, work: &mut dyn Work) -> Result<Option<Vec<Tensor>>> {
         let run = || {
             let (counter, inputs) = self.places()?;
             self.fill(&Places::of(&counter, &inputs))?;
@@ -273,19 +294,25 @@ impl Job<'_> {
         };
         let (outcome, Recorded { refused, changed }) = self.recording().run(run);
         match (outcome, refused) {
-            (Ok(answers), None) => {
+            (Ok(answers), refused) => {
+                let known = refused.map_or(Known::Seen, |refused| Known::Refused(refused.to_string()));
                 self.gpu.graphs.without.fetch_add(1, Ordering::Relaxed);
-                self.gpu.graphs.note(self.gpu, self.identity.clone(), Known::Seen)?;
-                Ok(answers)
+                self.gpu.graphs.note(self.gpu, self.identity.clone(), known)?;
+                Ok(Some(answers))
             }
-            // A second time would change them twice.
-            (Err(error), _) if changed => Err(error),
-            (outcome, refused) => self.instead(outcome.err(), refused, work),
+            // A second time would change parameters twice.
+            (Err(error), refused) if changed => {
+                if let Some(refused) = refused {
+                    self.gpu.graphs.note(self.gpu, self.identity.clone(), Known::Refused(refused.to_string()))?;
+                }
+                Err(error)
+            }
+            (Err(error), refused) => self.instead(error, refused),
         }
     }
 
-    /// Work that has run once: is captured, and launched.
-    fn capture(&self, work: &mut dyn Work) -> Result<Vec<Tensor>> {
+    /// Work that has run once: is captured, and launched. None where it must run as ever.
+    fn capture(&self, work: &mut dyn Work) -> Result<Option<Vec<Tensor>>> {
         let gpu = self.gpu;
         let run = || -> Result<(Graph, Places, Vec<Tensor>)> {
             // Declared before the capture, so dropped after its end.
@@ -306,12 +333,13 @@ impl Job<'_> {
                 gpu.graphs.captured.fetch_add(1, Ordering::Relaxed);
                 self.launch(&ready)?;
                 gpu.graphs.note(gpu, self.identity.clone(), Known::Ready(Arc::new(ready)))?;
-                Ok(answers)
+                Ok(Some(answers))
             }
             (_, Some(Refusal::NoRoom)) => self.first(work),
-            (outcome, refused) => {
-                let why = outcome.err().map_or_else(String::new, |error| error.to_string());
-                self.instead(None, Some(refused.unwrap_or(Refusal::Never(why))), work)
+            (Ok(_), refused) => self.instead(gpu.error("captured work was refused"), refused),
+            (Err(error), refused) => {
+                let why = Refusal::Never(error.to_string());
+                self.instead(error, Some(refused.unwrap_or(why)))
             }
         }
     }
@@ -335,25 +363,20 @@ impl Job<'_> {
     }
 
     /// What could not be recorded, or not in the memory that there is, runs as ever, now and from then on.
-    fn instead(
-        &self,
-        error: Option<DeviceError>,
-        refused: Option<Refusal>,
-        work: &mut dyn Work,
-    ) -> Result<Vec<Tensor>> {
+    fn instead(&self, error: DeviceError, refused: Option<Refusal>) -> Result<Option<Vec<Tensor>>> {
         let gpu = self.gpu;
         let why = match (error, refused) {
-            (_, Some(Refusal::Never(why))) => why,
-            (_, Some(Refusal::NoRoom)) => unreachable!("asked for where a stream is captured alone"),
-            (Some(error @ DeviceError::OutOfMemory { .. }), None) => {
+            (_, Some(refused)) => refused.to_string(),
+            (error @ DeviceError::OutOfMemory { .. }, None) => {
+                // What lanes have kept back is the arena's again behind them.
+                gpu.join()?;
                 gpu.graphs.clear(gpu);
                 error.to_string()
             }
-            (Some(error), None) => return Err(error),
-            (None, None) => unreachable!("asked for where one of the two is there"),
+            (error, None) => return Err(error),
         };
         gpu.graphs.note(gpu, self.identity.clone(), Known::Refused(why))?;
-        plainly(gpu, self.what, work)
+        Ok(None)
     }
 }
 

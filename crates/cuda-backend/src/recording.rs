@@ -1,6 +1,7 @@
 //! What verbs must know while work runs that is to be captured: where its memory comes from, which step its random streams are at, and what it must not do.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::ops::Range;
 
 use unrolled_tensor::random::Key;
@@ -13,6 +14,8 @@ use crate::storage::Pointer;
 /// Such work of this thread.
 #[derive(Debug)]
 pub(crate) struct Recording {
+    /// The name of the device that it is recorded on.
+    pub device: String,
     /// The step that random streams are at now.
     pub step: u64,
     /// Where a replay finds that step, an i64.
@@ -43,6 +46,15 @@ pub(crate) enum Refusal {
     Never(String),
     /// The arena has no room for it, as it has changed since this work ran.
     NoRoom,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Never(why) => f.write_str(why),
+            Refusal::NoRoom => f.write_str("it has no room"),
+        }
+    }
 }
 
 thread_local! {
@@ -98,6 +110,9 @@ fn refuse(gpu: &Gpu, why: String) -> DeviceError {
 
 /// A block of the arena for such work; None where a tensor's memory comes from the pool as ever.
 pub(crate) fn block(gpu: &Gpu, bytes: usize) -> Result<Option<Block>> {
+    if with(|recording| recording.device != gpu.name) == Some(true) {
+        return Err(refuse(gpu, format!("it works on {}, too", gpu.name)));
+    }
     let Some(capturing) = with(|recording| recording.capturing) else { return Ok(None) };
     if let Some(block) = gpu.arena.take(bytes) {
         return Ok(Some(block));
@@ -130,9 +145,17 @@ pub(crate) fn checks(gpu: &Gpu, what: &str, mut pointers: impl Iterator<Item = P
     }
 }
 
-/// Notes that what lies there is being changed.
-pub(crate) fn changes(Pointer(at): Pointer) {
-    with(|recording| recording.changed |= recording.parameters.iter().any(|range| range.contains(&at)));
+/// Notes that what lies there is being changed; in a copy, where it is not `own`, which no replay would find.
+pub(crate) fn changes(gpu: &Gpu, Pointer(at): Pointer, own: bool) -> Result<()> {
+    let is_parameter = with(|recording| recording.parameters.iter().any(|range| range.contains(&at)));
+    if is_parameter != Some(true) {
+        return Ok(());
+    }
+    if !own {
+        return Err(refuse(gpu, "it changes a parameter that somebody else holds".into()));
+    }
+    with(|recording| recording.changed = true);
+    Ok(())
 }
 
 /// Where the step of `key` is found, if this work is replayed at other steps.

@@ -83,7 +83,9 @@ pub(crate) fn pointer(x: &Tensor) -> Pointer {
 
 /// The first element of a tensor for writing; see [`Tensor::storage_mut`]: contiguous, and nobody else holds it.
 pub(crate) fn pointer_mut(x: &mut Tensor) -> Result<Pointer> {
+    if let Some(buffer) = buffer(x) {
+        recording::changes(buffer.gpu(), buffer.start(), x.is_unique())?;
+    }
     let buffer = x.storage_mut()?.downcast_mut::<Buffer>().expect("a CUDA tensor's storage is a CUDA buffer");
-    recording::changes(buffer.start());
     Ok(buffer.start())
 }

@@ -208,7 +208,7 @@ pub fn measure(config: &Config, size: &CorpusSize, device: &Device, time: Durati
     let corpus = size.pairs(&sizes, key.purpose("words"));
     let model = Model::new(&sizes, config.dropout, initial_range_of(config), key.purpose("parameters"), device);
     let mut trainer = Trainer::new(model, optimiser_of(config), Recipe::of(config));
-    trainer.parts = config.accumulate;
+    (trainer.parts, trainer.pad_steps) = (config.accumulate, config.pad_steps);
     let plan = BatchPlan::shuffled(&corpus, config.size_of_batches(), key.purpose("batches"), 0);
     let (mut words, mut seconds, mut steps) = (0, 0.0, 0);
     // A small rate: what is measured shall not diverge.

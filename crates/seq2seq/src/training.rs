@@ -4,7 +4,7 @@ mod captured;
 
 use std::borrow::Cow;
 
-use unrolled_autograd::{Gradients, Var};
+use unrolled_autograd::{Gradients, Var, is_watched};
 use unrolled_nn::{LossScaler, Module, Optimiser, clip_factor};
 use unrolled_tensor::DType;
 use unrolled_tensor::ops::Update as Rule;
@@ -145,9 +145,10 @@ impl Trainer {
         }
     }
 
-    /// Whether the device records a step. Which rows a softmax in slices leaves out is read by the host.
+    /// Whether the device records a step. Which rows a softmax in slices leaves out is read by the host, as all is where anomalies are looked for.
     fn is_captured(&self) -> bool {
-        self.model.device().captures() && self.model.softmax_slices() == 1 && self.optimiser.can_step_by()
+        let can_be = self.model.softmax_slices() == 1 && self.optimiser.can_step_by() && !is_watched();
+        can_be && self.model.device().captures()
     }
 
     /// The summed loss, the global norm, and whether a step was taken.

@@ -8,6 +8,7 @@ use crate::{Device, Result, Tensor};
 /// Equal `name`, shapes and dtypes must mean the same verbs in the same order, on the calling thread. What may differ from one time to the next is what the
 /// elements of `inputs` and of the work's [parameters](Work::parameters) are, and `step`; anything else that the work reads would be what it was when it was
 /// recorded, so a device refuses to record work that reads another tensor, uploads, or waits for the device, and runs it each time.
+/// Nor is anything looked at that is looked at on the host, like values in which anomalies are searched for.
 #[derive(Clone, Copy, Debug)]
 pub struct Captured<'a> {
     /// What work this is.
@@ -22,11 +23,11 @@ pub struct Captured<'a> {
 ///
 /// It may be called several times, or not at all; so it leaves nothing behind but its answers and what it has changed on the device.
 pub trait Work {
-    /// What the work reads where it is, and it or others change in place: in the same order each time.
+    /// All tensors that the work reads where they lie, whoever changes them between two calls; always in the same order.
     fn parameters(&self) -> Vec<&Tensor>;
 
-    /// Those of the parameters that the work itself changes. A replay does so without asking, so each is made [unique](Tensor::make_unique) before; nobody may
-    /// hold one any more when it is changed.
+    /// Those of the parameters that the work itself changes, none twice. A replay does so without asking, so each is made [unique](Tensor::make_unique) before;
+    /// work that still holds one when it changes it is not recorded. Work that has changed one and then fails is not done again: the failure is the caller's.
     fn changed(&mut self) -> Vec<&mut Tensor> {
         Vec::new()
     }
@@ -86,7 +87,7 @@ impl Device {
     /// ```
     ///
     /// # Panics
-    /// With a [`DeviceError`](crate::DeviceError) where the device fails.
+    /// With a [`DeviceError`](crate::DeviceError) where the device fails. Where the work replaces one of its parameters.
     #[track_caller]
     pub fn captured(&self, what: &Captured<'_>, mut work: impl Work) -> Vec<Tensor> {
         match self.backend().recorder() {

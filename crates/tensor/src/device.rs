@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::error::{OrRaise, is_caught, quietly};
+use crate::Modes;
+use crate::error::OrRaise;
 use crate::{Backend, CpuBackend, MatmulPrecision, Memory};
 
 /// A cheap handle on a device: clone it freely. Two handles are equal where they mean the same device.
@@ -106,8 +107,8 @@ impl Device {
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let mut work = Some(work);
         let mut answer = None;
-        let caught = is_caught();
-        self.0.run(&mut || answer = work.take().map(|work| quietly(caught, work)));
+        let modes = Modes::now();
+        self.0.run(&mut || answer = work.take().map(|work| modes.during(work)));
         answer.expect("a backend's `run` calls the work once")
     }
 }

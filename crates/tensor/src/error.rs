@@ -4,9 +4,10 @@
 //! or is lost is not: the backend's verbs return [`DeviceError`], a [`Tensor`](crate::Tensor) method panics with that error as its
 //! payload, and [`catch_device_error`] turns the panic back into a `Result`.
 
-use std::cell::Cell;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
+
+use crate::Modes;
 
 /// A failure of a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,10 +70,6 @@ impl fmt::Display for Bytes {
     }
 }
 
-thread_local! {
-    static CATCHING: Cell<usize> = const { Cell::new(0) };
-}
-
 /// Runs `work`; a [`DeviceError`] that a tensor method inside it panics with comes back as `Err`. Any other panic goes on.
 ///
 /// ```
@@ -83,31 +80,20 @@ thread_local! {
 /// assert!(matches!(result, Err(DeviceError::OutOfMemory { requested: 4194304, .. })));
 /// ```
 pub fn catch_device_error<T>(work: impl FnOnce() -> T) -> Result<T, DeviceError> {
+    struct Caught;
+    impl Drop for Caught {
+        fn drop(&mut self) {
+            Modes::change(|modes| modes.caught = modes.caught.saturating_sub(1));
+        }
+    }
+    Modes::change(|modes| modes.caught += 1);
+    let _caught = Caught;
     // Tensors are immutable and a failed verb leaves no half-written one behind, so nothing is observed in a broken state.
-    let outcome = panic::catch_unwind(AssertUnwindSafe(|| quietly(true, work)));
+    let outcome = panic::catch_unwind(AssertUnwindSafe(work));
     outcome.or_else(|payload| match payload.downcast::<DeviceError>() {
         Ok(error) => Err(*error),
         Err(other) => panic::resume_unwind(other),
     })
-}
-
-/// Whether this thread works inside [`catch_device_error`].
-pub(crate) fn is_caught() -> bool {
-    CATCHING.with(Cell::get) > 0
-}
-
-/// Runs `work`, inside [`catch_device_error`] where `caught` says that another thread waits for it there.
-pub(crate) fn quietly<T>(caught: bool, work: impl FnOnce() -> T) -> T {
-    struct Depth(usize);
-    impl Drop for Depth {
-        fn drop(&mut self) {
-            CATCHING.with(|depth| depth.set(depth.get() - self.0));
-        }
-    }
-    let deeper = caught as usize;
-    CATCHING.with(|depth| depth.set(depth.get() + deeper));
-    let _depth = Depth(deeper);
-    work()
 }
 
 impl DeviceError {
@@ -115,7 +101,7 @@ impl DeviceError {
     /// function answers no `Result`. Inside [`catch_device_error`] the panic hook stays silent.
     #[track_caller]
     pub fn raise(self) -> ! {
-        if is_caught() {
+        if Modes::now().caught > 0 {
             panic::resume_unwind(Box::new(self))
         }
         eprintln!("{self}");

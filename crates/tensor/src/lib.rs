@@ -26,6 +26,7 @@ mod dtype;
 mod error;
 pub mod fused;
 mod layout;
+mod modes;
 pub mod ops;
 pub mod profile;
 pub mod random;
@@ -39,6 +40,7 @@ pub use dtype::{DType, Element};
 pub use error::{Bytes, DeviceError, catch_device_error};
 pub use half::{bf16, f16};
 pub use layout::{Dims, Layout, Strides, broadcast_dims};
+pub use modes::Modes;
 pub use tensor::{
     Axes, AxisIndex, Comparand, Ellipsis, INFER, Indices, IntoIndex, NewAxis, Tensor, ViewStep, view_steps,
 };

@@ -365,7 +365,7 @@ pub enum Update {
     },
 }
 
-/// The row of an [update](crate::Tensor::update) or a [padded](crate::Tensor::coalesce_padded) sum of rows that there is not.
+/// Marks a place without a row, in an [update](crate::Tensor::update) and among [padded](crate::Tensor::coalesce_padded) sums of rows.
 pub const NO_ROW: u32 = u32::MAX;
 
 impl Update {

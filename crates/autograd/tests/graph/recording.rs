@@ -1,6 +1,7 @@
 //! What is recorded, and when.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use unrolled_autograd::{Gradients, NoGrad, Var, is_recording, no_grad};
@@ -74,6 +75,29 @@ fn a_pass_under_no_grad_works_and_leaves_recording_as_it_was() {
     // Also where the pass panics.
     message(|| y.backward());
     assert!(is_recording());
+}
+
+/// A thread of a device that waits for others within one task takes up another.
+#[test]
+fn a_task_does_not_see_what_another_is_in_the_middle_of() {
+    let device = Device::cpu_with(0, 2, usize::MAX);
+    let x = Tensor::ones([256, 256], DType::F32, &device);
+    let leaf = Var::leaf(Tensor::scalar(2f32, &device));
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..100 {
+                    device.run(|| no_grad(|| drop(x.matmul(&x))));
+                }
+                ended.store(true, Ordering::Relaxed);
+            });
+        }
+        while !ended.load(Ordering::Relaxed) {
+            assert!(device.run(|| leaf.exp().is_tracked()), "recorded, whatever others are in the middle of");
+        }
+    });
+    assert!(!no_grad(|| device.run(|| leaf.exp().is_tracked())), "a task is in the middle of what its caller is");
 }
 
 /// Nothing about a graph belongs to a thread.

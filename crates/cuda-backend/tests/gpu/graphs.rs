@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use unrolled_cuda::{GraphCounts, Options};
-use unrolled_nn::{Module, Optimiser};
+use unrolled_nn::{LossScaler, Module, Optimiser};
 use unrolled_seq2seq::batch::Batch;
 use unrolled_seq2seq::config::{Normalise, Precision};
 use unrolled_seq2seq::model::{Model, Sizes};
@@ -11,7 +11,9 @@ use unrolled_seq2seq::numbered::NumberedCorpus;
 use unrolled_seq2seq::training::{Recipe, Trainer};
 use unrolled_tensor::ops::Distribution;
 use unrolled_tensor::random::Key;
-use unrolled_tensor::{Captured, DType, Device, DeviceError, MatmulPrecision, Reading, Tensor, Work};
+use unrolled_tensor::{
+    Captured, DType, Device, DeviceError, MatmulPrecision, Reading, Tensor, Work, catch_device_error,
+};
 
 use crate::support::{EAGER, LAZY, SHUFFLED, device_with, launches, on_gpus};
 
@@ -128,6 +130,24 @@ fn a_step_without_a_finite_norm_is_called_off_on_the_device() {
     });
 }
 
+/// The loss's scale comes and goes between steps of one shape.
+#[test]
+fn a_step_with_a_scale_is_another_than_without() {
+    on_gpus("graphs::a_step_with_a_scale_is_another_than_without", &[EAGER], || {
+        let run = |graphs| {
+            let (_, device) = device_with(options(graphs, graphs));
+            let mut trainer = trainer(&device, Optimiser::sgd(), Precision::F32, true);
+            let step = |update| {
+                trainer.scaler = (update / 3 % 2 == 1).then(LossScaler::new);
+                let report = trainer.step(&batch(0), update, 0.05);
+                [report.loss, report.gradient_norm].map(f64::to_bits)
+            };
+            (0..STEPS).map(step).collect::<Vec<_>>()
+        };
+        assert!(run(true) == run(false));
+    });
+}
+
 /// A batch's gradient in parts, one after the other, all in a graph for each shape.
 #[test]
 fn a_step_in_parts_is_captured() {
@@ -218,6 +238,11 @@ fn work_reads_its_inputs_its_step_and_its_parameters_of_now() {
         scaled(&device, &weight, 2);
         scaled(&device, &before, 2);
         assert_eq!(backend.graph_counts(), GraphCounts { captured: 3, launched: 9, without: 1 });
+        // Elsewhere in the same memory, or in another order.
+        let table = Tensor::from_slice(&[1f32, 2.0, 3.0, 4.0, 5.0, 6.0], [2, 3], &device);
+        for weight in [table.index(0, 0), table.index(0, 1), table.index(0, 1).flip(0), table.index(0, 0)] {
+            scaled(&device, &weight, 1);
+        }
     });
 }
 
@@ -323,11 +348,56 @@ fn work_that_fails_after_a_change_is_not_done_twice() {
     on_gpus("graphs::work_that_fails_after_a_change_is_not_done_twice", &[EAGER, LAZY], || {
         let (_, device) = device_with(options(true, true));
         let mut sum = tensor(&[0.5], &device);
-        let read = |x: &Tensor| x.affine(f64::from(x.to_vec::<f32>()[0]), 0.0);
+        let read: fn(&Tensor) -> Tensor = |x| x.affine(f64::from(x.to_vec::<f32>()[0]), 0.0);
         let failed = catch_unwind(AssertUnwindSafe(|| added(&device, &mut sum, 1, read)));
         let error = failed.expect_err("it reads what it makes").downcast::<DeviceError>().unwrap();
         assert!(error.to_string().contains("to the host"), "{error}");
         assert_eq!(sum.to_vec::<f32>(), [1.5]);
+        // From then on it is not recorded.
+        assert_eq!(added(&device, &mut sum, 2, read), [4.5 * 4.5]);
+        // What it does not mind it does once.
+        let minding = |x: &Tensor| match catch_device_error(|| x.to_vec::<f32>()) {
+            Ok(numbers) => x.affine(f64::from(numbers[0]), 0.0),
+            Err(_) => x * x,
+        };
+        let (_, device) = device_with(options(true, true));
+        let mut sum = tensor(&[0.5], &device);
+        assert_eq!(added(&device, &mut sum, 3, minding), [6.5 * 6.5]);
+    });
+}
+
+/// Holds what it changes.
+struct Holding<'a>(&'a mut Tensor);
+
+impl Work for Holding<'_> {
+    fn parameters(&self) -> Vec<&Tensor> {
+        vec![&*self.0]
+    }
+
+    fn changed(&mut self) -> Vec<&mut Tensor> {
+        vec![&mut *self.0]
+    }
+
+    fn run(&mut self, inputs: &[Tensor]) -> Vec<Tensor> {
+        let before = self.0.clone();
+        self.0.accumulate(&inputs[0], 1.0);
+        vec![&*self.0 - &before]
+    }
+}
+
+#[test]
+fn work_that_holds_what_it_changes_is_not_recorded() {
+    on_gpus("graphs::work_that_holds_what_it_changes_is_not_recorded", &[EAGER, LAZY], || {
+        let (backend, device) = device_with(options(true, true));
+        let mut sum = tensor(&[0.5], &device);
+        for step in 1..=3u64 {
+            let x = tensor(&[step as f32], &device);
+            let what = Captured { name: "holding", inputs: &[&x], step };
+            assert_eq!(device.captured(&what, Holding(&mut sum)).remove(0).to_vec::<f32>(), [step as f32]);
+        }
+        assert_eq!(sum.to_vec::<f32>(), [6.5]);
+        let [why] = &backend.uncaptured()[..] else { panic!("{:?}", backend.uncaptured()) };
+        assert!(why.contains("somebody else holds"), "{why}");
     });
 }
 

@@ -261,7 +261,7 @@ fn optimiser_steps_have_the_bits_of_the_cpu() {
                         for step in 1..4 {
                             let g = normal(&format!("g {step}"), &[count, 4100], 1.0, dtype, &device);
                             // What changes from step to step is read on the device, in either type.
-                            let hyper = [0.25, 1.0 / f64::from(step), 0.3, 0.7];
+                            let hyper = [0.35, 1.0 / f64::from(step), 0.3, 0.7];
                             let hyper = Tensor::from_slice(&hyper, [4], &Device::cpu());
                             let hyper = if step == 2 { hyper.cast(DType::F32) } else { hyper };
                             p.update(&rule, &g, rows.as_ref(), &mut state, &hyper.to_device(&device));

@@ -55,13 +55,14 @@ pub(super) fn step(
 }
 
 /// What a recording depends on beside shapes and numbers.
-fn name(Trainer { model, optimiser, recipe, parts, .. }: &Trainer, dropout: Option<Key>) -> String {
+fn name(Trainer { model, optimiser, scaler, recipe, parts, .. }: &Trainer, dropout: Option<Key>) -> String {
     let parameters = model.parameters();
     let frozen = parameters.iter().filter(|(_, parameter)| !parameter.is_trainable()).map(|(path, _)| path.as_str());
     let groups: Vec<_> = parameters.iter().map(|(path, _)| optimiser.options_of(path)).collect();
     format!(
-        "a step in {:?} by {:?} {groups:?}, clipped: {}, dropout {} of {:?}, in parts: {}, without {:?}",
+        "a step in {:?}, scaled: {}, by {:?} {groups:?}, clipped: {}, dropout {} of {:?}, in parts: {}, without {:?}",
         recipe.precision,
+        scaler.is_some(),
         optimiser.rule(),
         recipe.clip_norm > 0.0,
         model.dropout_probability(),

@@ -30,6 +30,7 @@ use bytemuck::Pod;
 
 use crate::backend::{Backend, Event, Memory, Result, Storage};
 
+use crate::Modes;
 use crate::fused::{
     CrossEntropy, CrossEntropyArgs, CrossEntropyGradients, CrossEntropyPartials, KeptLogits, KeptRows, LinearTopK,
     LinearTopKArgs, LinearTopKPartials, LstmArgs, LstmDataGradients, LstmGradients, LstmOutput, LstmOutputGradients,
@@ -82,12 +83,12 @@ impl CpuBackend {
         MatmulPrecision::ALL[usize::from(self.precision.load(Relaxed))]
     }
 
-    /// `work` on this device's threads.
+    /// `work` on this device's threads. Who waits there for others takes up any task meanwhile, which must not see the [modes](Modes) of this one.
     fn on_threads<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        match &self.threads {
+        Modes::default().during(|| match &self.threads {
             Some(pool) if pool.current_thread_index().is_none() => pool.install(work),
             _ => work(),
-        }
+        })
     }
 
     /// `work` of so many elements: where it would not be cut up anyway, the calling thread is quicker than waking another.
