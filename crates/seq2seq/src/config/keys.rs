@@ -99,10 +99,10 @@ table! {
         /// In how many parts a batch's gradient is computed, one after another, and added up: as much less memory for activations.
         /// Results differ from those of the whole by rounding alone, unless there is dropout.
         accumulate: usize = 1, AtLeast(1.0), free;
-        /// Source and target of a batch are padded to a multiple of so many steps, on a CUDA device.
-        /// Such a device replays a training step of a shape that it has seen: 8 makes few shapes of many, for some steps of padding. 1 pads no more
+        /// Source and target of a batch are padded to a multiple of so many steps, where one CUDA device trains.
+        /// It replays a training step of a shape that it has seen: 8 makes few shapes of many, for some steps of padding. 1 pads no more
         /// than is needed.
-        pad_steps: usize = 1, AtLeast(1.0), free;
+        pad_steps: usize = 8, AtLeast(1.0), free;
         /// What the summed gradient of a batch is divided by; the paper took sentences.
         normalise: Normalise = Normalise::Sentences, Any, free;
         /// Largest global norm of the gradient; a larger one is scaled down to it. 0: no clipping.
