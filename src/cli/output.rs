@@ -1,10 +1,10 @@
 //! Where a command writes what was asked for: a file, or standard output.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 /// A writer whose errors say what could not be written.
 pub(super) struct Output {
@@ -12,12 +12,17 @@ pub(super) struct Output {
     writer: Box<dyn Write>,
 }
 
-/// The file, or standard output where none is named.
+/// The file, or standard output where none is named. `inputs` are the files that are read meanwhile, of which `-` is standard input.
 ///
 /// # Errors
-/// Where the file cannot be made.
-pub(super) fn create(path: Option<&Path>) -> anyhow::Result<Output> {
+/// Where the file cannot be made, or is an input.
+pub(super) fn create<'a>(path: Option<&Path>, inputs: impl IntoIterator<Item = &'a PathBuf>) -> anyhow::Result<Output> {
     let Some(path) = path else { return Ok(stdout()) };
+    for input in inputs {
+        let read = if input.as_os_str() == "-" { Path::new("/dev/stdin") } else { input };
+        let same = matches!((fs::canonicalize(path), fs::canonicalize(read)), (Ok(a), Ok(b)) if a == b && a.is_file());
+        ensure!(!same, "`{}` is read and would be overwritten: choose another output", path.display());
+    }
     let file = File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?;
     Ok(Output { name: format!("`{}`", path.display()), writer: Box::new(file) })
 }

@@ -108,7 +108,10 @@ impl Rescore {
         };
         let references = self.reference.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
         let lists = Lists::new(open(&self.n_best)?, scored, references, self.batch_size);
-        let mut output = BufWriter::new(create(self.output.as_deref())?);
+        let mut output = BufWriter::new(create(
+            self.output.as_deref(),
+            [&self.n_best].into_iter().chain(&self.source).chain(&self.reference),
+        )?);
         // Without tuning a list is written before the next is read, whatever their number.
         let result = match &self.tune {
             None => self.apply(lists, &weights, &mut output),
@@ -170,7 +173,7 @@ impl Rescore {
         let options = TuneOptions { convention: self.style.convention(), restarts: self.restarts, seed: self.seed };
         let tuned = rescore::tune(&candidates, &start.values(), &options);
         let weights = start.with_values(&tuned.weights);
-        write!(create(Some(file))?, "{weights}")?;
+        write!(create(Some(file), [])?, "{weights}")?;
         let mut lines = 0;
         for list in &mut all {
             list.sort(&weights)?;

@@ -99,7 +99,7 @@ impl Translate {
         }
         models.models().try_for_each(|model| catch_device_error(|| self.weights.round(model))?)?;
         let translators = models.together()?;
-        let output = create(self.output.as_deref())?;
+        let output = create(self.output.as_deref(), [&self.input].into_iter().chain(&self.prefix))?;
         let block = self.batch_size.saturating_mul(BATCHES_IN_A_BLOCK);
         let feed = Feed::new(&self.input, input, block.min(READ_AHEAD)).context("cannot read ahead")?;
         let format = self.n_best.map_or(Format::Best, Format::NBest);

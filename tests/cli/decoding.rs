@@ -131,6 +131,10 @@ fn least_risk(folder: &Path) {
 }
 
 fn refusals(folder: &Path) {
+    let before = std::fs::read(folder.join("a.en")).unwrap();
+    let message = fails(folder, &["translate", "--model", "run", "--input", "a.en", "--output", "./a.en"], 1);
+    assert!(message.contains("`./a.en` is read and would be overwritten"), "{message}");
+    assert_eq!(std::fs::read(folder.join("a.en")).unwrap(), before);
     let refused = |more: &[&str], code| fails(folder, &[&["translate", "--model", "run"], more].concat(), code);
     assert!(refused(&["--coverage-penalty", "0.2"], 1).contains("this model has no attention"));
     assert!(refused(&["--length-penalty", "1", "--length-normalisation", "1"], 2).contains("cannot be used with"));

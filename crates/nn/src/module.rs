@@ -203,15 +203,19 @@ pub fn join(path: &str, name: &str) -> String {
 /// struct Scale(Parameter, f64);
 /// module!(Scale { 0; skip 1 });
 ///
+/// struct Slope(f64);
+/// module!(Slope { skip 0 });
+///
 /// struct Network {
 ///     heads: [Linear; 2],
 ///     norms: (LayerNorm, Option<LayerNorm>),
 ///     rest: Box<dyn Module>,
 ///     stack: Vec<Scale>,
+///     slope: Slope,
 ///     dropout: Dropout,
 ///     width: usize,
 /// }
-/// module!(Network { heads, norms, rest, stack; skip dropout, width });
+/// module!(Network { heads, norms, rest, stack, slope; skip dropout, width });
 ///
 /// let device = Device::cpu();
 /// let width = 3;
@@ -220,6 +224,7 @@ pub fn join(path: &str, name: &str) -> String {
 ///     norms: (LayerNorm::new(width, &device), None),
 ///     rest: Box::new(Scale(Parameter::new(Tensor::scalar(1f32, &device)), 0.5)),
 ///     stack: vec![Scale(Parameter::new(Tensor::scalar(2f32, &device)), 0.5)],
+///     slope: Slope(0.1),
 ///     dropout: Dropout::new(0.1),
 ///     width,
 /// };
@@ -227,7 +232,7 @@ pub fn join(path: &str, name: &str) -> String {
 /// assert_eq!(paths[..4], ["heads.0.weight", "heads.0.bias", "heads.1.weight", "heads.1.bias"]);
 /// assert_eq!(paths[4..], ["norms.0.weight", "norms.0.bias", "rest.0", "stack.0.0"]);
 /// # assert_eq!(network.width, 3);
-/// # assert_eq!(network.stack[0].1, 0.5);
+/// # assert_eq!((network.stack[0].1, network.slope.0), (0.5, 0.1));
 /// ```
 ///
 /// A field that is forgotten does not compile, so that nothing stays unlearnt by mistake; nor does one that the struct does not have:
@@ -254,6 +259,14 @@ macro_rules! module {
             fn collect_mut<'a>(&'a mut self, path: &str, found: &mut Vec<(String, &'a mut $crate::Parameter)>) {
                 $($crate::Module::collect_mut(&mut self.$field, &$crate::path(path, stringify!($field)), found);)*
             }
+        }
+    };
+    ($type:ty { skip $($skipped:tt),+ $(,)? }) => {
+        impl $crate::Module for $type {
+            fn collect<'a>(&'a self, _: &str, _: &mut Vec<(String, &'a $crate::Parameter)>) {
+                $crate::every_field!($($skipped)+);
+            }
+            fn collect_mut<'a>(&'a mut self, _: &str, _: &mut Vec<(String, &'a mut $crate::Parameter)>) {}
         }
     };
     ($type:ty { flatten $field:tt $(,)? $(; skip $($skipped:tt),+ $(,)?)? }) => {

@@ -69,6 +69,13 @@ fn files_come_back_as_they_were() {
     assert_eq!(Vocabulary::load(&path).unwrap(), vocabulary);
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("<pad>\t0\n<EOS>\t2\nUNK\t0\nb'\t2\n"));
     assert!(matches!(vocabulary.save(folder.path()), Err(VocabularyError::Write { .. })));
+    // The old file stays whole until the new one is.
+    let old = folder.path().join("old");
+    std::fs::write(&path, "old").unwrap();
+    std::fs::hard_link(&path, &old).unwrap();
+    vocabulary.save(&path).unwrap();
+    assert_eq!(std::fs::read_to_string(old).unwrap(), "old");
+    assert_eq!(Vocabulary::load(&path).unwrap(), vocabulary);
 }
 
 #[test]

@@ -36,13 +36,14 @@ pub enum DeviceError {
 impl fmt::Display for DeviceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            DeviceError::OutOfMemory { device, requested, in_use, budget } => write!(
-                f,
-                "out of memory on {device}: {} asked for, {} of {} in use",
-                Bytes(*requested),
-                Bytes(*in_use),
-                Bytes(*budget)
-            ),
+            DeviceError::OutOfMemory { device, requested, in_use, budget } => {
+                write!(f, "out of memory on {device}: {} asked for, {}", Bytes(*requested), Bytes(*in_use))?;
+                // The machine's own devices have all that the system gives.
+                if *budget < usize::MAX {
+                    write!(f, " of {}", Bytes(*budget))?;
+                }
+                f.write_str(" in use")
+            }
             DeviceError::Lost { device, reason } => write!(f, "device {device} failed: {reason}"),
         }
     }

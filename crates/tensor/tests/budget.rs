@@ -23,6 +23,8 @@ fn a_request_beyond_the_budget_is_a_typed_error() {
         "{}",
         Bytes(800_000)
     );
+    let unlimited = DeviceError::OutOfMemory { device: "cpu".into(), requested: 8, in_use: 4, budget: usize::MAX };
+    assert_eq!(unlimited.to_string(), "out of memory on cpu: 8 B asked for, 4 B in use");
     // The refusal left nothing behind, and what fits still fits.
     assert_eq!(device.memory().in_use, 400_000);
     let half = Tensor::zeros([1000, 100], DType::F32, &device);

@@ -5,7 +5,7 @@ use unrolled_tensor::Tensor;
 use unrolled_tensor::ops::Distribution;
 use unrolled_tensor::random::Key;
 
-use crate::{Module, Parameter};
+use crate::module;
 
 /// Zeroes elements with a probability and scales the others by 1/(1 − probability).
 ///
@@ -15,12 +15,8 @@ pub struct Dropout {
     probability: f64,
 }
 
-/// It has no parameters: a module may name it among its fields or leave it out.
-impl Module for Dropout {
-    fn collect<'a>(&'a self, _: &str, _: &mut Vec<(String, &'a Parameter)>) {}
-
-    fn collect_mut<'a>(&'a mut self, _: &str, _: &mut Vec<(String, &'a mut Parameter)>) {}
-}
+// It has no parameters: a module may name it among its modules or skip it.
+module!(Dropout { skip probability });
 
 impl Dropout {
     /// # Panics

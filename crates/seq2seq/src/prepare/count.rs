@@ -49,8 +49,7 @@ pub(super) fn vocabularies(work: &mut Work<'_>) -> Result<([Vocabulary; 2], Vec<
     for (vocabulary, name) in made.iter().zip(FILES) {
         let path = work.folder.join(name);
         replace_file::<DiskError>(work.disk, &path, |out| {
-            let mut bytes = Vec::new();
-            vocabulary.write(&mut bytes).and_then(|()| out.write_all(&bytes)).map_err(at("write", &path))
+            out.write_all(&vocabulary.bytes()).map_err(at("write", &path))
         })?;
     }
     work.state.numbering = true;

@@ -39,6 +39,14 @@ pub enum PrepareError {
         /// The folder.
         path: PathBuf,
     },
+    /// A prepared folder that is to be replaced holds something else too.
+    #[error("`{}` is to be replaced and holds `{name}`, which is not of a prepared corpus: move that away, or choose another folder", path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// What it holds.
+        name: String,
+    },
     /// Another process works in the folder.
     #[error("another process prepares a corpus in `{}`", path.display())]
     InUse {

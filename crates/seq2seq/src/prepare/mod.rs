@@ -192,22 +192,22 @@ struct Work<'a> {
 
 /// Refuses a folder that holds something else, or a prepared corpus that is not to be overwritten.
 fn check_folder(folder: &Path, overwrite: bool) -> Result<(), PrepareError> {
-    if folder.join(MANIFEST).exists() && !overwrite {
-        return Err(PrepareError::Exists { path: folder.to_owned() });
+    let path = || folder.to_owned();
+    match (folder.join(MANIFEST).exists(), overwrite) {
+        (true, false) => Err(PrepareError::Exists { path: path() }),
+        // The whole folder is replaced.
+        (true, true) => foreign(folder)?.map_or(Ok(()), |name| Err(PrepareError::Foreign { path: path(), name })),
+        (false, _) if folder.join(STATE).exists() || !folder.exists() => Ok(()),
+        (false, _) => foreign(folder)?.map_or(Ok(()), |_| Err(PrepareError::InTheWay { path: path() })),
     }
-    if folder.join(MANIFEST).exists() || folder.join(STATE).exists() || !folder.exists() {
-        return Ok(());
-    }
-    // What a kill leaves behind before there is a state, or while an old corpus goes.
-    let known = [LOCK, SHARDS, COUNTS, SOURCE_VOCABULARY, TARGET_VOCABULARY];
+}
+
+/// What is in the folder and not of preparing, if anything is.
+fn foreign(folder: &Path) -> Result<Option<String>, PrepareError> {
+    let known = [LOCK, SHARDS, COUNTS, SOURCE_VOCABULARY, TARGET_VOCABULARY, MANIFEST, STATE];
     let ours = |name: &str| known.contains(&name) || name.ends_with(".writing");
-    let mut names =
-        fs::read_dir(folder).map_err(at("read", folder))?.map_while(Result::ok).map(|entry| entry.file_name());
-    if names.all(|name| name.to_str().is_some_and(ours)) {
-        Ok(())
-    } else {
-        Err(PrepareError::InTheWay { path: folder.to_owned() })
-    }
+    let names = fs::read_dir(folder).map_err(at("read", folder))?.map_while(Result::ok).map(|entry| entry.file_name());
+    Ok(names.map(|name| name.to_string_lossy().into_owned()).find(|name| !ours(name)))
 }
 
 /// Keeps other processes out as long as the file is open. A file system without locks is used without.

@@ -171,13 +171,6 @@ fn first_pairs(corpus: &Corpus, n: usize) -> Result<Vec<(String, String)>, Error
     Ok(pairs)
 }
 
-/// The bytes of a vocabulary's file.
-pub(super) fn vocabulary_bytes(vocabulary: &Vocabulary) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    vocabulary.write(&mut bytes).expect("memory takes every byte");
-    bytes
-}
-
 /// Both vocabularies of a run folder.
 pub(super) fn load_vocabularies(run: &Path) -> Result<[Vocabulary; 2], Error> {
     Ok([Vocabulary::load(run.join(super::SOURCE_VOCABULARY))?, Vocabulary::load(run.join(super::TARGET_VOCABULARY))?])

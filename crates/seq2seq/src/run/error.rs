@@ -61,6 +61,16 @@ pub enum Error {
         #[source]
         error: LoadError,
     },
+    /// A run's vocabulary is not the one that its checkpoint was trained with: words would have the numbers of others.
+    #[error(
+        "`{vocabulary}` is not the vocabulary that the checkpoint `{checkpoint}` was trained with: copy that of its folder over it"
+    )]
+    OtherVocabulary {
+        /// The run's file.
+        vocabulary: PathBuf,
+        /// The checkpoint.
+        checkpoint: PathBuf,
+    },
     /// A checkpoint's configuration is of a model of quite another size.
     #[error("the configuration in `{path}` asks for a model of {wanted:.3e} parameters, but its values are {found}")]
     Size {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use unrolled_nn::checkpoint::CheckpointStore;
 use unrolled_nn::disk::{Disk, DiskError, replace_file};
 
-use super::data::{self, Data};
+use super::data::Data;
 use super::{
     CONFIG_FILE, Error, LOG_FILE, RunOptions, SOURCE_VOCABULARY, TARGET_VOCABULARY, TENSORBOARD_FOLDER,
     VALIDATION_FOLDER,
@@ -92,8 +92,8 @@ pub(super) fn write_files(
     data: &Data,
 ) -> Result<BTreeMap<String, Vec<u8>>, Error> {
     let files = [
-        (SOURCE_VOCABULARY, data::vocabulary_bytes(&data.source)),
-        (TARGET_VOCABULARY, data::vocabulary_bytes(&data.target)),
+        (SOURCE_VOCABULARY, data.source.bytes()),
+        (TARGET_VOCABULARY, data.target.bytes()),
         (CONFIG_FILE, config.to_toml().into_bytes()),
     ];
     for (name, bytes) in &files {

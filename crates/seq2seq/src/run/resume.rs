@@ -1,12 +1,15 @@
 //! Going on where a checkpoint left.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use unrolled_nn::Module;
 use unrolled_nn::checkpoint;
 use unrolled_tensor::Device;
 
-use super::Error;
 use super::learner::Learner;
 use super::session::Session;
+use super::{Error, SOURCE_VOCABULARY, TARGET_VOCABULARY};
 use crate::wording::counted;
 
 impl Session<'_> {
@@ -19,6 +22,7 @@ impl Session<'_> {
         }
         let path = good.folder;
         let saved = checkpoint::read(&path, device)?;
+        self.check_vocabularies(&saved.files, &path)?;
         self.progress =
             serde_json::from_value(saved.state).map_err(|error| Error::State { path: path.clone(), error })?;
         let misfit = |error| Error::Model { path: path.clone(), error };
@@ -34,6 +38,17 @@ impl Session<'_> {
         self.refit();
         self.schedule = self.progress.schedule(self.config);
         self.mark_best_again()
+    }
+
+    /// Refuses vocabularies in the run's folder that are not those of its checkpoint.
+    fn check_vocabularies(&self, saved: &BTreeMap<String, Vec<u8>>, checkpoint: &Path) -> Result<(), Error> {
+        for (name, vocabulary) in [(SOURCE_VOCABULARY, &self.data.source), (TARGET_VOCABULARY, &self.data.target)] {
+            if saved.get(name).is_some_and(|saved| *saved != vocabulary.bytes()) {
+                let (vocabulary, checkpoint) = (self.run.join(name), checkpoint.to_owned());
+                return Err(Error::OtherVocabulary { vocabulary, checkpoint });
+            }
+        }
+        Ok(())
     }
 
     /// Data or batch size may have changed meanwhile.

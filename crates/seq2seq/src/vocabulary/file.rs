@@ -4,24 +4,36 @@ use super::builder::can_be_word;
 use super::{SPECIALS, Vocabulary, VocabularyError};
 use crate::corpus::Lines;
 use rustc_hash::FxHashMap;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
+use unrolled_nn::disk::{DiskError, FileSystem, replace_file};
 
 impl Vocabulary {
     /// Writes the vocabulary as text: a line `word TAB count` for each id in order, the specials first.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// When the file cannot be written; an old one of that name is then untouched.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), VocabularyError> {
         let path = path.as_ref();
-        let written = File::create(path).and_then(|file| {
-            let mut writer = BufWriter::new(file);
-            self.write(&mut writer)?;
-            writer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
-        });
-        written.map_err(|error| VocabularyError::Write { path: path.to_owned(), error })
+        let failed = |error| VocabularyError::Write { path: path.to_owned(), error };
+        // Where it is a link, what it leads to is replaced and not the link.
+        let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if place.exists() && !place.is_file() {
+            // A pipe or a device.
+            return File::create(path).and_then(|mut file| file.write_all(&self.bytes())).map_err(failed);
+        }
+        let at = |source| DiskError { action: "write", file: place.clone(), source };
+        replace_file(&FileSystem, &place, |out| out.write_all(&self.bytes()).map_err(at))
+            .map_err(|error: DiskError| failed(error.source))
+    }
+
+    /// The text as it stands in a file.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.write(&mut bytes).expect("memory takes every byte");
+        bytes
     }
 
     /// Writes the same text to any writer.

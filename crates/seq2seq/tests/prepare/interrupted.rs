@@ -202,4 +202,9 @@ fn other_work_is_not_gone_on_with() {
     let before = files(&output);
     prepare(&corpus, &other, &output, options(true), &mut |_| {}, &AtomicBool::new(false)).unwrap();
     assert!(files(&output) == before);
+
+    fs::write(output.join("notes"), "mine").unwrap();
+    let error = stopped(&other, true).to_string();
+    assert!(error.contains("holds `notes`, which is not of a prepared corpus"), "{error}");
+    assert_eq!(fs::read(output.join("notes")).unwrap(), b"mine");
 }

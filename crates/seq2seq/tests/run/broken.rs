@@ -195,6 +195,24 @@ fn folders_with_other_things_are_left_alone() {
     train(&config, &FRESH, &mut Vec::new()).unwrap();
 }
 
+/// A word would have another's number, and nothing but the answers would say so.
+#[test]
+fn a_run_with_another_vocabulary_than_its_checkpoint_is_not_resumed() {
+    let folder = corpus();
+    let config = config(folder.path(), "run", Optimiser::Sgd);
+    train(&config, &FRESH, &mut Vec::new()).unwrap();
+    let vocabulary = config.output.as_ref().unwrap().join("target.vocabulary");
+    let sound = fs::read_to_string(&vocabulary).unwrap();
+    let mut lines: Vec<&str> = sound.lines().collect();
+    lines.swap(4, 5);
+    fs::write(&vocabulary, lines.join("\n") + "\n").unwrap();
+    let longer = Config { updates: 21, ..config };
+    let error = train(&longer, &RESUME, &mut Vec::new()).unwrap_err();
+    assert!(matches!(&error, Error::OtherVocabulary { vocabulary: named, .. } if *named == vocabulary), "{error}");
+    fs::write(&vocabulary, sound).unwrap();
+    train(&longer, &RESUME, &mut Vec::new()).unwrap();
+}
+
 #[test]
 fn two_processes_cannot_train_in_one_folder() {
     let folder = corpus();

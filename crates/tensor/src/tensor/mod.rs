@@ -158,9 +158,16 @@ impl Tensor {
     }
 
     /// 0, 1, …, n − 1.
+    ///
+    /// # Panics
+    /// Where the host has no memory for them.
     #[track_caller]
     pub fn arange(n: usize, dtype: DType, device: &Device) -> Tensor {
-        let counted: Vec<i64> = (0..n as i64).collect();
+        let mut counted: Vec<i64> = Vec::new();
+        if counted.try_reserve_exact(n).is_err() {
+            panic!("arange: there is no memory for {n} numbers");
+        }
+        counted.extend(0..n as i64);
         Tensor::from_slice(&counted, [n], device).cast(dtype)
     }
 
