@@ -4,7 +4,7 @@ use cudarc::driver::{result, result::DriverError, sys};
 
 use super::Stream;
 
-/// A captured graph, made ready to run.
+/// A graph that is ready to run.
 #[derive(Debug)]
 pub(crate) struct Graph(sys::CUgraphExec);
 
@@ -46,15 +46,33 @@ impl<'a> Capture<'a> {
     }
 
     /// The graph of all that was enqueued since the beginning.
-    pub fn end(mut self) -> Result<Graph, DriverError> {
+    pub fn end(mut self) -> Result<Captured, DriverError> {
         self.ended = true;
-        // SAFETY: as above. What the capture has answered is a graph, which is not needed once it was made ready.
+        // SAFETY: as above.
+        unsafe { result::stream::end_capture(self.stream.handle()) }.map(Captured)
+    }
+}
+
+/// A captured graph, which must be made ready.
+#[derive(Debug)]
+pub(crate) struct Captured(sys::CUgraph);
+
+impl Captured {
+    /// Makes it ready, for which the device must have memory, and uploads it in the order of `stream`, so that a launch needs none.
+    pub fn ready(&self, stream: &Stream) -> Result<Graph, DriverError> {
+        // SAFETY: a graph that a capture has answered; what was made ready is destroyed where the upload fails.
         unsafe {
-            let graph = result::stream::end_capture(self.stream.handle())?;
-            let ready = result::graph::instantiate(graph, sys::CUgraphInstantiate_flags(0));
-            let _ = result::graph::destroy(graph);
-            ready.map(Graph)
+            let ready = Graph(result::graph::instantiate(self.0, sys::CUgraphInstantiate_flags(0))?);
+            result::graph::upload(ready.0, stream.handle())?;
+            Ok(ready)
         }
+    }
+}
+
+impl Drop for Captured {
+    fn drop(&mut self) {
+        // SAFETY: not destroyed before; what was made of it stands alone.
+        let _ = unsafe { result::graph::destroy(self.0) };
     }
 }
 

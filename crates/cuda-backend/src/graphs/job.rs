@@ -114,7 +114,14 @@ impl Job<'_> {
             recording::capturing(true);
             let answers = self.answers(work, &inputs)?;
             recording::capturing(false);
-            let graph = gpu.check(capture.end(), "cuStreamEndCapture")?;
+            let captured = gpu.check(capture.end(), "cuStreamEndCapture")?;
+            let stream = &gpu.lanes[COMPUTE].stream;
+            let graph = captured.ready(stream).or_else(|_| {
+                // The driver's memory for it is what the pool does not hold.
+                gpu.pool.trim();
+                captured.ready(stream)
+            });
+            let graph = gpu.check(graph, "cuGraphInstantiate")?;
             Ok((graph, Places::of(&counter, &inputs), answers))
         };
         let (outcome, Recorded { refused, .. }) = self.recording().run(run);

@@ -15,7 +15,7 @@ use unrolled_tensor::{
     Captured, DType, Device, DeviceError, MatmulPrecision, Reading, Tensor, Work, catch_device_error,
 };
 
-use crate::support::{EAGER, LAZY, SHUFFLED, device_with, launches, on_gpus};
+use crate::support::{EAGER, LAZY, SHUFFLED, Virtual, device_with, launches, on_gpus};
 
 const SIZES: Sizes = Sizes { source_words: 9, target_words: 11, embedding: 5, hidden: 6, layers: 2, softmax_slices: 1 };
 /// The words of the longest source and target of each batch, of three sentences.
@@ -417,6 +417,26 @@ fn a_panic_in_the_middle_of_a_capture_leaves_the_device_as_it_was() {
             })
         }));
         assert!(panicked.is_err());
+        scaled(&device, &weight, 3);
+        assert_eq!(backend.graph_counts(), GraphCounts { captured: 1, launched: 3, without: 1 });
+    });
+}
+
+#[test]
+fn a_graph_gets_the_memory_that_the_pool_does_not_need() {
+    const SMALL: Virtual = Virtual { name: "8 MiB", variables: &[("VIRTUAL_CUDA_MEMORY_MB", "8")], cublas: false };
+    on_gpus("graphs::a_graph_gets_the_memory_that_the_pool_does_not_need", &[SMALL], || {
+        let (backend, device) = device_with(options(true, true));
+        let weight = tensor(&[1.0, 2.0, 3.0], &device);
+        scaled(&device, &weight, 1);
+        if launches(|| ()).is_some() {
+            // All that is free goes to the pool, which keeps it.
+            let free = || device_with(options(false, false)).1.memory().budget;
+            let mut filled = Vec::new();
+            while free() >= 256 {
+                filled.push(Tensor::zeros([(1 << free().ilog2()) / 4], DType::F32, &device));
+            }
+        }
         scaled(&device, &weight, 3);
         assert_eq!(backend.graph_counts(), GraphCounts { captured: 1, launched: 3, without: 1 });
     });

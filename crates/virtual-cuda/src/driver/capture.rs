@@ -25,6 +25,15 @@ struct Node {
     after: Vec<usize>,
 }
 
+/// What a node of a graph that is ready to run takes of a device's memory: of the order of what drivers take, which do not tell.
+const NODE_BYTES: usize = 1024;
+
+/// A graph that is ready to run.
+pub(super) struct Executable {
+    graph: Graph,
+    memory: u64,
+}
+
 /// A graph.
 #[derive(Clone, Default)]
 pub struct Graph {
@@ -227,14 +236,15 @@ impl Driver {
         Ok(())
     }
 
-    /// Make a graph ready to run.
+    /// Make a graph ready to run, in memory of a device.
     ///
     /// # Errors
-    /// Where it is none.
-    pub fn instantiate(&mut self, graph: Handle) -> Result<Handle> {
+    /// Where it is none, or the device has no room for it.
+    pub fn instantiate(&mut self, device: usize, graph: Handle) -> Result<Handle> {
         let graph = self.graphs.get(&graph).ok_or(Code::INVALID_HANDLE)?.clone();
+        let memory = self.heap.allocate(device, graph.len() * NODE_BYTES, false).ok_or(Code::OUT_OF_MEMORY)?;
         let handle = self.handle();
-        self.executables.insert(handle, graph);
+        self.executables.insert(handle, Executable { graph, memory });
         Ok(handle)
     }
 
@@ -251,7 +261,7 @@ impl Driver {
     /// # Errors
     /// Where it is none; as for [`Driver::submit`].
     pub fn launch_graph(&mut self, executable: Handle, stream: Handle) -> Result<()> {
-        let graph = self.executables.get(&executable).ok_or(Code::INVALID_HANDLE)?.clone();
+        let graph = self.executables.get(&executable).ok_or(Code::INVALID_HANDLE)?.graph.clone();
         self.submit(stream, Work::Graph(Arc::new(graph)))
     }
 
@@ -260,8 +270,11 @@ impl Driver {
     /// # Errors
     /// Where it is none.
     pub fn destroy_graph(&mut self, graph: Handle, executable: bool) -> Result<()> {
-        let from = if executable { &mut self.executables } else { &mut self.graphs };
-        from.remove(&graph).map(|_| ()).ok_or(Code::INVALID_HANDLE)
+        if !executable {
+            return self.graphs.remove(&graph).map(|_| ()).ok_or(Code::INVALID_HANDLE);
+        }
+        let Executable { memory, .. } = self.executables.remove(&graph).ok_or(Code::INVALID_HANDLE)?;
+        self.heap.free(memory).map_err(|_| Code::INVALID_VALUE)
     }
 
     pub(super) fn replay(&mut self, device: usize, graph: &Graph) {

@@ -62,7 +62,7 @@ pub struct Driver {
     pub(super) modules: HashMap<Handle, LoadedModule>,
     pub(super) functions: HashMap<Handle, Function>,
     pub(super) graphs: HashMap<Handle, Graph>,
-    pub(super) executables: HashMap<Handle, Graph>,
+    pub(super) executables: HashMap<Handle, super::capture::Executable>,
     pub(super) captures: HashMap<Handle, Session>,
     pub(super) pinned: BTreeMap<usize, usize>,
     /// The error from which a device's context does not recover.

@@ -29,7 +29,7 @@ fn fork_and_join(timing: Timing, join: bool) -> Result<f32, Code> {
     }
     let graph = gpu.driver.end_capture(a)?;
     assert_eq!((gpu.peek(x, 1)[0], gpu.driver.capture_status(b)), (1.0, 0), "captured, not run");
-    let executable = gpu.driver.instantiate(graph)?;
+    let executable = gpu.driver.instantiate(0, graph)?;
     gpu.driver.destroy_graph(graph, false)?;
     gpu.driver.launch_graph(executable, a)?;
     gpu.driver.synchronize(a)?;
@@ -133,7 +133,7 @@ fn a_replay_has_the_parameters_of_its_capture_and_the_memory_of_now() {
         gpu.driver.begin_capture(stream, Mode::ThreadLocal).unwrap();
         gpu.launch("add", &[x, y], Some(1), stream).unwrap();
         let graph = gpu.driver.end_capture(stream).unwrap();
-        let executable = gpu.driver.instantiate(graph).unwrap();
+        let executable = gpu.driver.instantiate(0, graph).unwrap();
         gpu.launch("scale", &[y], Some(1), stream).unwrap();
         gpu.driver.launch_graph(executable, stream).unwrap();
         gpu.driver.synchronize(stream).unwrap();

@@ -24,7 +24,7 @@ exported! {
         status.set(driver.capture_status(stream))
     };
     fn cuGraphInstantiateWithFlags(executable: Out<Handle>, graph: Handle, flags: u64) |driver| {
-        executable.set(driver.instantiate(graph)?)
+        executable.set(driver.instantiate(current()?, graph)?)
     };
     fn cuGraphUpload(executable: Handle, stream: Handle) |driver| Ok(());
     fn cuGraphLaunch(executable: Handle, stream: Handle) |driver| {
