@@ -100,8 +100,8 @@ fn messages_name_the_operation_and_both_shapes() {
         (&|| drop(a.top_k(4, 1)), &["top_k", "4", "axis 1", "[2, 3]"]),
         (&|| drop(a.gather(0, &index)), &["gather", "[2]", "[2, 3]"]),
         (&|| drop(a.gather(0, &integers)), &["gather", "i64", "u32"]),
-        (&|| drop(a.index_select(0, &of(&[1], DType::U32).affine(7.0, 0.0))), &["gather", "7", "length 2"]),
-        (&|| drop(a.index_add(0, &of(&[2], DType::U32).affine(9.0, 0.0), &a)), &["scatter_add", "9", "length 2"]),
+        (&|| drop(a.index_select(0, &of(&[1], DType::U32).affine(7.0, 0.0))), &["index_select", "id 7 at [0]", "2 places of axis 0"]),
+        (&|| drop(a.index_add(0, &of(&[2], DType::U32).affine(9.0, 0.0), &a)), &["index_add", "id 9 at [0]", "2 places of axis 0"]),
         (&|| drop(a.index_select(0, &index.unsqueeze(0))), &["index_select", "[1, 2]"]),
         (&|| drop(a.index_add(0, &index, &b)), &["scatter_add", "[4, 5]", "[2, 3]"]),
         (&|| drop(Tensor::concat(&[], 0)), &["concat", "no parts"]),
@@ -193,7 +193,7 @@ fn fused_operations_say_which_argument_does_not_fit() {
     says(CrossEntropyArgs { bias: &row_weights, ..args }, &["linear_cross_entropy", "bias", "[3]", "[6]"]);
     says(CrossEntropyArgs { targets: &row_weights, ..args }, &["linear_cross_entropy", "targets", "u32 [3]"]);
     let outside = targets.affine(6.0, 0.0);
-    says(CrossEntropyArgs { targets: &outside, ..args }, &["linear_cross_entropy", "target 6", "vocabulary of 6"]);
+    says(CrossEntropyArgs { targets: &outside, ..args }, &["linear_cross_entropy", "id 6 at [0]", "6 words"]);
     let log_sum = message(|| drop(Tensor::linear_cross_entropy_gradients(&args, &words)));
     assert!(log_sum.contains("log_sum") && log_sum.contains("[6]") && log_sum.contains("[3]"), "{log_sum}");
 
