@@ -100,8 +100,14 @@ fn messages_name_the_operation_and_both_shapes() {
         (&|| drop(a.top_k(4, 1)), &["top_k", "4", "axis 1", "[2, 3]"]),
         (&|| drop(a.gather(0, &index)), &["gather", "[2]", "[2, 3]"]),
         (&|| drop(a.gather(0, &integers)), &["gather", "i64", "u32"]),
-        (&|| drop(a.index_select(0, &of(&[1], DType::U32).affine(7.0, 0.0))), &["index_select", "id 7 at [0]", "2 places of axis 0"]),
-        (&|| drop(a.index_add(0, &of(&[2], DType::U32).affine(9.0, 0.0), &a)), &["index_add", "id 9 at [0]", "2 places of axis 0"]),
+        (
+            &|| drop(a.index_select(0, &of(&[1], DType::U32).affine(7.0, 0.0))),
+            &["index_select", "id 7 at [0]", "2 places"],
+        ),
+        (
+            &|| drop(a.index_add(0, &of(&[2], DType::U32).affine(9.0, 0.0), &a)),
+            &["index_add", "id 9 at [0]", "2 places"],
+        ),
         (&|| drop(a.index_select(0, &index.unsqueeze(0))), &["index_select", "[1, 2]"]),
         (&|| drop(a.index_add(0, &index, &b)), &["scatter_add", "[4, 5]", "[2, 3]"]),
         (&|| drop(Tensor::concat(&[], 0)), &["concat", "no parts"]),
