@@ -1,8 +1,9 @@
 //! Work that is captured in CUDA graphs and replayed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-use unrolled_cuda::{GraphCounts, Options};
+use unrolled_cuda::{CudaBackend, GraphCounts, Options};
 use unrolled_nn::{LossScaler, Module, Optimiser};
 use unrolled_seq2seq::batch::Batch;
 use unrolled_seq2seq::config::{Normalise, Precision};
@@ -398,6 +399,29 @@ fn work_that_holds_what_it_changes_is_not_recorded() {
         assert_eq!(sum.to_vec::<f32>(), [6.5]);
         let [why] = &backend.uncaptured()[..] else { panic!("{:?}", backend.uncaptured()) };
         assert!(why.contains("somebody else holds"), "{why}");
+    });
+}
+
+/// What another device does would be missing in a replay.
+#[test]
+fn work_on_two_devices_is_not_recorded() {
+    const TWO: Virtual = Virtual { name: "two", variables: &[("VIRTUAL_CUDA_DEVICES", "2")], cublas: false };
+    on_gpus("graphs::work_on_two_devices_is_not_recorded", &[TWO], || {
+        let (backend, device) = device_with(options(true, true));
+        let Ok(other) = CudaBackend::with(1, options(true, true)) else { return };
+        let mut there = tensor(&[0.0], &Device::new(Arc::new(other)));
+        for step in 1..=3u64 {
+            let x = tensor(&[step as f32], &device);
+            let what = Captured { name: "two devices", inputs: &[&x], step };
+            let run = |inputs: &[Tensor]| {
+                there = there.affine(1.0, 1.0);
+                vec![&inputs[0] * &inputs[0]]
+            };
+            assert_eq!(captured(&device, &what, &[], run).remove(0).to_vec::<f32>(), [(step * step) as f32]);
+        }
+        assert_eq!(there.to_vec::<f32>(), [3.0]);
+        let [why] = &backend.uncaptured()[..] else { panic!("{:?}", backend.uncaptured()) };
+        assert!(why.contains("cuda:1"), "{why}");
     });
 }
 
