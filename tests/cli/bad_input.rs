@@ -142,6 +142,31 @@ fn a_folder_without_a_model_is_no_model() {
     assert_eq!(fs::read(corpus.path().join("other/thesis.txt")).unwrap(), b"mine");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_that_cannot_be_read_is_told_with_the_systems_reason() {
+    use std::os::unix::fs::symlink;
+    let corpus = trained();
+    let folder = corpus.path();
+    let wanted = |file: &str| format!("error: cannot read {file}: Too many levels of symbolic links (os error 40)");
+    for file in ["circle", "run/config.toml", "run/best"] {
+        let _ = fs::remove_file(folder.join(file));
+        symlink(folder.join(file), folder.join(file)).unwrap();
+    }
+    for (model, file) in [("circle", "circle"), ("circle/run", "circle/run"), ("run", "run/best")] {
+        let error = fails(folder, &["translate", "--model", model], 1);
+        assert_eq!(error.trim_end(), wanted(file));
+    }
+    for more in [&["--overwrite"][..], &["--resume"]] {
+        assert_eq!(train_fails(folder, more), wanted("run/config.toml"));
+    }
+    assert_eq!(fails(folder, &["report", "run"], 1).trim_end(), wanted("run/config.toml"));
+    assert!(!checkpoints(folder).is_empty());
+    assert_eq!(train_fails(folder, &["--output", "circle/run"]), wanted("circle/run/config.toml"));
+    let prepare = ["prepare", "--source", "a.en", "--target", "a.fr", "--output", "circle"];
+    assert_eq!(fails(folder, &prepare, 1).trim_end(), wanted("circle/prepared.json"));
+}
+
 #[test]
 fn a_damaged_checkpoint_is_refused_and_the_one_before_it_resumed() {
     let corpus = trained();
