@@ -52,8 +52,28 @@ fn files_that_are_missing_unequal_or_not_utf8_are_named_with_the_line() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_model_larger_than_the_machine_is_refused_before_memory_is_asked_for() {
-    let error = train_fails(corpus().path(), &["--layers", "1000000", "--hidden-size", "1000"]);
-    assert!(error.contains("a model of 1.601e13 parameters takes at least") && error.contains("`layers`"), "{error}");
+    let corpus = corpus();
+    let refused = |arguments: &[&str]| {
+        let error = train_fails(corpus.path(), arguments);
+        assert!(error.contains(" parameters takes at least") && error.contains("`layers`"), "{error}");
+        assert!(!corpus.path().join("run").exists());
+        error
+    };
+    // Before the text is read.
+    write(&corpus, "latin.en", b"\xe9\n");
+    let layers = ["--layers", "1000000", "--hidden-size", "1000", "--source", "latin.en"];
+    assert!(refused(&layers).contains("a model of 1.601e13 parameters"));
+    refused(&["--hidden-size", "10000000", "--embedding-size", "1"]);
+    let data = ["--preset", "tiny", "--source", "a.en", "--target", "a.fr"];
+    let estimate = [&["estimate"], &data[..], &["--layers", "1000000", "--hidden-size", "1000"]].concat();
+    assert!(fails(corpus.path(), &estimate, 1).contains("a model of 1.601e13 parameters takes at least"));
+    // One batch of 750 words, of which each layer of one cell keeps 24 bytes each, has no room beside parameters that have.
+    let layers = (unrolled::tensor::machine_memory().unwrap() / 750 / 24 * 5 / 4).to_string();
+    let batch = ["--hidden-size", "1", "--embedding-size", "1", "--batch-size", "125", "--optimiser", "sgd"];
+    refused(&[&batch[..], &["--layers", &layers]].concat());
+    assert!(
+        fails(corpus.path(), &[&["estimate"], &data[..], &batch, &["--layers", &layers]].concat(), 1).contains("GiB")
+    );
 }
 
 #[test]
