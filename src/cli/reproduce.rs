@@ -68,14 +68,14 @@ impl Reproduce {
         let mut display: Box<dyn Observer> = if self.quiet { Box::new(Silent) } else { Box::new(Display::on_stderr()) };
         let mut say = |step: &str| {
             if !self.quiet {
-                eprintln!("[{:.0} s] {step}", began.elapsed().as_secs_f64());
+                tell!("[{:.0} s] {step}", began.elapsed().as_secs_f64());
             }
         };
         let table = reproduce(&options, &device, display.as_mut(), &mut say, &stop)?;
         stdout().write_all(table.markdown().as_bytes())?;
         if !self.quiet {
             let seconds: f64 = table.training_seconds.iter().map(|(_, seconds)| seconds).sum();
-            eprintln!(
+            tell!(
                 "{:.1} minutes of training in all. The table is in {}.",
                 seconds / 60.0,
                 options.folder.join("table.md").display()
