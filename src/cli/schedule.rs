@@ -84,7 +84,7 @@ pub(super) struct Schedule {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     steps: u32,
     /// Print the plan as TOML and stop.
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with_all = ["json", "svg"])]
     dump_plan: bool,
     /// Print one JSON object.
     #[arg(long)]

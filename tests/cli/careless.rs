@@ -74,6 +74,8 @@ fn what_cannot_be_written_is_told_before_the_work() {
     assert!(error.contains("the chart would take the place of the trace `trace.svg`"), "{error}");
     let error = fails(folder, &["report", "run", "--output", "none/page.html"], 1);
     assert!(error.contains(&wanted("none/page.html")), "{error}");
+    let error = fails(folder, &["schedule", "--dump-plan", "--svg", "chart.svg"], 2);
+    assert!(error.contains("cannot be used with"), "no chart would be drawn: {error}");
     // What is there stays until there is something to take its place.
     write(&corpus, "chart.svg", "old");
     fails(folder, &["schedule", "--plan", "paper", "--devices", "1xK40", "--svg", "chart.svg"], 1);
