@@ -55,7 +55,7 @@ fn larger<T: Gemm>(u: T, v: T) -> bool {
 /// The best so far, best first; the least rank where there is nothing yet.
 pub(super) struct Best<T: Ranked> {
     ranks: Vec<T::Rank>,
-    /// The number of the last.
+    /// What is less is not among them: the number of the last, or more where so many are known to come.
     worst: T,
 }
 
@@ -70,17 +70,38 @@ impl<T: Ranked> Best<T> {
         if larger(self.worst, max) {
             return;
         }
+        if self.ranks.last() == Some(&T::LEAST) {
+            self.foresee(z);
+        }
         for (block, z) in z.chunks(SCAN).enumerate() {
             // Most have nothing to offer, and a look at all of it at once is cheap.
-            if vectorised(|| z.iter().fold(true, |none, &z| none & larger(self.worst, z))) {
-                continue;
-            }
-            for (i, &z) in z.iter().enumerate() {
-                if !larger(self.worst, z) {
-                    self.insert(z.rank((first + block * SCAN + i) as u32));
+            let mut may =
+                vectorised(|| z.iter().zip(0..).fold(0, |may, (&z, i)| may | u32::from(!larger(self.worst, z)) << i));
+            while may != 0 {
+                let i = may.trailing_zeros() as usize;
+                may &= may - 1;
+                if !larger(self.worst, z[i]) {
+                    self.insert(z[i].rank((first + block * SCAN + i) as u32));
                 }
             }
         }
+    }
+
+    /// Learns from the first logits below what nothing counts: each of `SCAN` parts of them has one that is as large as its largest, so the k-th of
+    /// these is at most the k-th of all.
+    fn foresee(&mut self, z: &[T]) {
+        let k = self.ranks.len();
+        if k > SCAN || z.len() < 2 * SCAN {
+            return;
+        }
+        let mut largest = [-T::INFINITY; SCAN];
+        vectorised(|| {
+            for z in z.chunks_exact(SCAN) {
+                largest.iter_mut().zip(z).for_each(|(largest, &z)| *largest = if z > *largest { z } else { *largest });
+            }
+        });
+        largest.sort_unstable_by(|a, b| b.partial_cmp(a).unwrap_or(std::cmp::Ordering::Equal));
+        self.worst = if larger(largest[k - 1], self.worst) { largest[k - 1] } else { self.worst };
     }
 
     fn insert(&mut self, mut rank: T::Rank) {
@@ -96,7 +117,8 @@ impl<T: Ranked> Best<T> {
             }
         }
         if let Some(&last) = self.ranks.last() {
-            self.worst = T::of_rank(last).0;
+            let last = T::of_rank(last).0;
+            self.worst = if larger(last, self.worst) { last } else { self.worst };
         }
     }
 
