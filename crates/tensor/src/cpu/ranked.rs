@@ -1,10 +1,11 @@
 //! The k best of a row, found while its logits pass.
 
+use std::cmp::Ordering;
+
+use super::logits::PARTS;
 use super::math::vectorised;
 use super::matmul::Gemm;
 
-/// Logits that are compared with the worst of the best at once.
-const SCAN: usize = 32;
 /// So many places are gone through by exchanges, without a branch; of more, the place is searched for.
 const EXCHANGED: usize = 32;
 
@@ -65,43 +66,38 @@ impl<T: Ranked> Best<T> {
         Best { ranks: vec![T::LEAST; k], worst: T::of_rank(T::LEAST).0 }
     }
 
-    /// Takes from the logits `z` of the words from `first` on, whose largest is `max`, what is among the best so far.
-    pub fn offer(&mut self, z: &[T], first: usize, max: T) {
-        if larger(self.worst, max) {
-            return;
-        }
-        if self.ranks.last() == Some(&T::LEAST) {
-            self.foresee(z);
-        }
-        for (block, z) in z.chunks(SCAN).enumerate() {
-            // Most have nothing to offer, and a look at all of it at once is cheap.
-            let mut may =
-                vectorised(|| z.iter().zip(0..).fold(0, |may, (&z, i)| may | u32::from(!larger(self.worst, z)) << i));
-            while may != 0 {
-                let i = may.trailing_zeros() as usize;
-                may &= may - 1;
-                if !larger(self.worst, z[i]) {
-                    self.insert(z[i].rank((first + block * SCAN + i) as u32));
+    /// Takes from the logits `z` of the words from `first` on, of each of whose [`PARTS`] the largest is given, what is among the best so far.
+    pub fn offer(&mut self, z: &[T], first: usize, largest: &[T; PARTS]) {
+        self.foresee(largest);
+        // Most parts have nothing to offer, and a look at all of them at once is cheap.
+        let worst = self.worst;
+        let mut may = vectorised(|| {
+            largest.iter().zip(0..).fold(0, |may, (&largest, part)| may | u64::from(!larger(worst, largest)) << part)
+        });
+        while may != 0 {
+            let part = may.trailing_zeros() as usize;
+            may &= may - 1;
+            if larger(self.worst, largest[part]) {
+                continue;
+            }
+            for (i, &z) in z.iter().enumerate().skip(part).step_by(PARTS) {
+                if !larger(self.worst, z) {
+                    self.insert(z.rank((first + i) as u32));
                 }
             }
         }
     }
 
-    /// Learns from the first logits below what nothing counts: each of `SCAN` parts of them has one that is as large as its largest, so the k-th of
-    /// these is at most the k-th of all.
-    fn foresee(&mut self, z: &[T]) {
+    /// Each part has one logit as large as its largest, so the k-th of these is at most the k-th of all: where nothing is known yet, that spares most
+    /// logits their place among the best so far.
+    fn foresee(&mut self, largest: &[T; PARTS]) {
         let k = self.ranks.len();
-        if k > SCAN || z.len() < 2 * SCAN {
+        if k > PARTS || self.ranks.last() != Some(&T::LEAST) || largest.iter().any(|z| z.is_nan()) {
             return;
         }
-        let mut largest = [-T::INFINITY; SCAN];
-        vectorised(|| {
-            for z in z.chunks_exact(SCAN) {
-                largest.iter_mut().zip(z).for_each(|(largest, &z)| *largest = if z > *largest { z } else { *largest });
-            }
-        });
-        largest.sort_unstable_by(|a, b| b.partial_cmp(a).unwrap_or(std::cmp::Ordering::Equal));
-        self.worst = if larger(largest[k - 1], self.worst) { largest[k - 1] } else { self.worst };
+        let mut sorted = *largest;
+        let (_, kth, _) = sorted.select_nth_unstable_by(k - 1, |a, b| b.partial_cmp(a).unwrap_or(Ordering::Equal));
+        self.worst = if larger(*kth, self.worst) { *kth } else { self.worst };
     }
 
     fn insert(&mut self, mut rank: T::Rank) {
@@ -164,7 +160,8 @@ mod tests {
                 let mut best = Best::new(k);
                 for tile in order {
                     let z = &z[tile * 100..][..100];
-                    best.offer(z, tile * 100, z.iter().copied().fold(f32::MIN, f32::max));
+                    let of_part = |part| z.iter().skip(part).step_by(PARTS).copied().fold(f32::NEG_INFINITY, f32::max);
+                    best.offer(z, tile * 100, &std::array::from_fn(of_part));
                 }
                 assert_eq!(best.found().collect::<Vec<_>>(), sorted[..k]);
             }

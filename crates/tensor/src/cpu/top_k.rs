@@ -159,12 +159,13 @@ impl<T: Ranked> Problem<'_, T> {
         self.product(from, first, rows.len(), logits);
         let bias = &self.bias[from..from + columns];
         for ((z, row), sum) in logits.chunks_mut(columns).zip(rows).zip(sums) {
-            *sum = become_logits(z, bias);
+            let seen = become_logits(z, bias);
+            *sum = [seen.max, seen.sum];
             let mut row = row.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(&z) = z.get(self.watched.wrapping_sub(from)) {
                 *row.watched = z;
             }
-            row.best.offer(z, from, sum[0]);
+            row.best.offer(z, from, &seen.largest);
         }
     }
 }
