@@ -76,7 +76,7 @@ impl Estimate {
         device.set_matmul_precision(config.matmul_precision.into());
         let corpus = CorpusSize::read(&config)?;
         let time = Duration::from_secs_f64(self.seconds.clamp(0.0, 1e6));
-        let measured = catch_device_error(|| measure(&config, &corpus, &device, time))?;
+        let measured = catch_device_error(|| measure(&config, &corpus, &device, time))??;
         let answer = Answer::of(&config, &corpus, &measured);
         let text = if self.json { serde_json::to_string(&answer)? } else { answer.text() };
         writeln!(stdout(), "{text}")?;

@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use unrolled::display::Display;
+use unrolled_nn::disk::is_there;
 use unrolled_seq2seq::config::{Config, Layers, Origin, PRESETS, Resolved};
 use unrolled_seq2seq::progress::{Observer, Silent};
 use unrolled_seq2seq::run::{self, Placement, RunOptions};
@@ -163,7 +164,7 @@ impl Train {
         let folder = layers.output()?.context("--resume needs the run's folder: give --output")?;
         let path = folder.join(run::CONFIG_FILE);
         anyhow::ensure!(
-            path.exists(),
+            is_there(&path)?,
             "there is no run to resume in `{}`: it has no `{}`",
             folder.display(),
             run::CONFIG_FILE

@@ -52,8 +52,28 @@ fn files_that_are_missing_unequal_or_not_utf8_are_named_with_the_line() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_model_larger_than_the_machine_is_refused_before_memory_is_asked_for() {
-    let error = train_fails(corpus().path(), &["--layers", "1000000", "--hidden-size", "1000"]);
-    assert!(error.contains("a model of 1.601e13 parameters takes at least") && error.contains("`layers`"), "{error}");
+    let corpus = corpus();
+    let refused = |arguments: &[&str]| {
+        let error = train_fails(corpus.path(), arguments);
+        assert!(error.contains(" parameters takes at least") && error.contains("`layers`"), "{error}");
+        assert!(!corpus.path().join("run").exists());
+        error
+    };
+    // Before the text is read.
+    write(&corpus, "latin.en", b"\xe9\n");
+    let layers = ["--layers", "1000000", "--hidden-size", "1000", "--source", "latin.en"];
+    assert!(refused(&layers).contains("a model of 1.601e13 parameters"));
+    refused(&["--hidden-size", "10000000", "--embedding-size", "1"]);
+    let data = ["--preset", "tiny", "--source", "a.en", "--target", "a.fr"];
+    let estimate = [&["estimate"], &data[..], &["--layers", "1000000", "--hidden-size", "1000"]].concat();
+    assert!(fails(corpus.path(), &estimate, 1).contains("a model of 1.601e13 parameters takes at least"));
+    // One batch of 750 words, of which each layer of one cell keeps 24 bytes each, has no room beside parameters that have.
+    let layers = (unrolled::tensor::machine_memory().unwrap() / 750 / 24 * 5 / 4).to_string();
+    let batch = ["--hidden-size", "1", "--embedding-size", "1", "--batch-size", "125", "--optimiser", "sgd"];
+    refused(&[&batch[..], &["--layers", &layers]].concat());
+    assert!(
+        fails(corpus.path(), &[&["estimate"], &data[..], &batch, &["--layers", &layers]].concat(), 1).contains("GiB")
+    );
 }
 
 #[test]
@@ -140,6 +160,31 @@ fn a_folder_without_a_model_is_no_model() {
     let error = train_fails(corpus.path(), &["--output", "other"]);
     assert_eq!(error, "error: `other` is not empty and holds no run: choose another folder");
     assert_eq!(fs::read(corpus.path().join("other/thesis.txt")).unwrap(), b"mine");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_that_cannot_be_read_is_told_with_the_systems_reason() {
+    use std::os::unix::fs::symlink;
+    let corpus = trained();
+    let folder = corpus.path();
+    let wanted = |file: &str| format!("error: cannot read {file}: Too many levels of symbolic links (os error 40)");
+    for file in ["circle", "run/config.toml", "run/best"] {
+        let _ = fs::remove_file(folder.join(file));
+        symlink(folder.join(file), folder.join(file)).unwrap();
+    }
+    for (model, file) in [("circle", "circle"), ("circle/run", "circle/run"), ("run", "run/best")] {
+        let error = fails(folder, &["translate", "--model", model], 1);
+        assert_eq!(error.trim_end(), wanted(file));
+    }
+    for more in [&["--overwrite"][..], &["--resume"]] {
+        assert_eq!(train_fails(folder, more), wanted("run/config.toml"));
+    }
+    assert_eq!(fails(folder, &["report", "run"], 1).trim_end(), wanted("run/config.toml"));
+    assert!(!checkpoints(folder).is_empty());
+    assert_eq!(train_fails(folder, &["--output", "circle/run"]), wanted("circle/run/config.toml"));
+    let prepare = ["prepare", "--source", "a.en", "--target", "a.fr", "--output", "circle"];
+    assert_eq!(fails(folder, &prepare, 1).trim_end(), wanted("circle/prepared.json"));
 }
 
 #[test]

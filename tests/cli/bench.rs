@@ -99,6 +99,32 @@ fn translating_is_measured_and_does_the_same_in_any_batch_on_any_number_of_threa
 }
 
 #[test]
+fn a_profile_of_translating_tells_of_the_timed_batches_and_changes_nothing() {
+    let batches = ["--threads", "2", "--beam", "3", "--batch-size", "1"];
+    let plain = translations(&batches);
+    assert!(plain.get("profile").is_none(), "{plain}");
+    let answer = translations(&[&batches[..], &["--profile"]].concat());
+    assert_eq!(answer["log_probability"], plain["log_probability"]);
+    let profile = &answer["profile"];
+    let number = |value: &serde_json::Value| value.as_f64().unwrap_or_else(|| panic!("no number {value} in {profile}"));
+    let operations = profile["operations"].as_array().unwrap();
+    let calls = |name: &str| -> f64 {
+        operations.iter().filter(|one| one["operation"] == name).map(|one| number(&one["calls"])).sum()
+    };
+    // A batch: the source through two layers, and each of 20 words and the end; the words are chosen as often.
+    assert_eq!((calls("lstm_sequence"), calls("linear_top_k")), (2.0 + 2.0 * 21.0, 21.0), "{profile}");
+    let share = number(&profile["step_s"]) * 2.0 / number(&answer["seconds"]);
+    assert!((0.5..1.01).contains(&share), "{answer}");
+    let arguments = ["bench", "translate", "--size", "tiny", "--sentences", "3", "--batch-size", "2", "--profile"];
+    let text = succeeds(folder().path(), &arguments);
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(
+        lines[0].starts_with("size tiny, ") && lines[1].starts_with("2 steps of ") && lines[2].ends_with("GFLOP/s")
+    );
+    assert!(lines.iter().any(|line| line.starts_with("linear_top_k ")), "{text}");
+}
+
+#[test]
 fn a_run_tells_where_its_time_went_and_which_settings_won() {
     let corpus = corpus();
     let flags = ["--epochs", "0", "--updates", "4", "--quiet", "--profile"];

@@ -56,6 +56,9 @@ fn several_references_and_standard_input() {
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!((answer["score"].as_f64().unwrap() - 100.0).abs() < 1e-9, "{answer}");
     assert!(answer["signature"].as_str().unwrap().starts_with("nrefs:2|"));
+    // The same line, as gzip writes it.
+    let compressed = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03+\xc9HUHN,Q(\x06\xe2\xfc<\x85\\ \xa5\xc7\x05\x00\xeb\xe1.,\x15\x00\x00\x00";
+    assert_eq!(with_input(folder.path(), &arguments, compressed).stdout, output.stdout);
 }
 
 #[test]

@@ -15,10 +15,10 @@ pub fn command(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Runs the command with `input` on its standard input.
-pub fn with_input(folder: &Path, arguments: &[&str], input: &str) -> Output {
+pub fn with_input(folder: &Path, arguments: &[&str], input: impl AsRef<[u8]>) -> Output {
     let mut child = command(folder, arguments).spawn().unwrap();
     // A command that fails early closes its input before all of it is written.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let _ = child.stdin.take().unwrap().write_all(input.as_ref());
     child.wait_with_output().unwrap()
 }
 

@@ -149,6 +149,18 @@ impl<T> At<T> for io::Result<T> {
     }
 }
 
+/// True where there is something under `path`. Unlike [`Path::exists`], it does not take what may not be looked at for what is not there.
+///
+/// # Errors
+/// Where the system cannot say: a folder on the way may not be entered, its links go in a circle, the medium fails.
+pub fn is_there(path: &Path) -> Result<bool, DiskError> {
+    match fs::metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
+        Err(error) => Err(error).at("read", path),
+    }
+}
+
 /// The folder that holds `path`.
 pub(crate) fn parent_of(path: &Path) -> &Path {
     match path.parent() {
@@ -206,7 +218,7 @@ pub fn beside(folder: &Path) -> Result<PathBuf, DiskError> {
 pub fn replace_folder(disk: &dyn Disk, new: &Path, folder: &Path) -> Result<(), DiskError> {
     let parent = parent_of(folder);
     let aside = sibling(folder, REPLACED)?;
-    let replaces = folder.exists();
+    let replaces = is_there(folder)?;
     if replaces {
         disk.rename(folder, &aside).at("move aside", folder)?;
     }
@@ -229,10 +241,10 @@ pub fn replace_folder(disk: &dyn Disk, new: &Path, folder: &Path) -> Result<(), 
 /// Where a step fails.
 pub fn restore_folder(disk: &dyn Disk, folder: &Path) -> Result<(), DiskError> {
     let (aside, parent) = (sibling(folder, REPLACED)?, parent_of(folder));
-    if !aside.exists() {
+    if !is_there(&aside)? {
         return Ok(());
     }
-    if folder.exists() {
+    if is_there(folder)? {
         return disk.remove_folder(&aside).at("remove", &aside);
     }
     disk.rename(&aside, folder).at("restore", folder)?;
@@ -275,5 +287,18 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("no-such-folder") && text.ends_with("check the path"), "{text}");
         assert!(sibling(Path::new(".."), WRITING).is_err());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_cannot_be_looked_at_is_not_taken_for_absent() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, circle] = ["file", "circle"].map(|name| folder.path().join(name));
+        fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink(&circle, &circle).unwrap();
+        assert!(is_there(&file).unwrap());
+        assert!(!is_there(&folder.path().join("none")).unwrap() && !is_there(&file.join("below")).unwrap());
+        let told = is_there(&circle.join("below")).unwrap_err().to_string();
+        assert!(told.contains("circle/below") && told.contains("os error"), "{told}");
     }
 }

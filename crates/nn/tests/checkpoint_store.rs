@@ -111,6 +111,40 @@ fn what_is_no_model_is_said() {
 }
 
 #[test]
+#[cfg(unix)]
+fn what_cannot_be_read_is_no_missing_model() {
+    use std::os::unix::fs::symlink;
+    let (run, store) = run_with(&[100]);
+    let circle = |name: &str| {
+        let path = run.path().join(name);
+        symlink(&path, &path).unwrap();
+        path
+    };
+    let told = |model: &Path, place: &Path| {
+        let told = CheckpointStore::resolve(model).unwrap_err().to_string();
+        assert!(told.contains(place.to_str().unwrap()) && told.contains("(os error "), "{told}");
+    };
+    let file = store.folder(100).join(MODEL);
+    told(&file.join("below"), &file.join("below"));
+    told(&circle("best"), &run.path().join("best"));
+    told(run.path(), &run.path().join("best"));
+    let other = circle("other");
+    told(&other, &other);
+    told(&other.join("run"), &other);
+    let list = store.folder(100).join("checksums.json");
+    fs::remove_file(&list).unwrap();
+    symlink(&list, &list).unwrap();
+    told(&store.folder(100), &list);
+    fs::create_dir(run.path().join("odd")).unwrap();
+    fs::write(run.path().join("odd/checkpoints"), "").unwrap();
+    told(&run.path().join("odd"), &run.path().join("odd/checkpoints"));
+    // What is not there, is not there.
+    symlink("nowhere", run.path().join("dangling")).unwrap();
+    let error = CheckpointStore::resolve(run.path().join("dangling")).unwrap_err();
+    assert!(matches!(error, CheckpointError::NoModel { .. }), "{error}");
+}
+
+#[test]
 fn two_trainings_cannot_share_a_run() {
     let (run, store) = run_with(&[100]);
     assert!(matches!(CheckpointStore::create(run.path()), Err(CheckpointError::InUse { .. })));

@@ -14,7 +14,7 @@ use crate::corpus::{Corpus, Pair};
 use crate::model::{Model, Sizes};
 use crate::numbered::{Limits, NumberedCorpus};
 use crate::prepare::PreparedCorpus;
-use crate::run::{Error, initial_range_of};
+use crate::run::{Error, initial_range_of, room};
 use crate::training::{Recipe, Trainer, optimiser_of};
 use crate::vocabulary::{SPECIALS, Vocabulary};
 use crate::wording::counted;
@@ -49,8 +49,12 @@ impl CorpusSize {
     /// Reads the training corpus of a configuration. Every n-th pair is looked at, n so that there are 10,000 to 20,000 of them.
     ///
     /// # Errors
-    /// Whatever is wrong with its files, or those of its vocabularies; and where it has no pair that training would keep.
+    /// Whatever is wrong with its files, or those of its vocabularies; and where it has no pair that training would keep; and, before anything is read, where
+    /// no text would leave the model room in the machine's memory.
     pub fn read(config: &Config) -> Result<CorpusSize, Error> {
+        if config.device.starts_with("cpu") {
+            room::check_unread(config)?;
+        }
         if let Some(folder) = &config.prepared {
             return Self::of_prepared(config, folder);
         }
@@ -192,9 +196,12 @@ pub struct Measured {
 /// Trains a model of the configuration's size on pairs like the corpus's, after a first step that does not count: at least one step, and more until
 /// `time` is over.
 ///
+/// # Errors
+/// [`Error::NoRoom`] where the model cannot be trained in the machine's memory.
+///
 /// # Panics
 /// With a [`DeviceError`](unrolled_tensor::DeviceError) where the device fails, for instance for want of memory.
-pub fn measure(config: &Config, size: &CorpusSize, device: &Device, time: Duration) -> Measured {
+pub fn measure(config: &Config, size: &CorpusSize, device: &Device, time: Duration) -> Result<Measured, Error> {
     let [source_words, target_words] = size.vocabularies(config);
     let sizes = Sizes {
         source_words,
@@ -206,10 +213,14 @@ pub fn measure(config: &Config, size: &CorpusSize, device: &Device, time: Durati
     };
     let key = Key::new(config.seed);
     let corpus = size.pairs(&sizes, key.purpose("words"));
+    let plan = BatchPlan::shuffled(&corpus, config.size_of_batches(), key.purpose("batches"), 0);
+    if device.name().starts_with("cpu") {
+        let words = room::Words { all: corpus.source_words() + corpus.target_words(), batches: plan.len() };
+        room::check(&sizes, config, words)?;
+    }
     let model = Model::new(&sizes, config.dropout, initial_range_of(config), key.purpose("parameters"), device);
     let mut trainer = Trainer::new(model, optimiser_of(config), Recipe::of(config));
     (trainer.parts, trainer.pad_steps) = (config.accumulate, config.pad_steps);
-    let plan = BatchPlan::shuffled(&corpus, config.size_of_batches(), key.purpose("batches"), 0);
     let (mut words, mut seconds, mut steps) = (0, 0.0, 0);
     // A small rate: what is measured shall not diverge.
     let rate = config.learning_rate * 1e-3;
@@ -230,11 +241,11 @@ pub fn measure(config: &Config, size: &CorpusSize, device: &Device, time: Durati
         tensors.values().map(|tensor| (tensor.elements() * tensor.dtype().size()) as u64).sum()
     };
     let batches = plan.len() as f64 * size.kept as f64 / size.lengths.len() as f64;
-    Measured {
+    Ok(Measured {
         steps,
         words_per_second: words as f64 / seconds,
         checkpoint_bytes: bytes(&trainer.model.state()) + bytes(&trainer.optimiser.state()),
         parameters: trainer.parameter_count(),
         updates_per_epoch: batches.ceil() as u64,
-    }
+    })
 }

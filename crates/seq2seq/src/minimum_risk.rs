@@ -27,6 +27,11 @@ pub struct Candidate<'a> {
 /// assert!(scores[0] > scores[2] && scores[1] > scores[2]);
 /// ```
 pub fn expected_bleu(candidates: &[Candidate<'_>]) -> Vec<f64> {
+    expected_bleu_until(candidates, &|| false).expect("nobody asked to stop")
+}
+
+/// [`expected_bleu`] until `stop` says so, which is asked before each candidate's comparisons: then `None`.
+pub(crate) fn expected_bleu_until(candidates: &[Candidate<'_>], stop: &dyn Fn() -> bool) -> Option<Vec<f64>> {
     // Samples are often equal: each distinct translation is counted, and compared with each other, once.
     let mut distinct: Vec<(Counted, f64)> = Vec::new();
     let mut places: FxHashMap<&[u32], usize> = FxHashMap::default();
@@ -42,16 +47,14 @@ pub fn expected_bleu(candidates: &[Candidate<'_>]) -> Vec<f64> {
         })
         .collect();
     let total: f64 = distinct.iter().map(|(_, weight)| weight).sum();
-    let expected: Vec<f64> = distinct
-        .iter()
-        .map(|(candidate, _)| {
-            let against = |(other, weight): &(Counted, f64)| {
-                weight * Convention::WORDS.sentence_score(&candidate.against([other])).score
-            };
-            distinct.iter().map(against).sum::<f64>() / total
-        })
-        .collect();
-    place_of.into_iter().map(|place| expected[place]).collect()
+    let expected = |(candidate, _): &(Counted, f64)| {
+        let against = |(other, weight): &(Counted, f64)| {
+            weight * Convention::WORDS.sentence_score(&candidate.against([other])).score
+        };
+        (!stop()).then(|| distinct.iter().map(against).sum::<f64>() / total)
+    };
+    let expected: Vec<f64> = distinct.iter().map(expected).collect::<Option<_>>()?;
+    Some(place_of.into_iter().map(|place| expected[place]).collect())
 }
 
 /// The candidates' shares by their scores, e^score, scaled so that the best has 1.
@@ -84,6 +87,20 @@ mod tests {
             let wanted = texts.iter().zip(weights).map(|(reference, weight)| weight * bleu(reference)).sum::<f64>();
             assert!((found - wanted / 3.875).abs() < 1e-9, "{hypothesis:?}: {found} {wanted}");
         }
+    }
+
+    #[test]
+    fn it_stops_between_two_candidates() {
+        use std::cell::Cell;
+        let texts: Vec<Vec<u32>> = (0..9).map(|word| vec![word]).collect();
+        let candidates: Vec<Candidate<'_>> = texts.iter().map(|words| Candidate { words, weight: 1.0 }).collect();
+        let asked = Cell::new(0);
+        let stop = || {
+            asked.set(asked.get() + 1);
+            asked.get() == 3
+        };
+        assert_eq!((expected_bleu_until(&candidates, &stop), asked.get()), (None, 3));
+        assert_eq!(expected_bleu_until(&candidates, &|| false), Some(expected_bleu(&candidates)));
     }
 
     #[test]

@@ -11,10 +11,12 @@ use unrolled_seq2seq::beam_search::{DecodeOptions, translate};
 use unrolled_seq2seq::model::Model;
 use unrolled_seq2seq::vocabulary::{EOS, PAD};
 use unrolled_seq2seq::wording::counted;
+use unrolled_tensor::profile::Profile;
 use unrolled_tensor::random::Key;
 use unrolled_tensor::{Device, Tensor};
 
 use super::process::{cpu_seconds, peak_mb};
+use super::profile::ProfileAnswer;
 use super::size::{Size, Work};
 use crate::cli::matmul_precision::Precision;
 use crate::cli::output::stdout;
@@ -48,6 +50,9 @@ pub(super) struct Translate {
     precision: Precision,
     #[command(flatten)]
     weights: Weights,
+    /// Tell where the time of a batch goes, operation by operation: a step of the table is a batch.
+    #[arg(long)]
+    profile: bool,
     /// Seed of parameters and words.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -80,13 +85,20 @@ struct Answer {
     weights: &'static str,
     /// The sum of the best translations' log-probabilities as if `<EOS>` had no such bias: the same on any number of threads and for any batch size.
     log_probability: f64,
+    /// Its steps are batches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<ProfileAnswer>,
 }
 
 impl Translate {
     pub(super) fn run(self) -> anyhow::Result<()> {
         use_threads(self.threads)?;
-        let device = Device::cpu();
-        self.precision.set(&device)?;
+        let plain = Device::cpu();
+        self.precision.set(&plain)?;
+        let (device, profile) = match self.profile.then(|| plain.profiled()) {
+            Some((device, profile)) => (device, Some(profile)),
+            None => (plain, None),
+        };
         let work = self.size.work();
         let model = model_without_end(&work, Key::new(self.seed), &device);
         self.weights.round(&model)?;
@@ -95,12 +107,21 @@ impl Translate {
         let corpus = work.pairs(sentences, Key::new(self.seed).purpose("words"));
         let sources: Vec<&[u32]> = (0..sentences).map(|i| corpus.source(i)).collect();
         self.translate(&model, &sources[..sentences.min(self.batch_size).min(WARM_UP)], &work)?;
+        if let Some(profile) = &profile {
+            profile.reset();
+        }
         let (began, cpu_before) = (Instant::now(), cpu_seconds());
         let log_probability = self.translate(&model, &sources, &work)?;
         let seconds = began.elapsed().as_secs_f64();
         let cpu = cpu_seconds().zip(cpu_before).map(|(after, before)| after - before);
+        // Of the translations, not of the large products that are measured next.
+        let peak_mb = peak_mb();
+        let report = profile.map(|profile| {
+            profile.measure_peak();
+            profile.report()
+        });
         let words = (sentences * work.length) as f64;
-        self.print(&Answer {
+        let answer = Answer {
             size: self.size.name(),
             threads: rayon::current_num_threads(),
             beam: self.beam,
@@ -109,12 +130,20 @@ impl Translate {
             seconds: rounded(seconds, 1e4),
             words_per_s: rounded(2.0 * words / seconds, 10.0),
             tgt_words_per_s: rounded(words / seconds, 10.0),
-            peak_mb: peak_mb().map(|mb| rounded(mb, 10.0)),
+            peak_mb: peak_mb.map(|mb| rounded(mb, 10.0)),
             cpu_seconds: cpu.map(|seconds| rounded(seconds, 1e4)),
             precision: self.precision.name(),
             weights: self.weights.name(),
             log_probability,
-        })
+            profile: report.as_ref().map(ProfileAnswer::of),
+        };
+        let mut output = stdout();
+        match report {
+            _ if self.json => writeln!(output, "{}", serde_json::to_string(&answer)?),
+            Some(report) => writeln!(output, "{}\n{report}", answer.sentence()),
+            None => writeln!(output, "{}", answer.sentence()),
+        }
+        .context("printing the answer")
     }
 
     fn sentences(&self) -> usize {
@@ -137,6 +166,7 @@ impl Translate {
         };
         let mut sum = 0.0;
         for batch in sources.chunks(self.batch_size) {
+            let _step = model.device().profile().map(Profile::step);
             for found in model.device().run(|| translate(model, &Sources::of(batch, true), &options)) {
                 let best = found.first().context("a sentence has no translation")?;
                 anyhow::ensure!(best.words.len() == work.length, "a translation of {} words", best.words.len());
@@ -144,11 +174,6 @@ impl Translate {
             }
         }
         Ok(sum)
-    }
-
-    fn print(&self, answer: &Answer) -> anyhow::Result<()> {
-        let text = if self.json { serde_json::to_string(answer)? } else { answer.sentence() };
-        writeln!(stdout(), "{text}").context("printing the answer")
     }
 }
 

@@ -40,12 +40,12 @@ mod store;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use unrolled_tensor::{Device, Tensor};
 
-use crate::disk::{At, Disk, FileSystem, beside, replace_folder, restore_folder, write_file};
+use crate::disk::{At, Disk, FileSystem, beside, is_there, replace_folder, restore_folder, write_file};
 use crate::safetensors_file::{Plan, read_from};
 use checksums::{Checksums, FORMAT, Summing, read_summed};
 
@@ -92,7 +92,7 @@ pub fn write(folder: impl AsRef<Path>, checkpoint: &Checkpoint) -> Result<()> {
 pub fn write_on(disk: &dyn Disk, folder: &Path, checkpoint: &Checkpoint) -> Result<()> {
     check_file_names(checkpoint)?;
     recover(disk, folder)?;
-    if is_in_the_way(folder) {
+    if is_in_the_way(folder)? {
         return Err(CheckpointError::InTheWay { folder: folder.to_path_buf() });
     }
     let beside = beside(folder)?;
@@ -166,16 +166,21 @@ pub fn verify(folder: impl AsRef<Path>) -> Result<()> {
 fn recover(disk: &dyn Disk, folder: &Path) -> Result<()> {
     restore_folder(disk, folder)?;
     let beside = beside(folder)?;
-    if beside.exists() {
+    if is_there(&beside)? {
         disk.remove_folder(&beside).at("remove", &beside)?;
     }
     Ok(())
 }
 
 /// True where `folder` is there and is neither a checkpoint nor empty.
-fn is_in_the_way(folder: &Path) -> bool {
-    let empty = || fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-    folder.exists() && !folder.join(CHECKSUMS).exists() && !empty()
+fn is_in_the_way(folder: &Path) -> Result<bool> {
+    if !is_there(folder)? || is_there(&folder.join(CHECKSUMS))? {
+        return Ok(false);
+    }
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotADirectory => Ok(true),
+        entries => Ok(entries.at("list", folder)?.next().is_some()),
+    }
 }
 
 fn check_file_names(checkpoint: &Checkpoint) -> Result<()> {

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::pointer::{CHECKPOINTS, follow, name_of, point, update_of};
 use super::{CHECKSUMS, Checkpoint, CheckpointError, Result, recover, verify, write_on};
-use crate::disk::{At, Disk, FileSystem, REPLACED, WRITING, sibling};
+use crate::disk::{At, Disk, FileSystem, REPLACED, WRITING, is_there, sibling};
 
 /// The suffix of a checkpoint on its way out.
 const REMOVING: &str = "removing";
@@ -113,12 +114,16 @@ impl CheckpointStore {
     /// The store of a run that is only read; nothing on the disk changes.
     ///
     /// # Errors
-    /// [`CheckpointError::NoModel`] where there is no run with checkpoints.
+    /// [`CheckpointError::NoModel`] where there is no run with checkpoints, [`CheckpointError::Disk`] where they cannot be listed.
     pub fn open(run: impl AsRef<Path>) -> Result<CheckpointStore> {
         let run = run.as_ref();
-        if !run.join(CHECKPOINTS).is_dir() {
-            return Err(CheckpointError::NoModel { folder: run.to_path_buf() });
-        }
+        let checkpoints = run.join(CHECKPOINTS);
+        match fs::read_dir(&checkpoints) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(CheckpointError::NoModel { folder: run.to_path_buf() });
+            }
+            other => other.at("list", &checkpoints)?,
+        };
         Ok(CheckpointStore { run: run.to_path_buf(), disk: Arc::new(FileSystem), _lock: None })
     }
 
@@ -159,7 +164,7 @@ impl CheckpointStore {
     /// Where it does not exist, or `best` cannot be written.
     pub fn mark_best(&self, update: u64) -> Result<()> {
         let folder = self.folder(update);
-        if !folder.join(CHECKSUMS).exists() {
+        if !is_there(&folder.join(CHECKSUMS))? {
             return Err(CheckpointError::NotACheckpoint { folder });
         }
         point(&*self.disk, &self.run.join("best"), update)
@@ -208,7 +213,7 @@ impl CheckpointStore {
     /// Where one of them cannot be removed.
     pub fn clear(&self) -> Result<()> {
         for pointer in ["best", "latest"].map(|name| self.run.join(name)) {
-            if pointer.exists() {
+            if is_there(&pointer)? {
                 self.disk.remove_file(&pointer).at("remove", &pointer)?;
             }
         }
@@ -247,19 +252,27 @@ impl CheckpointStore {
     /// `latest` of a run is followed.
     ///
     /// # Errors
-    /// [`CheckpointError::NoModel`] where there is none, [`CheckpointError::Pointer`] where `best` or `latest` is damaged.
+    /// [`CheckpointError::NoModel`] where there is none, [`CheckpointError::Pointer`] where `best` or `latest` is damaged, [`CheckpointError::Disk`] where
+    /// the system cannot say.
     pub fn resolve(folder: impl AsRef<Path>) -> Result<PathBuf> {
         let folder = folder.as_ref();
-        if folder.join(CHECKSUMS).exists() {
-            return Ok(folder.to_path_buf());
-        }
         let no_model = || CheckpointError::NoModel { folder: folder.to_path_buf() };
-        if folder.is_file() {
-            let store = CheckpointStore::open(folder.parent().ok_or_else(no_model)?).map_err(|_| no_model())?;
+        let is_file = match fs::metadata(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(no_model()),
+            other => !other.at("read", folder)?.is_dir(),
+        };
+        if is_file {
+            let store = match CheckpointStore::open(folder.parent().ok_or_else(no_model)?) {
+                Err(CheckpointError::NoModel { .. }) => return Err(no_model()),
+                other => other?,
+            };
             // Not every file of a run names a checkpoint.
             let pointer = ["best", "latest"].iter().any(|name| folder.file_name().is_some_and(|file| file == *name));
             let update = if pointer { follow(folder)? } else { None };
             return store.existing(folder, update.ok_or_else(no_model)?);
+        }
+        if is_there(&folder.join(CHECKSUMS))? {
+            return Ok(folder.to_path_buf());
         }
         let store = CheckpointStore::open(folder)?;
         for name in ["best", "latest"] {
@@ -280,7 +293,7 @@ impl CheckpointStore {
 
     fn existing(&self, pointer: &Path, update: u64) -> Result<PathBuf> {
         let folder = self.folder(update);
-        if folder.is_dir() {
+        if is_there(&folder)? {
             return Ok(folder);
         }
         let content = format!("{CHECKPOINTS}/{}", name_of(update));
@@ -313,7 +326,7 @@ impl CheckpointStore {
         }
         for pointer in ["best", "latest"] {
             let beside = sibling(&self.run.join(pointer), WRITING)?;
-            if beside.exists() {
+            if is_there(&beside)? {
                 self.disk.remove_file(&beside).at("remove", &beside)?;
             }
         }

@@ -50,9 +50,10 @@ impl Lines {
         Self::of(Kind::Plain(Input::from_reader(name, Box::new(reader))))
     }
 
-    /// Reads plain lines from standard input, which errors call `<stdin>`.
+    /// Reads plain lines, compressed with gzip or not, from standard input, which errors call `<stdin>`.
     pub fn stdin() -> Self {
-        Self::from_reader("<stdin>", std::io::BufReader::new(std::io::stdin()))
+        let reader = std::io::BufReader::new(std::io::stdin());
+        Self::of(Kind::Plain(Input::from_unknown("<stdin>", Box::new(reader))))
     }
 
     pub(super) fn of(kind: Kind) -> Self {

@@ -1,9 +1,10 @@
 //! Writes the corpus as parallel text files.
 
 use super::{PhraseGrammar, Split};
-use std::fs::{File, create_dir_all};
-use std::io::{BufWriter, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use unrolled_nn::disk::{self, Disk, FileSystem, beside};
 
 /// How many pairs of each split to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,14 +41,19 @@ impl PhraseGrammar {
     /// # }
     /// ```
     ///
+    /// The files are written beside their places and get their names when all of them are whole: what fails leaves the folder's old files and no others.
+    ///
     /// # Errors
     /// Where the folder or a file in it cannot be written.
     pub fn write(&self, folder: impl AsRef<Path>, counts: Counts) -> Result<(), WriteError> {
         let folder = folder.as_ref();
-        create_dir_all(folder).map_err(|source| WriteError { path: folder.into(), source })?;
-        for (split, count) in Split::ALL.into_iter().zip([counts.train, counts.valid, counts.test]) {
-            let mut english = Output::create(folder.join(format!("{}.en", split.stem())))?;
-            let mut french = Output::create(folder.join(format!("{}.fr", split.stem())))?;
+        FileSystem.create_folder(folder).map_err(|source| WriteError { path: folder.into(), source })?;
+        let files = Split::ALL.map(|split| ["en", "fr"].map(|side| folder.join(format!("{}.{side}", split.stem()))));
+        let mut corpus = Unfinished::default();
+        for ((split, count), files) in Split::ALL.into_iter().zip([counts.train, counts.valid, counts.test]).zip(&files)
+        {
+            let mut english = corpus.create(&files[0])?;
+            let mut french = corpus.create(&files[1])?;
             for (source, target) in self.pairs(split, count) {
                 english.line(&source)?;
                 french.line(&target)?;
@@ -55,29 +61,60 @@ impl PhraseGrammar {
             english.close()?;
             french.close()?;
         }
-        Ok(())
+        corpus.finish(folder)
+    }
+}
+
+/// Files that have not got their names yet. Dropped before that, it removes them.
+#[derive(Default)]
+struct Unfinished {
+    /// Each file as it is called until then, and its place.
+    files: Vec<[PathBuf; 2]>,
+}
+
+impl Unfinished {
+    fn create(&mut self, path: &Path) -> Result<Output, WriteError> {
+        let failed = |source| WriteError { path: path.to_owned(), source };
+        // Where it is a link, what it leads to is replaced and not the link.
+        let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if place.is_dir() {
+            return Err(failed(ErrorKind::IsADirectory.into()));
+        }
+        let beside = beside(&place).map_err(|error| failed(error.source))?;
+        let file = FileSystem.create_file(&beside).map_err(failed)?;
+        self.files.push([beside, place]);
+        Ok(Output { path: path.to_owned(), file })
+    }
+
+    fn finish(mut self, folder: &Path) -> Result<(), WriteError> {
+        while let Some([beside, place]) = self.files.first() {
+            FileSystem.rename(beside, place).map_err(|source| WriteError { path: place.clone(), source })?;
+            self.files.remove(0);
+        }
+        FileSystem.sync_folder(folder).map_err(|source| WriteError { path: folder.to_owned(), source })
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        for [beside, _] in &self.files {
+            let _ = FileSystem.remove_file(beside); // what went wrong before is the error to report
+        }
     }
 }
 
 /// A file being written, with its path for the errors.
 struct Output {
     path: PathBuf,
-    file: BufWriter<File>,
+    file: Box<dyn disk::Output>,
 }
 
 impl Output {
-    fn create(path: PathBuf) -> Result<Self, WriteError> {
-        match File::create(&path) {
-            Ok(file) => Ok(Self { path, file: BufWriter::new(file) }),
-            Err(source) => Err(WriteError { path, source }),
-        }
-    }
-
     fn line(&mut self, text: &str) -> Result<(), WriteError> {
         writeln!(self.file, "{text}").map_err(|source| WriteError { path: self.path.clone(), source })
     }
 
     fn close(mut self) -> Result<(), WriteError> {
-        self.file.flush().map_err(|source| WriteError { path: self.path, source })
+        self.file.sync().map_err(|source| WriteError { path: self.path, source })
     }
 }

@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use unrolled_nn::disk::{Disk, FileSystem, beside, replace_folder, restore_folder};
+use unrolled_nn::disk::{Disk, FileSystem, beside, is_there, replace_folder, restore_folder};
 
 use crate::corpus::Corpus;
 
@@ -156,7 +156,7 @@ pub fn prepare_on(
     let place = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
     restore(&*disk, &place)?;
     check_folder(folder, options.overwrite)?;
-    let replaces = folder.join(MANIFEST).exists();
+    let replaces = is_there(&folder.join(MANIFEST))?;
     let made = if replaces { beside(&place)? } else { folder.to_owned() };
     disk.create_folder(&made.join(SHARDS)).map_err(at("create", &made))?;
     let lock = lock(&made)?;
@@ -176,7 +176,7 @@ pub fn prepare_on(
 /// Ends a replacement that was interrupted, unless another process is at it.
 fn restore(disk: &dyn Disk, folder: &Path) -> Result<(), PrepareError> {
     let made = beside(folder)?;
-    let _lock = if made.exists() && !folder.exists() { Some(lock(&made)?) } else { None };
+    let _lock = if is_there(&made)? && !is_there(folder)? { Some(lock(&made)?) } else { None };
     Ok(restore_folder(disk, folder)?)
 }
 
@@ -193,11 +193,11 @@ struct Work<'a> {
 /// Refuses a folder that holds something else, or a prepared corpus that is not to be overwritten.
 fn check_folder(folder: &Path, overwrite: bool) -> Result<(), PrepareError> {
     let path = || folder.to_owned();
-    match (folder.join(MANIFEST).exists(), overwrite) {
+    match (is_there(&folder.join(MANIFEST))?, overwrite) {
         (true, false) => Err(PrepareError::Exists { path: path() }),
         // The whole folder is replaced.
         (true, true) => foreign(folder)?.map_or(Ok(()), |name| Err(PrepareError::Foreign { path: path(), name })),
-        (false, _) if folder.join(STATE).exists() || !folder.exists() => Ok(()),
+        (false, _) if is_there(&folder.join(STATE))? || !is_there(folder)? => Ok(()),
         (false, _) => foreign(folder)?.map_or(Ok(()), |_| Err(PrepareError::InTheWay { path: path() })),
     }
 }
@@ -231,12 +231,12 @@ fn begin(disk: &dyn Disk, folder: &Path, wanted: State, overwrite: bool) -> Resu
     }
     // In this order: what is left after a kill is never a prepared corpus.
     let path = folder.join(MANIFEST);
-    if path.exists() {
+    if is_there(&path)? {
         disk.remove_file(&path).map_err(at("delete", &path))?;
     }
     for name in [SHARDS, COUNTS] {
         let path = folder.join(name);
-        if path.exists() {
+        if is_there(&path)? {
             disk.remove_folder(&path).map_err(at("delete", &path))?;
         }
         disk.create_folder(&path).map_err(at("create", &path))?;

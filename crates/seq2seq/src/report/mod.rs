@@ -25,6 +25,7 @@ use std::fs;
 use std::path::Path;
 
 use unrolled_nn::checkpoint::CheckpointStore;
+use unrolled_nn::disk::is_there;
 use unrolled_tensor::{Device, catch_device_error};
 
 pub use buckets::{Bucket, buckets};
@@ -105,7 +106,7 @@ pub struct Report {
 /// checkpoints or validation files are missing is reported without them.
 pub fn report(folder: &Path, device: &Device, options: &ReportOptions) -> Result<Report, Error> {
     let path = folder.join(CONFIG_FILE);
-    if !path.exists() {
+    if !is_there(&path)? {
         return Err(Error::NoRun { path: folder.to_owned() });
     }
     let config = Config::read(&path).map_err(|error| Error::Config { path, error })?;

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use unrolled_nn::checkpoint::{CheckpointError, CheckpointStore};
+use unrolled_nn::disk::is_there;
 use unrolled_tensor::{Device, catch_device_error};
 
 use super::Error;
@@ -45,7 +47,7 @@ impl Lab<'_> {
     pub fn train(&self, spec: Spec, observer: &mut dyn Observer) -> Result<bool, Error> {
         let run = self.run_folder(spec);
         let config = Config { output: Some(run.clone()), ..spec.config(self.base) };
-        let there = run.join(CONFIG_FILE).exists();
+        let there = is_there(&run.join(CONFIG_FILE)).map_err(run::Error::from)?;
         if there {
             self.check(&run, &config)?;
             let ended = self.history(spec)?.ended;
@@ -54,7 +56,12 @@ impl Lab<'_> {
             }
         }
         // A run whose process was killed before its first checkpoint has nothing to go on from.
-        let begun = there && unrolled_nn::checkpoint::CheckpointStore::resolve(&run).is_ok();
+        let begun = there
+            && match CheckpointStore::resolve(&run) {
+                Ok(_) => true,
+                Err(CheckpointError::NoModel { .. }) => false,
+                Err(error) => return Err(run::Error::from(error).into()),
+            };
         let options = RunOptions { resume: begun, overwrite: there && !begun };
         let ended = run::train(&config, self.device, &options, observer, self.stop)?;
         Ok(ended.reason != Reason::Signal)

@@ -83,13 +83,13 @@ pub enum Error {
     },
     /// The machine's memory is too small for the model.
     #[error(
-        "a model of {parameters:.3e} parameters takes at least {needs:.1} GiB with its optimiser's states, and this machine has {has:.1}: fewer `layers`, a smaller \
-         `hidden-size` or smaller vocabularies"
+        "a model of {parameters:.3e} parameters takes at least {needs:.1} GiB to train (parameters, the optimiser's states, gradients, what the layers keep of a \
+         batch), and this machine has {has:.1}: fewer `layers`, a smaller `hidden-size`, smaller vocabularies or batches"
     )]
     NoRoom {
         /// Parameters of the model.
         parameters: f64,
-        /// GiB that parameters and states take.
+        /// GiB that its training takes at the very least.
         needs: f64,
         /// GiB of the machine.
         has: f64,

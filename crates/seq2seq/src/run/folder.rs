@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
-use unrolled_nn::checkpoint::CheckpointStore;
-use unrolled_nn::disk::{Disk, DiskError, replace_file};
+use unrolled_nn::checkpoint::{CheckpointError, CheckpointStore};
+use unrolled_nn::disk::{Disk, DiskError, is_there, replace_file};
 
 use super::data::Data;
 use super::{
@@ -24,16 +25,16 @@ pub(super) struct Claim {
 impl Claim {
     /// Refuses a folder that holds anything but this run to be resumed, or a run to be overwritten.
     pub fn new(disk: &Arc<dyn Disk>, run: &Path, options: &RunOptions) -> Result<Claim, Error> {
-        let configured = run.join(CONFIG_FILE).exists();
+        let configured = is_there(&run.join(CONFIG_FILE))?;
         if options.resume && !configured {
             return Err(Error::NothingToResume { path: run.to_owned() });
         }
         // Other programs' folders have a file of that name too, and must not be taken for a run to be deleted.
-        let is_run = configured && (options.resume || has_parts_of_a_run(run));
+        let is_run = configured && (options.resume || has_parts_of_a_run(run)?);
         if is_run && !options.resume && !options.overwrite {
             return Err(Error::RunExists { path: run.to_owned() });
         }
-        if !is_run && !is_unused(run) {
+        if !is_run && !is_unused(run)? {
             return Err(Error::NotARun { path: run.to_owned() });
         }
         let store = is_run.then(|| CheckpointStore::create_on(disk.clone(), run)).transpose()?;
@@ -51,37 +52,53 @@ impl Claim {
 pub(super) fn clear(disk: &dyn Disk, store: &CheckpointStore) -> Result<(), Error> {
     store.clear()?;
     let log = store.run().join(LOG_FILE);
-    if log.exists() {
+    if is_there(&log)? {
         disk.remove_file(&log).map_err(Error::file("delete", &log))?;
     }
     for folder in [VALIDATION_FOLDER, TENSORBOARD_FOLDER].map(|name| store.run().join(name)) {
-        if folder.exists() {
+        if is_there(&folder)? {
             disk.remove_folder(&folder).map_err(Error::file("delete", &folder))?;
         }
     }
     Ok(())
 }
 
-fn has_parts_of_a_run(run: &Path) -> bool {
-    [SOURCE_VOCABULARY, TARGET_VOCABULARY].iter().all(|name| run.join(name).exists())
-        && CheckpointStore::open(run).is_ok()
+fn has_parts_of_a_run(run: &Path) -> Result<bool, Error> {
+    for name in [SOURCE_VOCABULARY, TARGET_VOCABULARY] {
+        if !is_there(&run.join(name))? {
+            return Ok(false);
+        }
+    }
+    Ok(store_in(run)?.is_some())
+}
+
+/// The store of a run to be read, where the folder has one.
+fn store_in(run: &Path) -> Result<Option<CheckpointStore>, Error> {
+    match CheckpointStore::open(run) {
+        Err(CheckpointError::NoModel { .. }) => Ok(None),
+        other => Ok(Some(other?)),
+    }
 }
 
 /// True of a folder that is not there, is empty, or has only what a run leaves behind that was stopped before its configuration was
 /// written, so before its first checkpoint.
-fn is_unused(run: &Path) -> bool {
-    if !run.exists() {
-        return true;
-    }
-    let Ok(entries) = fs::read_dir(run) else { return false };
+fn is_unused(run: &Path) -> Result<bool, Error> {
+    let entries = match fs::read_dir(run) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => return Ok(false),
+        other => other.map_err(Error::file("read", run))?,
+    };
     let ours = [SOURCE_VOCABULARY, TARGET_VOCABULARY, LOG_FILE, VALIDATION_FOLDER, TENSORBOARD_FOLDER, "checkpoints"];
     let is_ours = |name: &str| {
         ours.contains(&name) || name.strip_prefix('.').and_then(|rest| rest.strip_suffix(".writing")).is_some()
     };
-    let mut names = entries.map_while(Result::ok).map(|entry| entry.file_name());
-    let no_checkpoint =
-        CheckpointStore::open(run).map_or(true, |store| store.updates().is_ok_and(|all| all.is_empty()));
-    no_checkpoint && names.all(|name| name.to_str().is_some_and(is_ours))
+    let names: Result<Vec<_>, _> = entries.map(|entry| entry.map(|entry| entry.file_name())).collect();
+    let names = names.map_err(Error::file("read", run))?;
+    let no_checkpoint = match store_in(run)? {
+        Some(store) => store.updates()?.is_empty(),
+        None => true,
+    };
+    Ok(no_checkpoint && names.iter().all(|name| name.to_str().is_some_and(is_ours)))
 }
 
 /// Writes the files that a run and each of its checkpoints hold, the configuration last: where it is, the others are.

@@ -24,7 +24,7 @@ mod log;
 mod progress;
 mod progress_meter;
 mod resume;
-mod room;
+pub(crate) mod room;
 mod session;
 mod training_data;
 mod validation;

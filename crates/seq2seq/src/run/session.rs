@@ -21,7 +21,7 @@ use super::log::Watchers;
 use super::progress::Progress;
 use super::progress_meter::Meter;
 use super::{
-    Error, Placement, RunOptions, Summary, VALIDATION_FOLDER, initial_range_of, sizes_of, validation, warm_start,
+    Error, Placement, RunOptions, Summary, VALIDATION_FOLDER, initial_range_of, room, sizes_of, validation, warm_start,
 };
 use crate::config::Config;
 use crate::model::Model;
@@ -59,7 +59,15 @@ pub(super) fn train(
         warm_start::check(config, &run)?;
     }
     let known = if options.resume { Some(data::load_vocabularies(&run)?) } else { warm_start::vocabularies(config)? };
+    let in_memory = is_made_on(placement, config).name().starts_with("cpu");
+    if in_memory {
+        room::check_unread(config)?;
+    }
     let data = data::read(config, known)?;
+    if in_memory {
+        let words = room::Words { all: data.training.words(), batches: data.batches_per_epoch(config) as usize };
+        room::check(&sizes_of(config, &data.source, &data.target), config, words)?;
+    }
     let store = claim.store(&disk, &run)?;
     let mut session = Session::new(config, placement, data, disk, store, run, options.resume)?;
     if options.overwrite {
@@ -77,6 +85,11 @@ pub(super) fn train(
         watchers.event(&Event::Failed { message: error.with_causes() });
     }
     outcome
+}
+
+/// Where the whole model is made: what is to be spread over devices need not fit one of them.
+fn is_made_on(placement: &Placement, config: &Config) -> Device {
+    if config.plan.is_empty() { placement.home.clone() } else { Device::cpu() }
 }
 
 /// A device whose products run in a precision until this is dropped.
@@ -143,11 +156,7 @@ impl<'a> Session<'a> {
     ) -> Result<Session<'a>, Error> {
         let key = Key::new(config.seed);
         let sizes = sizes_of(config, &data.source, &data.target);
-        // What is to be spread over devices need not fit one of them.
-        let first = if config.plan.is_empty() { placement.home.clone() } else { Device::cpu() };
-        if first.name().starts_with("cpu") {
-            super::room::check(&sizes, config)?;
-        }
+        let first = is_made_on(placement, config);
         let range = initial_range_of(config);
         let model = Model::new(&sizes, config.dropout, range, key.purpose("parameters"), &first);
         let progress = Progress::new(data.batches_per_epoch(config));

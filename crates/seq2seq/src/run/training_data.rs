@@ -33,6 +33,20 @@ impl TrainingData {
         self.as_lengths().pairs()
     }
 
+    /// The words of both sides of all pairs.
+    pub fn words(&self) -> u64 {
+        match self {
+            Self::Text(corpus) => corpus.source_words() + corpus.target_words(),
+            Self::Prepared(corpus) => {
+                let words = |pair| {
+                    let (source, target) = Lengths::lengths(&**corpus, pair);
+                    (source + target) as u64
+                };
+                (0..corpus.len()).map(words).sum()
+            }
+        }
+    }
+
     /// The pairs that were left out.
     pub fn skipped(&self) -> Skipped {
         match self {

@@ -108,7 +108,7 @@ impl<'a> Translators<'a> {
         found.map(|hypotheses| hypotheses.expect("nobody asked to stop")).collect()
     }
 
-    /// [`translate`](Self::translate) until `stop` says so, which is asked before every word of a batch; `None` for the lines whose translations were not all
+    /// [`translate`](Self::translate) until `stop` says so, which is asked before every word of a batch, and before every translation whose risk is measured; `None` for the lines whose translations were not all
     /// found by then. Lines are translated in the order of their lengths.
     ///
     /// # Panics
@@ -146,8 +146,8 @@ impl<'a> Translators<'a> {
             });
             let Some(found) = found else { break };
             for (&i, mut found) in batch.iter().zip(found) {
-                if request.minimum_risk {
-                    rank_by_risk(&mut found, &request.way);
+                if request.minimum_risk && !rank_by_risk(&mut found, &request.way, stop) {
+                    return answers;
                 }
                 let hypotheses = found.into_iter().map(|found| self.hypothesis(found, &lines[i], request));
                 answers[i] = Some(hypotheses.collect());
@@ -221,16 +221,20 @@ impl<'a> Translators<'a> {
     }
 }
 
-/// Puts translations in the order of their expected BLEU, which becomes their score; of equals the more probable first.
-fn rank_by_risk(found: &mut [Finished], way: &Way) {
+/// Puts translations in the order of their expected BLEU, which becomes their score; of equals the more probable first. Says false, and leaves them as they
+/// are, where `stop` says so meanwhile.
+fn rank_by_risk(found: &mut [Finished], way: &Way, stop: &dyn Fn() -> bool) -> bool {
     let weights = match way {
         Way::Beam(_) => minimum_risk::shares(found.iter().map(|found| found.log_probability)),
         Way::Sample(_) => vec![1.0; found.len()],
     };
     let candidates = found.iter().zip(weights).map(|(found, weight)| Candidate { words: &found.words, weight });
-    let expected = minimum_risk::expected_bleu(&candidates.collect::<Vec<_>>());
+    let Some(expected) = minimum_risk::expected_bleu_until(&candidates.collect::<Vec<_>>(), stop) else {
+        return false;
+    };
     found.iter_mut().zip(expected).for_each(|(found, expected)| found.score = expected);
     let better =
         |a: &Finished, b: &Finished| b.score.total_cmp(&a.score).then(b.log_probability.total_cmp(&a.log_probability));
     found.sort_by(better);
+    true
 }
