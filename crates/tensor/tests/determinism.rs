@@ -112,6 +112,23 @@ impl Layer {
         }
     }
 
+    /// The same with few different rows: of the input three, of the state three and zeros, in which lie all of a beam's.
+    fn recurring([t, b, i, h]: [usize; 4], device: &Device) -> Layer {
+        let layer = Layer::new([t, b, i, h], DType::F32, device);
+        let rows = |n: usize, of: u64| {
+            Tensor::from_slice(
+                &(0..n as u64).map(|row| Key::new(6).below(row, of) as u32).collect::<Vec<_>>(),
+                [n],
+                device,
+            )
+        };
+        let few = |name, width: usize| normal(name, &[3, width], DType::F32, device);
+        let state = |name| Tensor::concat(&[&few(name, h), &Tensor::zeros([1, h], DType::F32, device)], 0);
+        let input = few("input", i).index_select(0, &rows(t * b, 3)).reshape([t, b, i]);
+        let [hidden, cell] = ["hidden", "cell"].map(|name| state(name).index_select(0, &rows(b, 4)));
+        Layer { input, hidden, cell, ..layer }
+    }
+
     fn args(&self) -> LstmArgs<'_> {
         let Layer { input, hidden, cell, weight_ih, weight_hh, bias, lengths } = self;
         LstmArgs { input, weight_ih, weight_hh, bias, hidden, cell, lengths: Some(lengths), start: 0 }
@@ -140,8 +157,8 @@ fn lstm_does_not_depend_on_threads() {
 #[test]
 fn lstm_of_a_row_alone_or_of_steps_in_pieces_has_the_same_bits() {
     let device = Device::cpu();
-    for sizes in LSTM_SIZES {
-        let layer = Layer::new(sizes, DType::F32, &device);
+    let layers = |sizes| [Layer::new(sizes, DType::F32, &device), Layer::recurring(sizes, &device)];
+    for (sizes, layer) in LSTM_SIZES.into_iter().flat_map(|sizes| layers(sizes).map(|layer| (sizes, layer))) {
         let whole = Tensor::lstm_sequence(&layer.args());
         let [t, b, ..] = sizes;
         for row in [0, b / 2, b - 1] {

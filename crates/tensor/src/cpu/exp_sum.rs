@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::lanes::{Kernel, Kind, Lanes};
-use super::lstm::squash::exp_of_negative;
+use super::lstm::squash::exp_of_negative_normal;
 
 /// Sums that run side by side, whatever the vectors' width: the order depends on the row's length alone.
 const SIDE_BY_SIDE: usize = 16;
@@ -14,7 +14,7 @@ struct ExpSum<'a> {
     sum: Cell<f32>,
 }
 
-/// Σ e^(x − max) for `max` not below any x. Where a difference is below −87.3 its exponential counts as 0.
+/// Σ e^(x − max) for the largest x, `max`. Where a difference is below −87.3 its exponential counts as e^−87.3, which is nothing beside the largest's 1.
 pub(super) fn exp_sum(x: &[f32], max: f32) -> f32 {
     let kernel = ExpSum { x, max, sum: Cell::new(0.0) };
     // SAFETY: the kernel asks for nothing, and the processor has its widest lanes.
@@ -56,7 +56,7 @@ unsafe fn add<L: Lanes>(sums: &mut [L; SIDE_BY_SIDE / 4], x: *const f32, max: L)
     for v in 0..SIDE_BY_SIDE / L::COUNT {
         // SAFETY: the caller's promise.
         let x = unsafe { L::load(x.add(v * L::COUNT)) };
-        sums[v] = sums[v].add(exp_of_negative(x.sub(max)));
+        sums[v] = sums[v].add(exp_of_negative_normal(x.sub(max)));
     }
 }
 

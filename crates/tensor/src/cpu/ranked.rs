@@ -1,10 +1,11 @@
 //! The k best of a row, found while its logits pass.
 
+use std::cmp::Ordering;
+
+use super::logits::PARTS;
 use super::math::vectorised;
 use super::matmul::Gemm;
 
-/// Logits that are compared with the worst of the best at once.
-const SCAN: usize = 32;
 /// So many places are gone through by exchanges, without a branch; of more, the place is searched for.
 const EXCHANGED: usize = 32;
 
@@ -55,7 +56,7 @@ fn larger<T: Gemm>(u: T, v: T) -> bool {
 /// The best so far, best first; the least rank where there is nothing yet.
 pub(super) struct Best<T: Ranked> {
     ranks: Vec<T::Rank>,
-    /// The number of the last.
+    /// What is less is not among them: the number of the last, or more where so many are known to come.
     worst: T,
 }
 
@@ -65,22 +66,38 @@ impl<T: Ranked> Best<T> {
         Best { ranks: vec![T::LEAST; k], worst: T::of_rank(T::LEAST).0 }
     }
 
-    /// Takes from the logits `z` of the words from `first` on, whose largest is `max`, what is among the best so far.
-    pub fn offer(&mut self, z: &[T], first: usize, max: T) {
-        if larger(self.worst, max) {
-            return;
-        }
-        for (block, z) in z.chunks(SCAN).enumerate() {
-            // Most have nothing to offer, and a look at all of it at once is cheap.
-            if vectorised(|| z.iter().fold(true, |none, &z| none & larger(self.worst, z))) {
+    /// Takes from the logits `z` of the words from `first` on, of each of whose [`PARTS`] the largest is given, what is among the best so far.
+    pub fn offer(&mut self, z: &[T], first: usize, largest: &[T; PARTS]) {
+        self.foresee(largest);
+        // Most parts have nothing to offer, and a look at all of them at once is cheap.
+        let worst = self.worst;
+        let mut may = vectorised(|| {
+            largest.iter().zip(0..).fold(0, |may, (&largest, part)| may | u64::from(!larger(worst, largest)) << part)
+        });
+        while may != 0 {
+            let part = may.trailing_zeros() as usize;
+            may &= may - 1;
+            if larger(self.worst, largest[part]) {
                 continue;
             }
-            for (i, &z) in z.iter().enumerate() {
+            for (i, &z) in z.iter().enumerate().skip(part).step_by(PARTS) {
                 if !larger(self.worst, z) {
-                    self.insert(z.rank((first + block * SCAN + i) as u32));
+                    self.insert(z.rank((first + i) as u32));
                 }
             }
         }
+    }
+
+    /// Each part has one logit as large as its largest, so the k-th of these is at most the k-th of all: where nothing is known yet, that spares most
+    /// logits their place among the best so far.
+    fn foresee(&mut self, largest: &[T; PARTS]) {
+        let k = self.ranks.len();
+        if k > PARTS || self.ranks.last() != Some(&T::LEAST) || largest.iter().any(|z| z.is_nan()) {
+            return;
+        }
+        let mut sorted = *largest;
+        let (_, kth, _) = sorted.select_nth_unstable_by(k - 1, |a, b| b.partial_cmp(a).unwrap_or(Ordering::Equal));
+        self.worst = if larger(*kth, self.worst) { *kth } else { self.worst };
     }
 
     fn insert(&mut self, mut rank: T::Rank) {
@@ -96,7 +113,8 @@ impl<T: Ranked> Best<T> {
             }
         }
         if let Some(&last) = self.ranks.last() {
-            self.worst = T::of_rank(last).0;
+            let last = T::of_rank(last).0;
+            self.worst = if larger(last, self.worst) { last } else { self.worst };
         }
     }
 
@@ -142,7 +160,8 @@ mod tests {
                 let mut best = Best::new(k);
                 for tile in order {
                     let z = &z[tile * 100..][..100];
-                    best.offer(z, tile * 100, z.iter().copied().fold(f32::MIN, f32::max));
+                    let of_part = |part| z.iter().skip(part).step_by(PARTS).copied().fold(f32::NEG_INFINITY, f32::max);
+                    best.offer(z, tile * 100, &std::array::from_fn(of_part));
                 }
                 assert_eq!(best.found().collect::<Vec<_>>(), sorted[..k]);
             }

@@ -13,7 +13,6 @@ use super::kept::{Blocks, kept_or_rounded, packed};
 use super::logits::become_logits;
 use super::matmul::Matrix;
 use super::ranked::{Best, Ranked};
-use super::rows::sum_exp;
 use super::threads::GRAIN;
 use super::{Buffer, CpuBackend, contiguous_elements};
 use crate::fused::top_k::{definition, partials_definition};
@@ -160,14 +159,13 @@ impl<T: Ranked> Problem<'_, T> {
         self.product(from, first, rows.len(), logits);
         let bias = &self.bias[from..from + columns];
         for ((z, row), sum) in logits.chunks_mut(columns).zip(rows).zip(sums) {
-            let max = become_logits(z, bias);
-            // Of −∞ alone the differences would be NaN; that is the answer only where no other tile has more.
-            *sum = [max, if max == -T::INFINITY { T::ZERO } else { sum_exp::<T>(z, max) }];
+            let seen = become_logits(z, bias);
+            *sum = [seen.max, seen.sum];
             let mut row = row.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(&z) = z.get(self.watched.wrapping_sub(from)) {
                 *row.watched = z;
             }
-            row.best.offer(z, from, max);
+            row.best.offer(z, from, &seen.largest);
         }
     }
 }

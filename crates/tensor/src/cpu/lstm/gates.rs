@@ -12,13 +12,35 @@ pub(super) struct Forward<'a, T> {
     pub h_len: usize,
     pub rows: &'a [usize],
     pub cells: Range<usize>,
-    /// `[B, 4H]`: sums of products, which become σ(i), σ(f), tanh(g), σ(o).
+    /// The inputs' products; may be `gates` themselves.
+    pub inputs: Sums<'a, T>,
+    /// The products of h before.
+    pub states: Sums<'a, T>,
+    /// `[B, 4H]`: σ(i), σ(f), tanh(g), σ(o).
     pub gates: *mut T,
     /// `[4H]`
     pub bias: *const T,
     pub cell_before: *const T,
     pub cell: *mut T,
     pub hidden: *mut T,
+}
+
+/// Sums of products for the four gates of a tile.
+#[derive(Clone, Copy)]
+pub(super) struct Sums<'a, T> {
+    /// Of the tile's first cell; a row's begin at an offset from here.
+    pub start: *const T,
+    pub rows: &'a [usize],
+    /// From one gate to the next.
+    pub step: usize,
+}
+
+impl<T> Sums<'_, T> {
+    /// Where the four gates of row `i` of the tile begin.
+    fn of_row(&self, i: usize) -> [*const T; 4] {
+        let start = self.start.wrapping_add(self.rows[i]);
+        [0, 1, 2, 3].map(|gate| start.wrapping_add(gate * self.step))
+    }
 }
 
 /// A tile backward, with pointers as in [`Forward`].
@@ -103,36 +125,36 @@ impl Kernel for Forward<'_, f32> {
     #[inline(always)]
     unsafe fn run<L: Lanes>(&self) {
         let (h, from) = (self.h_len, self.cells.start);
-        let block = |base: *const f32, row: usize, i: usize| base.wrapping_add(row * 4 * h + i * h + from);
-        let bias: [*const f32; 4] = std::array::from_fn(|i| block(self.bias, 0, i));
-        for &row in self.rows {
-            let [i, f, g, o]: [*mut f32; 4] = std::array::from_fn(|i| block(self.gates, row, i).cast_mut());
+        let [bi, bf, bg, bo]: [*const f32; 4] = std::array::from_fn(|gate| self.bias.wrapping_add(gate * h + from));
+        for (place, &row) in self.rows.iter().enumerate() {
+            let ([xi, xf, xg, xo], [hi, hf, hg, ho]) = (self.inputs.of_row(place), self.states.of_row(place));
+            let gates = self.gates.wrapping_add(row * 4 * h + from);
+            let [i, f, g, o] = [0, 1, 2, 3].map(|gate| gates.wrapping_add(gate * h));
             let state = row * h + from;
             let before = self.cell_before.wrapping_add(state);
             let (cell, hidden) = (self.cell.wrapping_add(state), self.hidden.wrapping_add(state));
-            let [bi, bf, bg, bo] = bias;
-            let inputs = [i.cast_const(), f, g, o, bi, bf, bg, bo, before];
+            let inputs = [xi, xf, xg, xo, hi, hf, hg, ho, bi, bf, bg, bo, before];
             // SAFETY: the caller's promise.
-            unsafe { in_lanes::<L, 9, 6>(self.cells.len(), inputs, [i, f, g, o, cell, hidden], &Step) };
+            unsafe { in_lanes::<L, 13, 6>(self.cells.len(), inputs, [i, f, g, o, cell, hidden], &Step) };
         }
     }
 }
 
-/// Sums before the gates, biases and c before → gates, c and h.
+/// Products of inputs and of h before, biases and c before → gates, c and h.
 struct Step;
 
-impl Each<9, 6> for Step {
+impl Each<13, 6> for Step {
     #[inline(always)]
-    unsafe fn work<L: Lanes>(&self, x: [*const f32; 9], to: [*mut f32; 6]) {
+    unsafe fn work<L: Lanes>(&self, x: [*const f32; 13], to: [*mut f32; 6]) {
         // SAFETY: the caller's promise.
         unsafe {
             let sums = [
-                L::load(x[0]).add(L::load(x[4])),
-                L::load(x[1]).add(L::load(x[5])),
-                L::load(x[2]).add(L::load(x[6])),
-                L::load(x[3]).add(L::load(x[7])),
+                L::load(x[0]).add(L::load(x[4])).add(L::load(x[8])),
+                L::load(x[1]).add(L::load(x[5])).add(L::load(x[9])),
+                L::load(x[2]).add(L::load(x[6])).add(L::load(x[10])),
+                L::load(x[3]).add(L::load(x[7])).add(L::load(x[11])),
             ];
-            let ([i, f, g, o], cell, hidden) = step(sums, L::load(x[8]));
+            let ([i, f, g, o], cell, hidden) = step(sums, L::load(x[12]));
             i.store(to[0]);
             f.store(to[1]);
             g.store(to[2]);
@@ -218,10 +240,12 @@ fn step_back<L: Lanes>([i, f, g, o]: [L; 4], cell: L, before: L, d_cell: L, d_hi
 
 impl Gates for f64 {
     unsafe fn forward(tile: &Forward<'_, f64>) {
-        for (gate, state, k) in places(tile.h_len, tile.rows, &tile.cells) {
+        for (place, gate, state, k) in places(tile.h_len, tile.rows, &tile.cells) {
+            let (x, h) = (tile.inputs.of_row(place), tile.states.of_row(place));
+            let at = k - tile.cells.start;
             // SAFETY: the caller's promise.
             unsafe {
-                let sum = |i: usize| *tile.gates.add(gate + i * tile.h_len) + *tile.bias.add(k + i * tile.h_len);
+                let sum = |i: usize| *x[i].add(at) + *h[i].add(at) + *tile.bias.add(k + i * tile.h_len);
                 let (i, f, g, o) =
                     (Real::sigmoid(sum(0)), Real::sigmoid(sum(1)), f64::tanh(sum(2)), Real::sigmoid(sum(3)));
                 let cell = f * *tile.cell_before.add(state) + i * g;
@@ -235,7 +259,7 @@ impl Gates for f64 {
     }
 
     unsafe fn backward(tile: &Backward<'_, f64>) {
-        for (gate, state, _) in places(tile.h_len, tile.rows, &tile.cells) {
+        for (_, gate, state, _) in places(tile.h_len, tile.rows, &tile.cells) {
             // SAFETY: the caller's promise.
             unsafe {
                 let [i, f, g, o] = [0, 1, 2, 3].map(|block| *tile.gates.add(gate + block * tile.h_len));
@@ -257,7 +281,8 @@ impl Gates for f64 {
     }
 }
 
-/// For every element of a tile: where its first gate, its state and its bias are.
-fn places(h: usize, rows: &[usize], cells: &Range<usize>) -> impl Iterator<Item = (usize, usize, usize)> {
-    rows.iter().flat_map(move |&row| cells.clone().map(move |k| (row * 4 * h + k, row * h + k, k)))
+/// For every element of a tile: its row's place among the tile's, where its first gate and its state are, and its cell.
+fn places(h: usize, rows: &[usize], cells: &Range<usize>) -> impl Iterator<Item = (usize, usize, usize, usize)> {
+    let of_row = move |(i, &row): (usize, &usize)| cells.clone().map(move |k| (i, row * 4 * h + k, row * h + k, k));
+    rows.iter().enumerate().flat_map(of_row)
 }

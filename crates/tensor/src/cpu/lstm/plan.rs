@@ -59,9 +59,15 @@ impl Plan {
         let mut order: Vec<usize> = (0..batch).collect();
         order.sort_by_key(|&row| std::cmp::Reverse(ends[row]));
         let (groups, parts) = shares(batch, steps, h, threads);
-        // Dealt out in turn, longest first: no two groups differ by more than one sequence's steps, and at every step by at most one row.
-        let group = |first: usize| {
-            let rows: Vec<usize> = order.iter().skip(first).step_by(groups).copied().collect();
+        let even = order.first().map(|&row| ends[row]) == order.last().map(|&row| ends[row]);
+        let group = |i: usize| {
+            let rows: Vec<usize> = if even {
+                // As they come: those of one sentence's beam, which have much in common, stay together.
+                order[i * batch / groups..(i + 1) * batch / groups].to_vec()
+            } else {
+                // Dealt out in turn, longest first: no two groups differ by more than one sequence's steps, and at every step by at most one row.
+                order.iter().skip(i).step_by(groups).copied().collect()
+            };
             Group {
                 state_rows: rows.iter().map(|row| row * h).collect(),
                 gate_rows: rows.iter().map(|row| row * 4 * h).collect(),
@@ -102,10 +108,15 @@ pub(super) fn ranges(len: usize, step: usize) -> impl Iterator<Item = Range<usiz
     (0..len).step_by(step).map(move |from| from..(from + step).min(len))
 }
 
+/// Most cells of a tile, for panels of `width` columns.
+pub(super) fn tile_width(width: usize) -> usize {
+    (TILE / width).max(1) * width
+}
+
 /// A part's cells in tiles, for panels of `width` columns.
 pub(super) fn tiles(part: &Range<usize>, width: usize) -> impl Iterator<Item = Range<usize>> {
     let start = part.start;
-    ranges(part.len(), (TILE / width).max(1) * width).map(move |tile| start + tile.start..start + tile.end)
+    ranges(part.len(), tile_width(width)).map(move |tile| start + tile.start..start + tile.end)
 }
 
 #[cfg(test)]

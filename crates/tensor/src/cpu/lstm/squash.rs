@@ -59,9 +59,15 @@ fn exponential<L: Lanes>(x: L) -> (L, L) {
 
 /// e^x for x ≤ 0; 0 below [`LOW`].
 #[inline(always)]
-pub(in crate::cpu) fn exp_of_negative<L: Lanes>(x: L) -> L {
+fn exp_of_negative<L: Lanes>(x: L) -> L {
+    x.where_below(LOW, L::splat(0.0), exp_of_negative_normal(x))
+}
+
+/// e^x for x ≤ 0; e^[`LOW`] below.
+#[inline(always)]
+pub(in crate::cpu) fn exp_of_negative_normal<L: Lanes>(x: L) -> L {
     let (power, less_one) = exponential(x.at_least(LOW));
-    x.where_below(LOW, L::splat(0.0), power.mul_add(less_one, power))
+    power.mul_add(less_one, power)
 }
 
 #[inline(always)]

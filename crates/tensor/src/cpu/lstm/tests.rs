@@ -1,6 +1,6 @@
 //! σ, tanh and the gates: over all exponents, and the same bits in every width.
 
-use super::gates::{Backward, Forward};
+use super::gates::{Backward, Forward, Sums};
 use crate::cpu::lanes::Kind;
 use crate::random::Key;
 
@@ -33,12 +33,14 @@ struct Made {
 fn forward(kind: Kind, sums: &[f32], before: &[f32]) -> Made {
     let n = before.len();
     // Adding −0 changes nothing, the sign of a zero included.
-    let (mut gates, bias) = (sums.to_vec(), vec![-0.0; 4 * n]);
+    let (mut gates, bias) = (vec![0.0; 4 * n], vec![-0.0; 4 * n]);
     let (mut cell, mut hidden) = (vec![0.0; n], vec![0.0; n]);
     let tile = Forward {
         h_len: n,
         rows: &[0],
         cells: 0..n,
+        inputs: Sums { start: sums.as_ptr(), rows: &[0], step: n },
+        states: Sums { start: bias.as_ptr(), rows: &[0], step: n },
         gates: gates.as_mut_ptr(),
         bias: bias.as_ptr(),
         cell_before: before.as_ptr(),
@@ -167,10 +169,13 @@ fn a_tile_keeps_to_its_rows_and_cells() {
     let (before, bias) = (vec![0.5; batch * h], vec![0.0; 4 * h]);
     let (mut cell, mut hidden) = (vec![9.0; batch * h], vec![9.0; batch * h]);
     let untouched = gates.clone();
+    let states: Vec<f32> = (0..2 * 4 * 19).map(|i| i as f32 / 50.0).collect();
     let tile = Forward {
         h_len: h,
         rows: &[2, 0],
         cells: 16..35,
+        inputs: Sums { start: gates[16..].as_ptr(), rows: &[2 * 4 * h, 0], step: h },
+        states: Sums { start: states.as_ptr(), rows: &[0, 4 * 19], step: 19 },
         gates: gates.as_mut_ptr(),
         bias: bias.as_ptr(),
         cell_before: before.as_ptr(),
