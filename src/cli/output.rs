@@ -45,7 +45,8 @@ pub(super) fn check<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a PathBu
     let opened = OpenOptions::new().append(true).create(true).open(path);
     opened.with_context(|| format!("cannot write `{}`", path.display()))?;
     if there.is_err() {
-        let _ = fs::remove_file(path);
+        // Where a link leads to what was not there, the link stays.
+        let _ = fs::canonicalize(path).and_then(fs::remove_file);
     }
     Ok(())
 }

@@ -82,6 +82,12 @@ fn what_cannot_be_written_is_told_before_the_work() {
     assert_eq!(fs::read_to_string(folder.join("chart.svg")).unwrap(), "old");
     fails(folder, &["schedule", "--plan", "paper", "--devices", "1xK40", "--svg", "new.svg"], 1);
     assert!(!folder.join("new.svg").exists());
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("beyond.svg", folder.join("link.svg")).unwrap();
+        fails(folder, &["schedule", "--plan", "paper", "--devices", "1xK40", "--svg", "link.svg"], 1);
+        assert!(folder.join("link.svg").is_symlink() && !folder.join("beyond.svg").exists());
+    }
 }
 
 #[test]
