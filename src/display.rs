@@ -1,6 +1,6 @@
 //! What a person sees of a training run: a progress bar on a terminal, plain lines elsewhere; always on standard error.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -25,11 +25,15 @@ struct Limits {
 }
 
 impl Display<io::Stderr> {
-    /// A bar where standard error is a terminal, plain lines where it is not.
+    /// A bar where standard error is a terminal that can draw one, plain lines where it is not (`TERM=dumb` cannot).
     pub fn on_stderr() -> Self {
-        let bar = io::stderr().is_terminal().then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()));
-        Self { bar, lines: io::stderr(), limits: None }
+        Self { bar: bar(ProgressDrawTarget::stderr()), lines: io::stderr(), limits: None }
     }
+}
+
+/// A bar that can be seen: one that cannot would hide the lines above it too.
+fn bar(target: ProgressDrawTarget) -> Option<ProgressBar> {
+    (!target.is_hidden()).then(|| ProgressBar::with_draw_target(None, target))
 }
 
 impl<W: Write> Display<W> {
@@ -257,6 +261,11 @@ mod tests {
         let mut display = Display { bar: None, lines: Vec::new(), limits: None };
         events.iter().for_each(|event| display.event(event));
         String::from_utf8(display.lines).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_terminal_that_draws_no_bar_gets_lines() {
+        assert!(bar(ProgressDrawTarget::hidden()).is_none());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use unrolled_seq2seq::corpus::CorpusError;
 use unrolled_seq2seq::unknown::annotate;
 use unrolled_seq2seq::vocabulary::Vocabulary;
 
-use super::input::open;
+use super::input::{one_stdin, open};
 use crate::cli::output::stdout;
 
 /// Replace each target word that the vocabulary lacks by `unkpos_d`, where d says how far from it its source word stands.
@@ -31,6 +31,7 @@ pub(super) struct Annotate {
 
 impl Annotate {
     pub(super) fn run(self) -> anyhow::Result<()> {
+        one_stdin([&self.target, &self.alignment])?;
         let vocabulary = Vocabulary::load(&self.vocabulary)?;
         let (mut targets, mut alignments) = (open(&self.target)?, open(&self.alignment)?);
         let mut output = BufWriter::new(stdout());

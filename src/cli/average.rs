@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use clap::Args;
 use unrolled::tensor::catch_device_error;
-use unrolled_seq2seq::average::{average, last_checkpoints};
+use unrolled_seq2seq::average::{MEAN_OF, average, last_checkpoints};
 use unrolled_seq2seq::wording::counted;
 
 use super::translate::positive;
@@ -27,7 +27,7 @@ pub(super) struct Average {
     /// Where the new checkpoint goes: a folder to be made.
     #[arg(long, value_name = "DIR")]
     output: PathBuf,
-    /// Replace a checkpoint that is there.
+    /// Replace a mean that is there; checkpoints of a run are never replaced.
     #[arg(long)]
     overwrite: bool,
 }
@@ -44,10 +44,17 @@ impl Average {
             "`{}` is there already: choose another folder, or give --overwrite",
             self.output.display()
         );
+        let state = std::fs::read_to_string(self.output.join("state.json")).unwrap_or_default();
+        let mean = serde_json::from_str(&state).is_ok_and(|state: serde_json::Value| state.get(MEAN_OF).is_some());
+        ensure!(
+            state.is_empty() || mean,
+            "`{}` is a checkpoint of a run, which could not go on from a mean: choose another folder",
+            self.output.display()
+        );
         catch_device_error(|| average(&folders, &self.output, &unrolled::device("cpu").expect("there is a CPU")))??;
         if let Some(run) = self.run.filter(|_| folders.len() < self.last) {
             let (run, kept) = (run.display(), counted(folders.len(), "checkpoint"));
-            eprintln!("warning: `{run}` has {kept}, not {}: train with --keep-checkpoints {}", self.last, self.last);
+            tell!("warning: `{run}` has {kept}, not {}: train with --keep-checkpoints {}", self.last, self.last);
         }
         let mut out = stdout();
         writeln!(out, "{}: the mean of {}", self.output.display(), counted(folders.len(), "checkpoint"))?;

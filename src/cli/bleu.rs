@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use unrolled_seq2seq::bleu::{BleuTokeniser, Convention, ORDER, Smoothing};
 
-use super::input::open;
+use super::input::{one_stdin, open};
 use crate::cli::output::stdout;
 
 /// Score translations against references: BLEU, as multi-bleu.perl or sacreBLEU compute it.
@@ -57,6 +57,7 @@ struct Answer {
 impl Bleu {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let convention = self.convention()?;
+        one_stdin(self.reference.iter().chain([&self.hypotheses]))?;
         let references = self.reference.iter().map(|path| open(path)).collect::<Result<_, _>>()?;
         let bleu = unrolled_seq2seq::bleu::Bleu::of_lines(convention, open(&self.hypotheses)?, references)?;
         ensure!(

@@ -12,7 +12,7 @@ use unrolled_seq2seq::bleu::{BleuTokeniser, Convention, Smoothing};
 use unrolled_seq2seq::corpus::{CorpusError, Lines};
 use unrolled_seq2seq::evaluation::{Comparison, Confidence, Counts, Metric, Test, compare, confidence};
 
-use super::input::open;
+use super::input::{one_stdin, open};
 use crate::cli::output::stdout;
 
 /// Score the translations of one or more systems against references: BLEU, chrF, chrF++.
@@ -107,6 +107,7 @@ impl Evaluate {
             self.test.is_none() || self.system.len() > 1,
             "--test compares systems with the first: give two or more to --system"
         );
+        one_stdin(self.reference.iter().chain(&self.system))?;
         let metrics: Vec<Metric> = self.metric.iter().map(|&metric| self.with_tokeniser(metric)).collect();
         let systems = self.systems(&metrics)?;
         let mut out = stdout();

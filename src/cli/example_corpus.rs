@@ -42,7 +42,7 @@ impl ExampleCorpus {
         }
         let counts = Counts { train: self.train, valid: self.valid, test: self.test };
         PhraseGrammar::new(self.seed).write(&self.output, counts)?;
-        eprintln!(
+        tell!(
             "{} training, {} validation and {} in {}",
             self.train,
             self.valid,

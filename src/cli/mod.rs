@@ -1,5 +1,13 @@
 //! The command line: one module a subcommand, each a thin call into the translator's library.
 
+/// `eprintln!` that does not panic where standard error is closed or its disk is full: what is done is worth more than what is said of it.
+macro_rules! tell {
+    ($($what:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($what)*);
+    }};
+}
+
 mod annotate;
 mod average;
 mod bench;
@@ -32,6 +40,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use unrolled_seq2seq::prepare::PrepareError;
 
 /// Trains and runs the LSTM translator of "Sequence to Sequence Learning with Neural Networks" (2014).
 #[derive(Debug, Parser)]
@@ -96,10 +105,18 @@ pub(crate) fn main() -> ExitCode {
         // Whoever read our output has seen enough (`unrolled translate | head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", describe(&error));
-            ExitCode::FAILURE
+            tell!("error: {}", describe(&error));
+            if is_stopped(&error) { signals::status() } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// True of work that a signal ended, which goes on when it is asked for again.
+fn is_stopped(error: &anyhow::Error) -> bool {
+    let Some(unrolled_seq2seq::reproduce::Error::Stopped) = error.downcast_ref() else {
+        return matches!(error.downcast_ref(), Some(PrepareError::Stopped));
+    };
+    true
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -106,7 +106,7 @@ impl Prepare {
         bar.bar.finish_and_clear();
         let prepared = outcome?;
         if !self.quiet {
-            prepared.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+            prepared.warnings.iter().for_each(|warning| tell!("warning: {warning}"));
         }
         self.tell(&prepared.manifest, "prepared");
         Ok(())
@@ -140,12 +140,12 @@ impl Prepare {
         let Manifest { lines, pairs, dropped, words, known, vocabulary, shards, .. } = manifest;
         let share = |side: usize| 100.0 * known[side] as f64 / words[side].max(1) as f64;
         let (lines, shards) = (counted(*lines, "pair"), counted(shards.len(), "shard"));
-        eprintln!("{pairs} of {lines} {what} in `{}`, {shards}", self.output.display());
+        tell!("{pairs} of {lines} {what} in `{}`, {shards}", self.output.display());
         if dropped.total() > 0 {
-            eprintln!("{dropped}");
+            tell!("{dropped}");
         }
         for (side, name) in [SOURCE_VOCABULARY, TARGET_VOCABULARY].into_iter().enumerate() {
-            eprintln!("{name}: {} words, which cover {:.2}% of {}", vocabulary[side], share(side), words[side]);
+            tell!("{name}: {} words, which cover {:.2}% of {}", vocabulary[side], share(side), words[side]);
         }
     }
 }

@@ -1,15 +1,17 @@
 //! `unrolled report`: a run as a page to read.
 
-use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::Args;
 use unrolled_seq2seq::beam_search::DecodeOptions;
+use unrolled_seq2seq::config::Config;
 use unrolled_seq2seq::corpus::{Corpus, CorpusError};
 use unrolled_seq2seq::report::{ReportOptions, phrase_groups, report};
+use unrolled_seq2seq::run::{CONFIG_FILE, LOG_FILE};
 
 use super::input::open;
+use super::output::{check, create, is_stdout};
 use super::threads::use_threads;
 use super::translate::{hypotheses, positive};
 
@@ -61,14 +63,32 @@ impl Report {
             phrases: self.phrases.as_deref().map(phrases).transpose()?,
             decode: DecodeOptions { beam_size: self.beam, ..DecodeOptions::default() },
         };
-        let report = report(&self.run, &unrolled::device(&self.device)?, &options)?;
-        let path = self.output.unwrap_or_else(|| self.run.join("report.html"));
-        fs::write(&path, report.html()).with_context(|| format!("cannot write `{}`", path.display()))?;
-        for reason in [report.measured.err(), report.groups.err()].into_iter().flatten() {
-            eprintln!("{reason}");
+        let path = self.output.clone().unwrap_or_else(|| self.run.join("report.html"));
+        // Where there is no run, that is what is to be told.
+        if self.run.join(CONFIG_FILE).exists() {
+            check(&path, &self.inputs())?;
         }
-        eprintln!("The report is in {}.", path.display());
+        let report = report(&self.run, &unrolled::device(&self.device)?, &options)?;
+        create(Some(&path), [])?.write_all(report.html().as_bytes())?;
+        for reason in [report.measured.err(), report.groups.err()].into_iter().flatten() {
+            tell!("{reason}");
+        }
+        if !is_stdout(&path) {
+            tell!("The report is in {}.", path.display());
+        }
         Ok(())
+    }
+
+    /// The files that are read, which the page must not take the place of.
+    fn inputs(&self) -> Vec<PathBuf> {
+        let config = self.run.join(CONFIG_FILE);
+        let mut files = vec![self.run.join(LOG_FILE)];
+        files.extend([&self.source, &self.target, &self.tsv, &self.phrases].into_iter().flatten().cloned());
+        if let Ok(Config { valid_source, valid_target, valid_tsv, .. }) = Config::read(&config) {
+            files.extend([valid_source, valid_target, valid_tsv].into_iter().flatten());
+        }
+        files.push(config);
+        files
     }
 
     fn test(&self) -> Option<Corpus> {

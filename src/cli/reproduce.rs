@@ -12,7 +12,7 @@ use unrolled_seq2seq::reproduce::{ReproduceOptions, Scale, default_folder, repro
 
 use super::signals::stop_flag;
 use super::threads::use_threads;
-use super::translate::positive;
+use super::translate::{hypotheses, positive};
 use crate::cli::output::stdout;
 
 /// Reproduce the paper's tables: source forward and reversed, beams of 1, 2 and 12, ensembles of 2 and 5, rescoring, depths 1 to 4.
@@ -29,13 +29,13 @@ pub(super) struct Reproduce {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Seeds of the single models; the ensembles have five models all the same.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = positive)]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = seeds)]
     seeds: usize,
     /// Translate at most so many test sentences.
     #[arg(long, value_name = "N", default_value_t = 3_003, value_parser = positive)]
     sentences: usize,
     /// Translations in each list to be rescored [default: by the scale, from 5 to the paper's 1000].
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = hypotheses)]
     n_best: Option<usize>,
     /// The folder for models, translations and tables [default: runs/reproduce-SCALE].
     #[arg(long, short, value_name = "DIR")]
@@ -49,6 +49,13 @@ pub(super) struct Reproduce {
     /// Show nothing but the table and errors.
     #[arg(long, short)]
     quiet: bool,
+}
+
+fn seeds(word: &str) -> Result<usize, String> {
+    word.parse()
+        .ok()
+        .filter(|found| (1..=1000).contains(found))
+        .ok_or_else(|| "1 to 1000 seeds are possible".to_owned())
 }
 
 impl Reproduce {
@@ -68,14 +75,14 @@ impl Reproduce {
         let mut display: Box<dyn Observer> = if self.quiet { Box::new(Silent) } else { Box::new(Display::on_stderr()) };
         let mut say = |step: &str| {
             if !self.quiet {
-                eprintln!("[{:.0} s] {step}", began.elapsed().as_secs_f64());
+                tell!("[{:.0} s] {step}", began.elapsed().as_secs_f64());
             }
         };
         let table = reproduce(&options, &device, display.as_mut(), &mut say, &stop)?;
         stdout().write_all(table.markdown().as_bytes())?;
         if !self.quiet {
             let seconds: f64 = table.training_seconds.iter().map(|(_, seconds)| seconds).sum();
-            eprintln!(
+            tell!(
                 "{:.1} minutes of training in all. The table is in {}.",
                 seconds / 60.0,
                 options.folder.join("table.md").display()

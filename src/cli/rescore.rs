@@ -10,9 +10,9 @@ use clap::{Args, ValueEnum};
 use unrolled_seq2seq::bleu::{Bleu, Convention};
 use unrolled_seq2seq::rescore::{self, Candidate, SCORE, TuneOptions, WORDS, Weights};
 
-use super::input::open;
+use super::input::{one_stdin, open};
 use super::models::{Average, Models};
-use super::output::create;
+use super::output::{check, create};
 use super::threads::use_threads;
 use super::translate::positive;
 use lists::{Lists, Scored};
@@ -95,6 +95,7 @@ impl Style {
 impl Rescore {
     pub(super) fn run(self) -> anyhow::Result<()> {
         use_threads(self.threads)?;
+        one_stdin([&self.n_best].into_iter().chain(&self.source).chain(&self.weights).chain(&self.reference))?;
         let weights = self.start()?;
         let device = unrolled::device(&self.device)?;
         let models = Models { model: self.model.clone(), ensemble: self.ensemble };
@@ -108,10 +109,14 @@ impl Rescore {
         };
         let references = self.reference.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
         let lists = Lists::new(open(&self.n_best)?, scored, references, self.batch_size);
-        let mut output = BufWriter::new(create(
-            self.output.as_deref(),
-            [&self.n_best].into_iter().chain(&self.source).chain(&self.reference),
-        )?);
+        // The weights are read already, and tuned ones may take their place.
+        let inputs = || [&self.n_best].into_iter().chain(&self.source).chain(&self.reference);
+        if let Some(file) = &self.tune {
+            check(file, inputs())?;
+            let other = self.output.as_ref().is_none_or(|output| output != file);
+            ensure!(other, "`{}` cannot take both the weights and the lists", file.display());
+        }
+        let mut output = BufWriter::new(create(self.output.as_deref(), inputs())?);
         // Without tuning a list is written before the next is read, whatever their number.
         let result = match &self.tune {
             None => self.apply(lists, &weights, &mut output),
@@ -194,12 +199,12 @@ impl Rescore {
         let convention = self.style.convention();
         let first = candidates.iter().map(|list| list[0].counts).sum();
         let now = rescore::bleu_of(candidates, &weights.values(), convention);
-        let tell = |name: &str, bleu: &Bleu| eprintln!("{name:<9} {bleu}");
+        let tell = |name: &str, bleu: &Bleu| tell!("{name:<9} {bleu}");
         tell("before:", &convention.score(&first));
         tell("rescored:", &now);
         tell("oracle:", &rescore::oracle(candidates, convention));
         let shown: Vec<String> = weights.to_string().lines().map(|line| line.replace(' ', " × ")).collect();
-        eprintln!("weights: {}", shown.join(", "));
-        eprintln!("signature: {}", convention.signature(&self.reference.len().to_string()));
+        tell!("weights: {}", shown.join(", "));
+        tell!("signature: {}", convention.signature(&self.reference.len().to_string()));
     }
 }

@@ -16,7 +16,7 @@ use unrolled_seq2seq::executor::Workload;
 use unrolled_seq2seq::model::Sizes;
 use unrolled_seq2seq::schedule::{Caption, Graph, Lengths, Plan, Sums, Timeline, chart};
 
-use crate::cli::output::stdout;
+use crate::cli::output::{check, create, stdout};
 
 mod measure;
 
@@ -84,7 +84,7 @@ pub(super) struct Schedule {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     steps: u32,
     /// Print the plan as TOML and stop.
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with_all = ["json", "svg"])]
     dump_plan: bool,
     /// Print one JSON object.
     #[arg(long)]
@@ -113,6 +113,9 @@ impl Schedule {
         }
         if self.compare {
             return self.print_comparison(&setting);
+        }
+        if let Some(path) = &self.svg {
+            check(path, self.config.iter().chain([&PathBuf::from(&self.plan)]))?;
         }
         let plan = self.plan(&self.plan, &setting)?;
         if self.dump_plan {
@@ -150,7 +153,7 @@ impl Schedule {
         if self.calibrate {
             let workload = Workload { sizes: sizes.clone(), ..self.workload_of(&sizes, &lengths)? };
             machine = workload.calibrate(&measure::devices(&machine)?, self.steps as usize)?;
-            eprintln!("{}", measure::rates(&machine));
+            tell!("{}", measure::rates(&machine));
         }
         let machine = match self.one_device_words_per_s {
             None => machine.calibrated(paper_fraction()),
@@ -253,7 +256,7 @@ fn draw(path: &Path, report: &Report, machine: &Machine, graph: &Graph, timeline
         ),
         devices: devices.map(|(index, device)| (format!("{} {index}", device.name), device.holds.clone())).collect(),
     };
-    fs::write(path, chart(graph, timeline, &caption)).with_context(|| format!("cannot write `{}`", path.display()))
+    Ok(create(Some(path), [])?.write_all(chart(graph, timeline, &caption).as_bytes())?)
 }
 
 /// `25` or `20-30`.

@@ -92,7 +92,7 @@ impl Score {
         if !self.json {
             let Measure { log_probability, words } = total;
             let (pairs, words) = (counted(pairs, "pair"), counted(words, "word"));
-            eprintln!(
+            tell!(
                 "{pairs}, {words} with <EOS>: log-probability {log_probability:.4}, perplexity {:.4}",
                 total.perplexity()
             );

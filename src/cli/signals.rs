@@ -16,9 +16,18 @@ static CAME: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
 /// # Errors
 /// Where the system refuses a handler.
 pub(super) fn stop_flag() -> io::Result<Arc<AtomicBool>> {
+    stop_flag_unless(&Arc::default())
+}
+
+/// [`stop_flag`], but as long as `nothing_to_save` is true the first signal ends the process at once, whatever it waits for.
+///
+/// # Errors
+/// As [`stop_flag`].
+pub(super) fn stop_flag_unless(nothing_to_save: &Arc<AtomicBool>) -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let came = CAME.get_or_init(Arc::default);
     for signal in [SIGINT, SIGTERM] {
+        flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(nothing_to_save))?;
         // In this order: the first signal must not see the flag that it sets itself.
         flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&stop))?;
         flag::register(signal, Arc::clone(&stop))?;

@@ -11,6 +11,9 @@ const MOST: usize = 4096;
 /// # Errors
 /// Where they are too many, or cannot be started.
 pub(super) fn use_threads(threads: usize) -> anyhow::Result<()> {
+    // Rayon would take this word for it.
+    let said = std::env::var("RAYON_NUM_THREADS").ok().filter(|_| threads == 0).and_then(|said| said.parse().ok());
+    let threads = said.unwrap_or(threads);
     ensure!(
         threads <= MOST,
         "{threads} threads are asked for: {MOST} are the most, and 0 takes as many as there are cores"

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use clap::Args;
@@ -10,23 +11,23 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use unrolled::display::Display;
 use unrolled_nn::disk::is_there;
 use unrolled_seq2seq::config::{Config, Layers, Origin, PRESETS, Resolved};
-use unrolled_seq2seq::progress::{Observer, Silent};
+use unrolled_seq2seq::progress::{Event, Observer, Silent};
 use unrolled_seq2seq::run::{self, Placement, RunOptions};
 use unrolled_seq2seq::schedule::Plan;
 use unrolled_tensor::Device;
 use unrolled_tensor::profile::Profile;
 
 use super::config_flags::ConfigFlags;
-use super::signals::stop_flag;
+use super::signals::stop_flag_unless;
 use super::threads::use_threads;
-use crate::cli::output::stdout;
+use crate::cli::output::{self, stdout};
 
 /// Train a translator on parallel text, into a run folder.
 ///
 /// Every key of the configuration is a flag. Values come from the defaults (the paper's recipe), a preset, a TOML file and flags, each over
 /// the one before; --dump-config prints the outcome, with what every key means and where its value came from.
 ///
-/// SIGTERM and SIGINT save a checkpoint and stop, with exit status 143 or 130; a second one stops at once. --resume goes on exactly where the last checkpoint left.
+/// SIGTERM and SIGINT save a checkpoint and stop, with exit status 143 or 130; a second one stops at once, and so does the first while the text is read. --resume goes on exactly where the last checkpoint left.
 #[derive(Debug, Args)]
 pub(super) struct Train {
     /// A configuration file (TOML, flat).
@@ -55,6 +56,21 @@ pub(super) struct Train {
     trace: Option<PathBuf>,
     #[command(flatten)]
     flags: ConfigFlags,
+}
+
+/// Notes that data and model are there and training begins: from now on a signal has something to save.
+struct UntilItTrains {
+    display: Box<dyn Observer>,
+    reading: Arc<AtomicBool>,
+}
+
+impl Observer for UntilItTrains {
+    fn event(&mut self, event: &Event) {
+        if matches!(event, Event::Started(_)) {
+            self.reading.store(false, Ordering::SeqCst);
+        }
+        self.display.event(event);
+    }
 }
 
 /// The devices that a plan has: those of `devices`, or of `device`.
@@ -127,15 +143,18 @@ impl Train {
         }
         let config = &resolved.config;
         config.check_for_training()?;
-        let stop = stop_flag().context("cannot listen for signals")?;
+        let reading = Arc::new(AtomicBool::new(true));
+        let stop = stop_flag_unless(&reading).context("cannot listen for signals")?;
         use_threads(config.threads)?;
         let options = RunOptions { resume: self.resume, overwrite: self.overwrite };
-        let mut display: Box<dyn Observer> = if self.quiet { Box::new(Silent) } else { Box::new(Display::on_stderr()) };
+        let display: Box<dyn Observer> = if self.quiet { Box::new(Silent) } else { Box::new(Display::on_stderr()) };
+        let mut display = UntilItTrains { display, reading };
         if !config.plan.is_empty() {
             let mut placement = Placement { trace: self.trace.clone(), ..placement(&resolved)? };
+            self.check_trace(config)?;
             let profiles = if self.profile { with_profiles(&mut placement, config) } else { Vec::new() };
-            let outcome = run::train_over(config, &placement, &options, display.as_mut(), &stop);
-            profiles.iter().for_each(|(name, profile)| eprint!("{name}: {}", profile.report()));
+            let outcome = run::train_over(config, &placement, &options, &mut display, &stop);
+            profiles.iter().for_each(|(name, profile)| tell!("{name}: {}", profile.report().to_string().trim_end()));
             outcome?;
             return Ok(());
         }
@@ -146,13 +165,37 @@ impl Train {
         anyhow::ensure!(self.trace.is_none(), "--trace tells of several devices: give a --plan");
         let device = unrolled::device(&config.device)?;
         let (device, profile) = if self.profile { with_profile(&device, config) } else { (device, None) };
-        let outcome = run::train(config, &device, &options, display.as_mut(), &stop);
+        let outcome = run::train(config, &device, &options, &mut display, &stop);
         // Of a run that failed, too: it may be why.
         if let Some(profile) = profile {
-            eprint!("{}", profile.report());
+            tell!("{}", profile.report().to_string().trim_end());
         }
         outcome?;
         Ok(())
+    }
+
+    /// Found out before the training, which the trace ends: that it can be written, and would not take the place of what is read.
+    fn check_trace(&self, config: &Config) -> anyhow::Result<()> {
+        let Some(trace) = &self.trace else { return Ok(()) };
+        let chart = trace.with_extension("svg");
+        anyhow::ensure!(
+            chart != *trace,
+            "the chart would take the place of the trace `{}`: end its name in .json",
+            trace.display()
+        );
+        let plan = PathBuf::from(&config.plan);
+        let files = [
+            &config.source,
+            &config.target,
+            &config.tsv,
+            &config.valid_source,
+            &config.valid_target,
+            &config.valid_tsv,
+        ];
+        let others =
+            self.config.iter().chain(&config.source_vocabulary).chain(&config.target_vocabulary).chain([&plan]);
+        let inputs: Vec<&PathBuf> = files.into_iter().flatten().chain(others).collect();
+        [trace, &chart].into_iter().try_for_each(|path| output::check(path, inputs.iter().copied()))
     }
 
     fn resolve(&self) -> anyhow::Result<Resolved> {
@@ -172,7 +215,7 @@ impl Train {
         layers.run = Some(path.clone());
         let resolved = layers.resolve()?;
         if !self.quiet {
-            changes(&path, &resolved)?.iter().for_each(|line| eprintln!("{line}"));
+            changes(&path, &resolved)?.iter().for_each(|line| tell!("{line}"));
         }
         Ok(resolved)
     }

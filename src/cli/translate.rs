@@ -12,7 +12,7 @@ use clap::Args;
 use unrolled::tensor::catch_device_error;
 use unrolled_seq2seq::run::{Hypothesis, Line, Request, Translators};
 
-use super::input::open;
+use super::input::{one_stdin, open};
 use super::matmul_precision::Precision;
 use super::models::Models;
 use super::n_best::{Candidate, Format};
@@ -85,7 +85,13 @@ pub(super) fn hypotheses(word: &str) -> Result<usize, String> {
 }
 
 impl Translate {
+    /// What is read beside the lines.
+    fn read_beside(&self) -> impl Iterator<Item = &PathBuf> {
+        self.prefix.iter().chain(self.finding.dictionary())
+    }
+
     pub(super) fn run(self) -> anyhow::Result<()> {
+        one_stdin([&self.input].into_iter().chain(self.read_beside()))?;
         let request = self.finding.request(self.n_best, self.batch_size)?;
         use_threads(self.threads)?;
         let input = Input { lines: open(&self.input)?, prefixes: self.prefix.as_deref().map(open).transpose()? };
@@ -99,7 +105,7 @@ impl Translate {
         }
         models.models().try_for_each(|model| catch_device_error(|| self.weights.round(model))?)?;
         let translators = models.together()?;
-        let output = create(self.output.as_deref(), [&self.input].into_iter().chain(&self.prefix))?;
+        let output = create(self.output.as_deref(), [&self.input].into_iter().chain(self.read_beside()))?;
         let block = self.batch_size.saturating_mul(BATCHES_IN_A_BLOCK);
         let feed = Feed::new(&self.input, input, block.min(READ_AHEAD)).context("cannot read ahead")?;
         let format = self.n_best.map_or(Format::Best, Format::NBest);

@@ -8,8 +8,8 @@ use unrolled_seq2seq::tokenise::{Language, Tokeniser};
 use unrolled_seq2seq::vocabulary::{SPECIALS, VocabularyBuilder};
 use unrolled_seq2seq::wording::counted;
 
-use super::input::open;
-use crate::cli::output::stdout;
+use super::input::{one_stdin, open};
+use crate::cli::output::{check, is_stdout, stdout};
 
 /// Count the words of text files and keep the most frequent.
 ///
@@ -49,15 +49,22 @@ fn at_least_four(word: &str) -> Result<usize, String> {
 
 impl Vocab {
     pub(super) fn run(self) -> anyhow::Result<()> {
+        one_stdin(&self.files)?;
+        let output = self.output.as_ref().filter(|path| !is_stdout(path));
         // Before the work, not after it.
-        if let Some(path) = self.output.as_ref().filter(|path| path.exists() && !self.overwrite) {
-            anyhow::bail!("`{}` exists; name another file, or give --overwrite", path.display());
+        if let Some(path) = output {
+            anyhow::ensure!(
+                self.overwrite || !path.exists(),
+                "`{}` exists; name another file, or give --overwrite",
+                path.display()
+            );
+            check(path, &self.files)?;
         }
         let counts = self.count()?;
         let files = || self.files.iter().map(|file| format!("`{}`", file.display())).collect::<Vec<_>>().join(", ");
         anyhow::ensure!(counts.distinct() > 0, "there is no word to make a vocabulary of in {}", files());
         let (vocabulary, shortfall) = counts.build(self.size)?;
-        match &self.output {
+        match output {
             Some(path) => vocabulary.save(path)?,
             None => {
                 let mut output = BufWriter::new(stdout());
@@ -66,9 +73,9 @@ impl Vocab {
             }
         }
         if let Some(shortfall) = shortfall {
-            eprintln!("warning: {shortfall}");
+            tell!("warning: {shortfall}");
         }
-        eprintln!(
+        tell!(
             "{}; {} kept, which cover {}",
             counted(counts.distinct(), "distinct word"),
             vocabulary.len() - SPECIALS.len(),

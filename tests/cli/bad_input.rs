@@ -282,6 +282,8 @@ fn numbers_beyond_reason_are_refused_at_once() {
         let error = fails(corpus.path(), &["translate", "--model", "none", many, "99999999999"], 2);
         assert!(error.contains("10000 hypotheses are the most"), "{error}");
     }
+    let error = fails(corpus.path(), &["reproduce", "--scale", "seconds", "--seeds", "9223372036854775807"], 2);
+    assert!(error.contains("1 to 1000 seeds are possible"), "{error}");
     let trials = ["--reference", "a.fr", "--system", "a.fr", "--confidence", "--trials", "99999999999"];
     let error = fails(corpus.path(), &[&["evaluate"], &trials[..]].concat(), 2);
     assert!(error.contains("1 to 1000000 trials"), "{error}");

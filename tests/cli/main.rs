@@ -4,6 +4,7 @@ mod annotate;
 mod bad_input;
 mod bench;
 mod bleu;
+mod careless;
 mod command;
 mod decoding;
 mod devices;

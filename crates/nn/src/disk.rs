@@ -161,6 +161,23 @@ pub fn is_there(path: &Path) -> Result<bool, DiskError> {
     }
 }
 
+/// Keeps other processes that ask the same out of a folder until the file is dropped. A system that locks no folders is used without: `None`.
+///
+/// # Errors
+/// [`ErrorKind::ResourceBusy`] where another process is in it.
+pub fn claim_folder(folder: &Path) -> Result<Option<File>, DiskError> {
+    // Elsewhere a folder cannot be opened as a file.
+    let Some(file) = File::open(folder).ok().filter(|_| cfg!(unix)) else { return Ok(None) };
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => {
+            let busy = io::Error::new(ErrorKind::ResourceBusy, "another process is at work in it");
+            Err(busy).at("write into", folder)
+        }
+        Err(fs::TryLockError::Error(_)) => Ok(None),
+    }
+}
+
 /// The folder that holds `path`.
 pub(crate) fn parent_of(path: &Path) -> &Path {
     match path.parent() {
@@ -287,6 +304,18 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("no-such-folder") && text.ends_with("check the path"), "{text}");
         assert!(sibling(Path::new(".."), WRITING).is_err());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_folder_is_claimed_by_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let claim = claim_folder(folder.path()).unwrap();
+        assert!(claim.is_some());
+        let told = claim_folder(folder.path()).unwrap_err().to_string();
+        assert!(told.contains("another process is at work in it"), "{told}");
+        drop(claim);
+        assert!(claim_folder(folder.path()).unwrap().is_some());
     }
 
     #[test]

@@ -8,6 +8,9 @@ use unrolled_tensor::{Device, Tensor};
 use crate::config::Config;
 use crate::run::{CONFIG_FILE, Error, SOURCE_VOCABULARY, TARGET_VOCABULARY};
 
+/// What the state of a mean has, and that of a run's checkpoint has not: the checkpoints that it is the mean of.
+pub const MEAN_OF: &str = "mean-of";
+
 /// Writes a checkpoint to `output` whose parameters are the means of those of other checkpoints (of a run folder, its best). It can be translated with
 /// like any other, and has no optimiser's state, so that no run goes on from it. Sums are f64.
 ///
@@ -98,7 +101,7 @@ impl Mean {
         let names: Vec<String> = self.folders.iter().map(|folder| folder.display().to_string()).collect();
         Checkpoint {
             model: self.sums.into_iter().map(mean).collect(),
-            state: serde_json::json!({ "mean-of": names }),
+            state: serde_json::json!({ MEAN_OF: names }),
             files: self.first.files.clone(),
             ..Checkpoint::default()
         }

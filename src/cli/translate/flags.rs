@@ -88,6 +88,11 @@ fn number(word: &str, allowed: impl Fn(f64) -> bool, otherwise: &str) -> Result<
 }
 
 impl Finding {
+    /// The file with translations of copied words.
+    pub(super) fn dictionary(&self) -> Option<&PathBuf> {
+        self.dictionary.as_ref()
+    }
+
     /// What is asked of the models, where `n_best` translations of each line are to be written.
     ///
     /// # Errors

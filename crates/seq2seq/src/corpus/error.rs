@@ -18,6 +18,12 @@ pub enum CorpusError {
         #[source]
         error: io::Error,
     },
+    /// A pipe is to be read more than once.
+    #[error("`{}` is a pipe, and would be read more than once: write the text to a file first (gzip will do)", path.display())]
+    Pipe {
+        /// The pipe.
+        path: PathBuf,
+    },
     /// Reading failed part way.
     #[error("`{name}`, {}: cannot read on: {error}", After(*.line))]
     Read {
@@ -31,7 +37,7 @@ pub enum CorpusError {
     },
     /// A gzip file ends before its data does.
     #[error(
-        "`{name}`, {}: the gzip data stop too early; the file is truncated, fetch or copy it again",
+        "`{name}`, {}: the gzip data stop too early; the file is truncated, or something else follows its end: fetch or copy it again",
         After(*.line)
     )]
     TruncatedGzip {

@@ -85,6 +85,21 @@ impl Corpus {
         Pairs::open(self)
     }
 
+    /// [`Corpus::pairs`] of what is read more than once.
+    ///
+    /// # Errors
+    /// As there; and where a file is a pipe, which would be empty, or wait forever, the second time.
+    pub fn pairs_again_and_again(&self) -> Result<Pairs, CorpusError> {
+        #[cfg(unix)]
+        for path in self.paths() {
+            use std::os::unix::fs::FileTypeExt;
+            if std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo()) {
+                return Err(CorpusError::Pipe { path: path.to_owned() });
+            }
+        }
+        self.pairs()
+    }
+
     /// Every file of the corpus, the source before the target.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.parts.iter().flat_map(|part| match part {

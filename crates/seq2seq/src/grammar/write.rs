@@ -48,6 +48,9 @@ impl PhraseGrammar {
     pub fn write(&self, folder: impl AsRef<Path>, counts: Counts) -> Result<(), WriteError> {
         let folder = folder.as_ref();
         FileSystem.create_folder(folder).map_err(|source| WriteError { path: folder.into(), source })?;
+        // Two at once would write the same unfinished files.
+        let claim = disk::claim_folder(folder);
+        let _claim = claim.map_err(|error| WriteError { path: error.file, source: error.source })?;
         let files = Split::ALL.map(|split| ["en", "fr"].map(|side| folder.join(format!("{}.{side}", split.stem()))));
         let mut corpus = Unfinished::default();
         for ((split, count), files) in Split::ALL.into_iter().zip([counts.train, counts.valid, counts.test]).zip(&files)

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use unrolled_nn::disk::DiskError;
 
+use super::manifest::STATE;
 use crate::corpus::CorpusError;
 use crate::vocabulary::VocabularyError;
 
@@ -27,6 +28,12 @@ pub enum PrepareError {
         /// What is wrong with it.
         String,
     ),
+    /// A file's name is no text.
+    #[error("the name `{}` is not UTF-8, so that `{STATE}` cannot say it: rename the file, or give a link to it", path.display())]
+    Unnameable {
+        /// The file.
+        path: PathBuf,
+    },
     /// The folder holds a prepared corpus already.
     #[error("`{}` holds a prepared corpus already: overwrite it, or choose another folder", path.display())]
     Exists {

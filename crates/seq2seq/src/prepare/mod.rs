@@ -148,8 +148,12 @@ pub fn prepare_on(
     stop: &AtomicBool,
 ) -> Result<Prepared, PrepareError> {
     settings.check()?;
+    let vocabularies = [&settings.source_vocabulary, &settings.target_vocabulary].into_iter().flatten();
+    if let Some(path) = corpus.paths().chain(vocabularies.map(PathBuf::as_path)).find(|path| path.to_str().is_none()) {
+        return Err(PrepareError::Unnameable { path: path.to_owned() });
+    }
     // What cannot be read is better found before anything is deleted.
-    drop(corpus.pairs()?);
+    drop(corpus.pairs_again_and_again()?);
     let files = InputFile::all(corpus)?;
     let wanted = State::new(settings, options.pieces, files);
     // Where the folder is a link, what it leads to is replaced and not the link.

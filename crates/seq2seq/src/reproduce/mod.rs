@@ -19,6 +19,7 @@ mod table;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use unrolled_nn::disk::claim_folder;
 use unrolled_tensor::Device;
 
 pub use rows::Part;
@@ -110,6 +111,8 @@ pub fn reproduce(
 ) -> Result<Table, Error> {
     check_folder(&options.folder)?;
     let (base, files) = plan(options)?;
+    std::fs::create_dir_all(&options.folder).map_err(run::Error::file("create", &options.folder))?;
+    let _claim = claim_folder(&options.folder).map_err(run::Error::from)?;
     let test = files.test_pairs(options.sentences)?;
     let lab = Lab { folder: &options.folder, device, base: &base, test: &test, stop };
     let models = Models::new(base.layers, options.seeds.max(1));

@@ -43,7 +43,7 @@ pub(super) fn corpus(source: &[PathBuf], target: &[PathBuf], tsv: &[PathBuf]) ->
 fn count(corpus: &Corpus, config: &Config) -> Result<[VocabularyBuilder; 2], Error> {
     let mut builders = [VocabularyBuilder::new(), VocabularyBuilder::new()];
     let languages: [Language; 2] = [&config.source_language, &config.target_language].map(|code| code.as_str().into());
-    for pair in corpus.pairs()? {
+    for pair in corpus.pairs_again_and_again()? {
         let pair = pair?;
         for ((builder, language), text) in builders.iter_mut().zip(languages).zip([&pair.source, &pair.target]) {
             config.tokeniser.for_each_token(text, language, |token| builder.add_token(token));
@@ -80,7 +80,7 @@ pub(super) fn read(config: &Config, known: Option<[Vocabulary; 2]>) -> Result<Da
     let validation = corpus(&config.valid_source, &config.valid_target, &config.valid_tsv);
     let mut warnings = Vec::new();
     // A validation file that cannot be opened is better found now than after counting for an hour.
-    drop(validation.pairs()?);
+    drop(validation.pairs_again_and_again()?);
     let prepared = config.prepared.as_ref().map(PreparedCorpus::open).transpose()?;
     let [source, target] = match (&prepared, known) {
         (Some(prepared), known) => {

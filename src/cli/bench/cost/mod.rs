@@ -2,7 +2,6 @@
 
 mod plot;
 
-use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -15,7 +14,7 @@ use unrolled_tensor::Device;
 use super::size::{Size, Work};
 use super::steps::Timed;
 use super::train_step::rounded;
-use crate::cli::output::stdout;
+use crate::cli::output::{check, create, stdout};
 use crate::cli::threads::use_threads;
 use crate::cli::translate::flags::above_zero;
 use plot::{Curve, Panel};
@@ -102,14 +101,14 @@ impl Cost {
         use_threads(self.threads)?;
         // Before the work, not after it.
         if let Some(path) = &self.svg {
-            fs::write(path, "").with_context(|| format!("cannot write `{}`", path.display()))?;
+            check(path, [])?;
         }
         let series = SWEEPS.iter().map(|sweep| self.series(sweep)).collect::<anyhow::Result<Vec<_>>>()?;
         let answer = Answer { threads: rayon::current_num_threads(), series };
         if let Some(path) = &self.svg {
             let panels: Vec<Panel> =
                 SWEEPS.iter().zip(&answer.series).map(|(sweep, series)| series.panel(sweep.linear)).collect();
-            fs::write(path, plot::svg(&panels)).with_context(|| format!("cannot write `{}`", path.display()))?;
+            create(Some(path), [])?.write_all(plot::svg(&panels).as_bytes())?;
         }
         let text = if self.json { serde_json::to_string(&answer)? } else { answer.table() };
         writeln!(stdout(), "{}", text.trim_end()).context("printing the answer")
