@@ -27,7 +27,7 @@ use crate::cli::output::{self, stdout};
 /// Every key of the configuration is a flag. Values come from the defaults (the paper's recipe), a preset, a TOML file and flags, each over
 /// the one before; --dump-config prints the outcome, with what every key means and where its value came from.
 ///
-/// SIGTERM and SIGINT save a checkpoint and stop, with exit status 143 or 130; a second one stops at once, and so does the first while the text is read. --resume goes on exactly where the last checkpoint left.
+/// SIGTERM and SIGINT save a checkpoint and stop, with exit status 143 or 130; a second one stops at once, and so does the first while the text is read. On Linux SIGHUP, of a terminal that goes away, is taken for SIGTERM (status 129), unless `nohup` ignores it. --resume goes on exactly where the last checkpoint left.
 #[derive(Debug, Args)]
 pub(super) struct Train {
     /// A configuration file (TOML, flat).
