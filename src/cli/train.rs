@@ -177,6 +177,10 @@ impl Train {
     /// Found out before the training, which the trace ends: that it can be written, and would not take the place of what is read.
     fn check_trace(&self, config: &Config) -> anyhow::Result<()> {
         let Some(trace) = &self.trace else { return Ok(()) };
+        anyhow::ensure!(
+            !output::is_stdout(trace),
+            "--trace writes two files, which standard output cannot take: name one"
+        );
         let chart = trace.with_extension("svg");
         anyhow::ensure!(
             chart != *trace,

@@ -72,6 +72,8 @@ fn what_cannot_be_written_is_told_before_the_work() {
     assert!(error.contains(&wanted("none/trace.json")) && !folder.join("other").exists(), "{error}");
     let error = fails(folder, &[&data[..], &plan, &["trace.svg"]].concat(), 1);
     assert!(error.contains("the chart would take the place of the trace `trace.svg`"), "{error}");
+    let error = fails(folder, &[&data[..], &plan, &["-"]].concat(), 1);
+    assert!(error.contains("--trace writes two files"), "{error}");
     let error = fails(folder, &["report", "run", "--output", "none/page.html"], 1);
     assert!(error.contains(&wanted("none/page.html")), "{error}");
     let error = fails(folder, &["schedule", "--dump-plan", "--svg", "chart.svg"], 2);
