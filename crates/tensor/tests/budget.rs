@@ -1,5 +1,6 @@
 //! Device memory: counted, limited, given back, and an error that can be caught.
 
+use unrolled_tensor::fused::LstmArgs;
 use unrolled_tensor::ops::{Reduce, Update};
 use unrolled_tensor::{Bytes, DType, Device, DeviceError, Tensor, catch_device_error};
 
@@ -150,4 +151,33 @@ fn an_error_on_the_devices_own_threads_reaches_the_caller() {
     let result = catch_device_error(|| device.run(|| Tensor::zeros([1 << 30], DType::F32, &device)));
     assert!(matches!(result, Err(DeviceError::OutOfMemory { requested: 4_294_967_296, .. })), "{result:?}");
     assert_eq!(device.run(|| Tensor::ones([3], DType::F32, &device).sum(.., false).item::<f32>()), 3.0);
+}
+
+/// Of equal rows an LSTM makes one product, in memory of its own; where the budget has none, each row's.
+#[test]
+fn equal_rows_need_no_more_memory_than_others() {
+    let (t, b, h) = (9, 16, 64);
+    let layer = |device: &Device, distinct: usize| {
+        let ones = |shape: &[usize]| Tensor::ones(shape, DType::F32, device);
+        let row = |i: usize| (0..h).map(move |j| ((i % distinct) * h + j) as f32 * 1e-4);
+        let input = Tensor::from_slice(&(0..t * b).flat_map(row).collect::<Vec<f32>>(), [t, b, h], device);
+        let (weight, state) = (ones(&[4 * h, h]).affine(0.01, 0.0), ones(&[b, h]));
+        let output = Tensor::lstm_sequence(&LstmArgs {
+            input: &input,
+            weight_ih: &weight,
+            weight_hh: &weight,
+            bias: &ones(&[4 * h]),
+            hidden: &state,
+            cell: &state,
+            lengths: None,
+            start: 0,
+        });
+        (output.sequence.to_bytes(), device.memory().peak)
+    };
+    let unlimited = || Device::cpus_with_budget(1, usize::MAX).remove(0);
+    let (_, needed) = layer(&unlimited(), t * b);
+    let (bytes, more) = layer(&unlimited(), t * b * 3 / 4);
+    assert!(more > needed, "else this shows nothing: {more} {needed}");
+    let tight = Device::cpus_with_budget(1, needed).remove(0);
+    assert!(layer(&tight, t * b * 3 / 4).0 == bytes);
 }

@@ -113,8 +113,8 @@ impl Layer {
     }
 
     /// The same with few different rows: of the input three, of the state three and zeros, in which lie all of a beam's.
-    fn recurring([t, b, i, h]: [usize; 4], device: &Device) -> Layer {
-        let layer = Layer::new([t, b, i, h], DType::F32, device);
+    fn recurring([t, b, i, h]: [usize; 4], dtype: DType, device: &Device) -> Layer {
+        let layer = Layer::new([t, b, i, h], dtype, device);
         let rows = |n: usize, of: u64| {
             Tensor::from_slice(
                 &(0..n as u64).map(|row| Key::new(6).below(row, of) as u32).collect::<Vec<_>>(),
@@ -122,8 +122,8 @@ impl Layer {
                 device,
             )
         };
-        let few = |name, width: usize| normal(name, &[3, width], DType::F32, device);
-        let state = |name| Tensor::concat(&[&few(name, h), &Tensor::zeros([1, h], DType::F32, device)], 0);
+        let few = |name, width: usize| normal(name, &[3, width], dtype, device);
+        let state = |name| Tensor::concat(&[&few(name, h), &Tensor::zeros([1, h], dtype, device)], 0);
         let input = few("input", i).index_select(0, &rows(t * b, 3)).reshape([t, b, i]);
         let [hidden, cell] = ["hidden", "cell"].map(|name| state(name).index_select(0, &rows(b, 4)));
         Layer { input, hidden, cell, ..layer }
@@ -141,11 +141,12 @@ const LSTM_SIZES: [[usize; 4]; 5] =
 
 #[test]
 fn lstm_does_not_depend_on_threads() {
-    for (sizes, dtype) in LSTM_SIZES.iter().flat_map(|sizes| [(sizes, DType::F32), (sizes, DType::F64)]) {
+    let layers = [Layer::new, Layer::recurring].map(|layer| [(layer, DType::F32), (layer, DType::F64)]).concat();
+    for (sizes, (layer, dtype)) in LSTM_SIZES.iter().flat_map(|sizes| layers.iter().map(move |layer| (sizes, layer))) {
         same_on_any_threads("lstm", |device| {
-            let layer = Layer::new(*sizes, dtype, device);
+            let layer = layer(*sizes, *dtype, device);
             let output = Tensor::lstm_sequence(&layer.args());
-            let arriving = normal("arriving", output.sequence.shape(), dtype, device);
+            let arriving = normal("arriving", output.sequence.shape(), *dtype, device);
             let (hidden, cell) = (Some(&layer.hidden), Some(&layer.cell));
             let gradients = LstmOutputGradients { sequence: Some(&arriving), hidden, cell };
             let g = Tensor::lstm_sequence_backward(&layer.args(), &output, &gradients);
@@ -157,7 +158,7 @@ fn lstm_does_not_depend_on_threads() {
 #[test]
 fn lstm_of_a_row_alone_or_of_steps_in_pieces_has_the_same_bits() {
     let device = Device::cpu();
-    let layers = |sizes| [Layer::new(sizes, DType::F32, &device), Layer::recurring(sizes, &device)];
+    let layers = |sizes| [Layer::new, Layer::recurring].map(|layer| layer(sizes, DType::F32, &device));
     for (sizes, layer) in LSTM_SIZES.into_iter().flat_map(|sizes| layers(sizes).map(|layer| (sizes, layer))) {
         let whole = Tensor::lstm_sequence(&layer.args());
         let [t, b, ..] = sizes;

@@ -131,6 +131,13 @@ fn specials(dtype: DType, device: &Device) -> Outcome {
     exactly(&best.words, &Host { shape: vec![1, 2], values: vec![1700.0, 0.0] }).named("words")?;
     exactly(&best.values, &Host { shape: vec![1, 2], values: vec![0.0, -infinity] }).named("values")?;
     exactly(&best.watched, &Host { shape: vec![1], values: vec![-infinity] }).named("watched")?;
+    // A slice of −∞ alone takes nothing from the others.
+    let bias = Host::from_fn(&[v], |at| if at[0] >= 1700 { 3.0 } else { -infinity }).upload(dtype, device);
+    let zeros = |rows: usize| Tensor::zeros([rows, 1], dtype, device);
+    let merged = in_slices(&zeros(1), &zeros(v), &bias, 2);
+    exactly(&merged.words, &Host { shape: vec![1, 2], values: vec![1700.0, 1701.0] }).named("words in slices")?;
+    let each = Host { shape: vec![1, 2], values: vec![-300f64.ln(); 2] };
+    compare(&merged.values, &each, Within::Relative { epsilons: 8.0, floor: 1.0 }).named("values in slices")?;
     let best = of_bias(&Host::from_fn(&[v], |at| if at[0] == 900 { f64::NAN } else { 0.0 }), 2, 5, dtype, device);
     exactly(&best.words, &Host { shape: vec![1, 2], values: vec![900.0, 0.0] }).named("words beside NaN")?;
     holds("NaN spoils its row", read(&best.values).iter().chain(&read(&best.watched)).all(|x| x.is_nan()))

@@ -14,7 +14,8 @@ struct ExpSum<'a> {
     sum: Cell<f32>,
 }
 
-/// Σ e^(x − max) for the largest x, `max`. Where a difference is below −87.3 its exponential counts as e^−87.3, which is nothing beside the largest's 1.
+/// Σ e^(x − max) for the largest x, `max`. Where a difference is below −87.3 its exponential counts as e^−87.3, which is nothing beside the largest's 1. NaN where any x
+/// is, or `max` is infinite.
 pub(super) fn exp_sum(x: &[f32], max: f32) -> f32 {
     let kernel = ExpSum { x, max, sum: Cell::new(0.0) };
     // SAFETY: the kernel asks for nothing, and the processor has its widest lanes.
@@ -64,25 +65,30 @@ unsafe fn add<L: Lanes>(sums: &mut [L; SIDE_BY_SIDE / 4], x: *const f32, max: L)
 mod tests {
     use super::*;
 
+    fn by_each_kind(x: &[f32], max: f32) -> Vec<f32> {
+        let sum = |kind: &Kind| {
+            let kernel = ExpSum { x, max, sum: Cell::new(0.0) };
+            // SAFETY: the processor has these lanes.
+            unsafe { kind.run(&kernel) };
+            kernel.sum.get()
+        };
+        Kind::all().iter().map(sum).collect()
+    }
+
     #[test]
     fn every_kind_of_lanes_gives_the_same_bits_near_the_truth() {
         for n in [0, 1, 15, 16, 17, 33, 512, 1000] {
             let x: Vec<f32> = (0..n).map(|i| (i * 37 % 101) as f32 * 0.93 - 93.0).collect();
             let max = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let truth: f64 = x.iter().map(|&x| f64::from(x - max).exp()).sum();
-            let found: Vec<f32> = Kind::all()
-                .iter()
-                .map(|kind| {
-                    let kernel = ExpSum { x: &x, max, sum: Cell::new(0.0) };
-                    // SAFETY: the processor has these lanes.
-                    unsafe { kind.run(&kernel) };
-                    kernel.sum.get()
-                })
-                .collect();
+            let found = by_each_kind(&x, max);
             assert!(found.iter().all(|sum| *sum == exp_sum(&x, max)), "{n}: {found:?}");
             assert!((f64::from(found[0]) - truth).abs() <= 2e-6 * truth, "{n}: {} {truth}", found[0]);
         }
-        assert!(exp_sum(&[0.0, f32::NAN], 0.0).is_nan());
+        let inf = f32::INFINITY;
+        for (x, max) in [([0.0, f32::NAN], 0.0), ([1.0, inf], inf), ([-inf; 2], -inf)] {
+            assert!(by_each_kind(&x, max).iter().all(|sum| sum.is_nan()), "{x:?}");
+        }
         assert_eq!(exp_sum(&[2.0, f32::NEG_INFINITY], 2.0), 1.0);
     }
 }

@@ -8,7 +8,7 @@ use super::matmul::Gemm;
 use super::rows::{row_max, sum_exp};
 use crate::DType;
 
-/// Parts of a row, whose places are so far apart, of each of which the largest is known. The k best of a row lie in few of them, wherever they are.
+/// A row's places i, i + `PARTS`, … are its part i, of which the largest is known: the k best lie in at most k of them.
 pub(super) const PARTS: usize = 64;
 
 /// What a pass over logits tells.
@@ -27,7 +27,7 @@ struct Logits<'a> {
     largest: Cell<[f32; PARTS]>,
 }
 
-/// `z += bias`.
+/// `z += bias`; answers what the pass tells of the logits.
 pub(super) fn become_logits<T: Gemm>(z: &mut [T], bias: &[T]) -> Seen<T> {
     if T::DTYPE == DType::F32 {
         let (bias, largest) = (bytemuck::cast_slice(bias), Cell::new([f32::NEG_INFINITY; PARTS]));

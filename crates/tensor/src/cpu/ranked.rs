@@ -127,6 +127,7 @@ impl<T: Ranked> Best<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::math::Real;
     use crate::random::Key;
 
     #[test]
@@ -149,22 +150,36 @@ mod tests {
         assert_eq!((-0.0f32).rank(3), 0.0f32.rank(3));
     }
 
-    #[test]
-    fn the_best_are_those_of_a_sort_whatever_comes_first() {
-        for k in [1, 12, 32, 33, 100] {
-            // With many equal ones.
-            let z: Vec<f32> = (0..700).map(|i| (Key::new(3).word(i) % 97) as f32).collect();
-            let mut sorted: Vec<(f32, u32)> = z.iter().copied().zip(0..).collect();
-            sorted.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    /// Of a row of 630, in tiles of which the last is shorter than some k.
+    fn are_those_of_a_sort(z: impl Fn(u64) -> f32) {
+        let z: Vec<f32> = (0..630).map(z).collect();
+        let mut sorted: Vec<(f32, u32)> = z.iter().copied().zip(0..).collect();
+        sorted.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let bits = |(z, word): (f32, u32)| (if z.is_nan() { f32::NAN } else { z }.to_bits(), word);
+        for k in [1, 12, 32, 33, PARTS, PARTS + 1, 100] {
             for order in [[0, 1, 2, 3, 4, 5, 6], [6, 2, 0, 5, 1, 4, 3]] {
                 let mut best = Best::new(k);
                 for tile in order {
-                    let z = &z[tile * 100..][..100];
-                    let of_part = |part| z.iter().skip(part).step_by(PARTS).copied().fold(f32::NEG_INFINITY, f32::max);
-                    best.offer(z, tile * 100, &std::array::from_fn(of_part));
+                    let z = &z[tile * 100..z.len().min(tile * 100 + 100)];
+                    let part =
+                        |part| z.iter().skip(part).step_by(PARTS).fold(f32::NEG_INFINITY, |a, &b| Real::maximum(b, a));
+                    best.offer(z, tile * 100, &std::array::from_fn(part));
                 }
-                assert_eq!(best.found().collect::<Vec<_>>(), sorted[..k]);
+                let found: Vec<_> = best.found().map(bits).collect();
+                assert_eq!(found, sorted[..k].iter().copied().map(bits).collect::<Vec<_>>(), "{k} of {order:?}");
             }
         }
+    }
+
+    #[test]
+    fn the_best_are_those_of_a_sort_whatever_comes_first() {
+        let any = |i: u64| (Key::new(3).word(i) % 97) as f32;
+        // With many equal ones.
+        are_those_of_a_sort(any);
+        are_those_of_a_sort(|i| i as f32);
+        are_those_of_a_sort(|i| -1.0 - i as f32);
+        are_those_of_a_sort(|i| if any(i) < 90.0 { f32::NEG_INFINITY } else { any(i) });
+        are_those_of_a_sort(|i| if i % 90 == 7 { f32::NAN } else { any(i) });
+        are_those_of_a_sort(|i| if i % 90 == 7 { f32::INFINITY } else { f32::NEG_INFINITY });
     }
 }

@@ -195,7 +195,9 @@ impl<T: Ranked> Row<'_, T> {
     /// The row's maximum and Σ e^(z − max), by the tiles' in order; where `finished`, logits become log-probabilities.
     fn finish<'s>(self, sums: impl Iterator<Item = &'s [T; 2]> + Clone, finished: bool) -> [T; 2] {
         let max = sums.clone().fold(-T::INFINITY, |max, &[m, _]| m.maximum(max));
-        let total = sums.fold(T::ZERO, |total, &[m, sum]| total + sum * (m - max).exp());
+        // e^(m − max) of the largest is 1, of −∞ alone too.
+        let factor = |m: T| if m == max { T::ONE } else { (m - max).exp() };
+        let total = sums.fold(T::ZERO, |total, &[m, sum]| total + sum * factor(m));
         for ((value, word), found) in self.values.iter_mut().zip(&mut *self.words).zip(self.best.found()) {
             (*value, *word) = found;
         }

@@ -114,7 +114,10 @@ pub fn partials_definition(args: &LinearTopKArgs<'_>) -> Result<LinearTopKPartia
     let all = args.hidden.linear(args.weight, Some(args.bias));
     let (logits, words) = all.top_k(args.k, 1);
     let max = all.max(1, false);
-    let sum = (&all - max.unsqueeze(1)).exp().sum(1, false);
+    // Of −∞ alone the differences would be NaN.
+    let nothing = max.eq(f64::NEG_INFINITY);
+    let shift = nothing.select(&max.zeros_like(), &max);
+    let sum = (&all - shift.unsqueeze(1)).exp().sum(1, false);
     Ok(LinearTopKPartials { logits, words, watched: all.index(1, args.watched).contiguous(), max, sum })
 }
 

@@ -48,8 +48,10 @@ fn assert_same(ours: &[f32], wanted: &[f32], what: &str) {
     }
 }
 
-const SHAPES: [[usize; 3]; 12] = [
+const SHAPES: [[usize; 3]; 14] = [
     [1, 1, 1],
+    [9, 40, 1],
+    [230, 513, 1],
     [1, 300, 70],
     [2, 256, 32],
     [3, 17, 33],

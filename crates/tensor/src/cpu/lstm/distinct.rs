@@ -19,7 +19,7 @@ pub(super) struct Distinct {
 
 impl Distinct {
     /// Of rows of `width` elements that begin at `rows` of `x`. Equal are those with the same bits. Rows that are told apart may be equal all the same,
-    /// where many others begin as they do.
+    /// where an unlike one before them has the same key.
     pub fn of<T: Pod>(x: &[T], rows: &[usize], width: usize) -> Distinct {
         let row = |i: usize| &x[rows[i]..][..width];
         let mut known: HashMap<[[u8; 8]; KEY], usize> = HashMap::with_capacity(rows.len());

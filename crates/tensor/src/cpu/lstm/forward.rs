@@ -38,10 +38,12 @@ pub(super) fn forward<T: Gates>(cpu: &CpuBackend, args: &LstmArgs<'_>) -> Result
         let inputs = Inputs::of(cpu, args, contiguous_elements(&input), &plan, gates)?;
         let weights = packed(cpu, args.weight_hh, 4)?;
         let panel = weights[0].panel_width();
+        let parts = plan.parts(h, panel);
         let layer = Layer {
             sizes,
-            parts: plan.parts(h, panel),
-            tile: tile_width(panel).min(h),
+            // The first part is the widest.
+            tile: tile_width(panel).min(parts.first().map_or(0, Range::len)),
+            parts,
             inputs,
             weights,
             bias: contiguous_elements(&bias),
@@ -87,12 +89,14 @@ impl<T: Gates> Inputs<T> {
         let offsets = |places: &[usize], width: usize| places.iter().map(|place| place * width).collect::<Vec<_>>();
         let rows = offsets(&places, inputs);
         let Distinct { first, class } = Distinct::of(input, &rows, inputs);
-        if first.len() > places.len() - places.len() / 4 {
+        // The products of those that differ need memory of their own: only where at least a quarter is saved, and the budget has it.
+        let few = 4 * first.len() <= 3 * places.len();
+        let kept = few.then(|| cpu.memory.take_elements::<T>(first.len() * 4 * h).ok()).flatten();
+        let Some(mut kept) = kept else {
             // SAFETY: the places are inside T · B, and `gates` has 4H elements for each, which nobody else uses.
             unsafe { rows_times(input, &rows, weight, gates, &offsets(&places, 4 * h)) };
             return Ok(Inputs { start: gates, rows: None, _kept: None });
-        }
-        let mut kept = cpu.memory.take_elements::<T>(first.len() * 4 * h)?;
+        };
         let start = Shared(kept.elements_mut::<T>().as_mut_ptr());
         let (from, to) = (first.iter().map(|&i| rows[i]).collect::<Vec<_>>(), (0..first.len()).collect::<Vec<_>>());
         // SAFETY: the rows are inside `input`, and `kept` has 4H elements for each.

@@ -1,9 +1,9 @@
 //! An LSTM layer over a range of time steps. The definition is [`crate::fused::lstm`].
 //!
 //! Forward ([`forward`]): one product for the inputs of all steps; then, step by step, a product with the recurrent weight, which is packed once,
-//! tile by tile with the gates ([`gates`]) while the sums are in the nearest cache; of equal rows one ([`distinct`]). Backward ([`backward`]) likewise, and each weight's
-//! gradient as one product over all steps. Who does what is the [`plan`]'s; rows whose sequence has ended cost nothing (but in the weights'
-//! gradients where bf16 instructions make the products, which sum over zeros too).
+//! tile by tile with the gates ([`gates`]) while the sums are in the nearest cache; of equal rows one ([`distinct`]). Backward ([`backward`])
+//! likewise, and each weight's gradient as one product over all steps. Who does what is the [`plan`]'s; rows whose sequence has ended cost nothing
+//! (but in the weights' gradients where bf16 instructions make the products, which sum over zeros too).
 //!
 //! A row's numbers depend on that row alone and on none of this: products add in an order of their own whatever the rows and columns, and the
 //! gates of a cell are computed by themselves.

@@ -154,6 +154,17 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_end_together_stay_in_order() {
+        for (lengths, start) in [(None, 0), (Some(vec![9; 75]), 4), (Some(vec![2; 75]), 4)] {
+            let plan = Plan::new(sizes(5, 75, 256), lengths.as_deref(), start, 4);
+            let rows: Vec<usize> = plan.groups.iter().flat_map(|group| group.rows.clone()).collect();
+            assert_eq!(rows, (0..75).collect::<Vec<_>>());
+            let sizes = || plan.groups.iter().map(|group| group.rows.len());
+            assert!(plan.groups.len() > 1 && sizes().max().unwrap() - sizes().min().unwrap() <= 1);
+        }
+    }
+
+    #[test]
     fn rows_are_shared_out_before_cells() {
         assert_eq!(shares(64, 25, 512, 1), (1, 1));
         assert_eq!(shares(64, 25, 512, 2), (2, 1));

@@ -169,14 +169,15 @@ fn a_tile_keeps_to_its_rows_and_cells() {
     let (before, bias) = (vec![0.5; batch * h], vec![0.0; 4 * h]);
     let (mut cell, mut hidden) = (vec![9.0; batch * h], vec![9.0; batch * h]);
     let untouched = gates.clone();
+    let start = gates.as_mut_ptr();
     let states: Vec<f32> = (0..2 * 4 * 19).map(|i| i as f32 / 50.0).collect();
     let tile = Forward {
         h_len: h,
         rows: &[2, 0],
         cells: 16..35,
-        inputs: Sums { start: gates[16..].as_ptr(), rows: &[2 * 4 * h, 0], step: h },
+        inputs: Sums { start: start.wrapping_add(16).cast_const(), rows: &[2 * 4 * h, 0], step: h },
         states: Sums { start: states.as_ptr(), rows: &[0, 4 * 19], step: 19 },
-        gates: gates.as_mut_ptr(),
+        gates: start,
         bias: bias.as_ptr(),
         cell_before: before.as_ptr(),
         cell: cell.as_mut_ptr(),

@@ -137,6 +137,8 @@ fn product_with(
     c: &mut [f32],
     add: bool,
 ) {
+    // One column would fill one lane of a register; as a row it fills them all, with the same sums.
+    let (a, b) = if b.columns == 1 { (b.transposed(), a.transposed()) } else { (a, b) };
     let (m, k, n) = (a.rows, sum.len(), b.columns);
     let (a_rows, c_rows) = (offsets(m, a.steps[0]), offsets(m, n as isize));
     let out = Output(c.as_mut_ptr());
