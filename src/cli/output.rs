@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
+use unrolled_nn::disk::{DiskError, FileSystem, replace_file};
 
 /// A writer whose errors say what could not be written.
 pub(super) struct Output {
@@ -49,6 +50,21 @@ pub(super) fn check<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a PathBu
         let _ = fs::canonicalize(path).and_then(fs::remove_file);
     }
     Ok(())
+}
+
+/// Writes a file that is whole or the one that was there before, or standard output for `-`.
+///
+/// # Errors
+/// Where it cannot be written.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    // Where it is a link, what it leads to is replaced and not the link.
+    let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if is_stdout(path) || place.is_dir() || (place.exists() && !place.is_file()) {
+        return Ok(create(Some(path), [])?.write_all(bytes)?);
+    }
+    let at = |source| DiskError { action: "write", file: place.clone(), source };
+    let written: Result<(), DiskError> = replace_file(&FileSystem, &place, |out| out.write_all(bytes).map_err(at));
+    written.map_err(|error| error.source).with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 /// Refuses an output that is an input.

@@ -1,6 +1,5 @@
 //! `unrolled report`: a run as a page to read.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,7 +10,7 @@ use unrolled_seq2seq::report::{ReportOptions, phrase_groups, report};
 use unrolled_seq2seq::run::{CONFIG_FILE, LOG_FILE};
 
 use super::input::open;
-use super::output::{check, create, is_stdout};
+use super::output::{check, is_stdout, write_whole};
 use super::threads::use_threads;
 use super::translate::{hypotheses, positive};
 
@@ -69,7 +68,7 @@ impl Report {
             check(&path, &self.inputs())?;
         }
         let report = report(&self.run, &unrolled::device(&self.device)?, &options)?;
-        create(Some(&path), [])?.write_all(report.html().as_bytes())?;
+        write_whole(&path, report.html().as_bytes())?;
         for reason in [report.measured.err(), report.groups.err()].into_iter().flatten() {
             tell!("{reason}");
         }

@@ -12,7 +12,7 @@ use unrolled_seq2seq::rescore::{self, Candidate, SCORE, TuneOptions, WORDS, Weig
 
 use super::input::{one_stdin, open};
 use super::models::{Average, Models};
-use super::output::{check, create};
+use super::output::{check, create, write_whole};
 use super::threads::use_threads;
 use super::translate::positive;
 use lists::{Lists, Scored};
@@ -178,7 +178,7 @@ impl Rescore {
         let options = TuneOptions { convention: self.style.convention(), restarts: self.restarts, seed: self.seed };
         let tuned = rescore::tune(&candidates, &start.values(), &options);
         let weights = start.with_values(&tuned.weights);
-        write!(create(Some(file), [])?, "{weights}")?;
+        write_whole(file, weights.to_string().as_bytes())?;
         let mut lines = 0;
         for list in &mut all {
             list.sort(&weights)?;

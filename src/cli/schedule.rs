@@ -16,7 +16,7 @@ use unrolled_seq2seq::executor::Workload;
 use unrolled_seq2seq::model::Sizes;
 use unrolled_seq2seq::schedule::{Caption, Graph, Lengths, Plan, Sums, Timeline, chart};
 
-use crate::cli::output::{check, create, stdout};
+use crate::cli::output::{check, stdout, write_whole};
 
 mod measure;
 
@@ -256,7 +256,7 @@ fn draw(path: &Path, report: &Report, machine: &Machine, graph: &Graph, timeline
         ),
         devices: devices.map(|(index, device)| (format!("{} {index}", device.name), device.holds.clone())).collect(),
     };
-    Ok(create(Some(path), [])?.write_all(chart(graph, timeline, &caption).as_bytes())?)
+    write_whole(path, chart(graph, timeline, &caption).as_bytes())
 }
 
 /// `25` or `20-30`.

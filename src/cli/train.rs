@@ -27,7 +27,7 @@ use crate::cli::output::{self, stdout};
 /// Every key of the configuration is a flag. Values come from the defaults (the paper's recipe), a preset, a TOML file and flags, each over
 /// the one before; --dump-config prints the outcome, with what every key means and where its value came from.
 ///
-/// SIGTERM and SIGINT save a checkpoint and stop, with exit status 143 or 130; a second one stops at once, and so does the first while the text is read. --resume goes on exactly where the last checkpoint left.
+/// SIGTERM and SIGINT save a checkpoint and stop, with exit status 143 or 130; a second one stops at once, and so does the first while the text is read. On Linux SIGHUP, of a terminal that goes away, is taken for SIGTERM (status 129), unless `nohup` ignores it. --resume goes on exactly where the last checkpoint left.
 #[derive(Debug, Args)]
 pub(super) struct Train {
     /// A configuration file (TOML, flat).
@@ -177,6 +177,10 @@ impl Train {
     /// Found out before the training, which the trace ends: that it can be written, and would not take the place of what is read.
     fn check_trace(&self, config: &Config) -> anyhow::Result<()> {
         let Some(trace) = &self.trace else { return Ok(()) };
+        anyhow::ensure!(
+            !output::is_stdout(trace),
+            "--trace writes two files, which standard output cannot take: name one"
+        );
         let chart = trace.with_extension("svg");
         anyhow::ensure!(
             chart != *trace,

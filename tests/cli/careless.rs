@@ -72,6 +72,8 @@ fn what_cannot_be_written_is_told_before_the_work() {
     assert!(error.contains(&wanted("none/trace.json")) && !folder.join("other").exists(), "{error}");
     let error = fails(folder, &[&data[..], &plan, &["trace.svg"]].concat(), 1);
     assert!(error.contains("the chart would take the place of the trace `trace.svg`"), "{error}");
+    let error = fails(folder, &[&data[..], &plan, &["-"]].concat(), 1);
+    assert!(error.contains("--trace writes two files"), "{error}");
     let error = fails(folder, &["report", "run", "--output", "none/page.html"], 1);
     assert!(error.contains(&wanted("none/page.html")), "{error}");
     let error = fails(folder, &["schedule", "--dump-plan", "--svg", "chart.svg"], 2);
@@ -88,6 +90,32 @@ fn what_cannot_be_written_is_told_before_the_work() {
         fails(folder, &["schedule", "--plan", "paper", "--devices", "1xK40", "--svg", "link.svg"], 1);
         assert!(folder.join("link.svg").is_symlink() && !folder.join("beyond.svg").exists());
     }
+}
+
+/// No file may grow beyond 1 KiB or half of one (shells count differently).
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_leaves_the_old_page_and_weights() {
+    let corpus = trained();
+    let folder = corpus.path();
+    for file in ["page.html", "chart.svg"] {
+        write(&corpus, file, "old");
+    }
+    let limit = "ulimit -f 1 && trap '' XFSZ && exec \"$0\" \"$@\"";
+    for arguments in [
+        &["report", "run", "--sentences", "2", "--output", "page.html"][..],
+        &["schedule", "--size", "tiny", "--devices", "2xK40", "--svg", "chart.svg"],
+    ] {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", limit, env!("CARGO_BIN_EXE_unrolled")]).args(arguments).current_dir(folder);
+        let output = shell.output().unwrap();
+        let (told, file) = (text(&output.stderr), arguments.last().unwrap());
+        assert!(told.contains(&format!("error: cannot write `{file}`: File too large")), "{told}");
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(fs::read_to_string(folder.join(file)).unwrap(), "old");
+    }
+    let left = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(left.into_iter().all(|name| !name.ends_with(".writing")));
 }
 
 #[test]
@@ -194,6 +222,38 @@ fn a_signal_while_the_text_is_read_ends_training_at_once() {
         assert!(code == Some(status) || code.is_none(), "{name}: {code:?}");
         assert!(!folder.join("run").exists());
     }
+}
+
+/// A terminal that goes away; a run under `nohup` outlives it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_hang_up_saves_and_stops_unless_it_is_ignored() {
+    let corpus = corpus();
+    let folder = corpus.path();
+    let run = |first: &str, name: &str| {
+        let shell = format!("{first} exec \"$0\" \"$@\"");
+        let mut command = std::process::Command::new("sh");
+        let data =
+            ["--preset", "tiny", "--source", "a.en", "--target", "a.fr", "--epochs", "0", "--updates", "1000000"];
+        command.args(["-c", &shell, env!("CARGO_BIN_EXE_unrolled"), "train"]).args(data).args(["--output", name]);
+        let child = command.current_dir(folder).stderr(Stdio::piped()).spawn().unwrap();
+        while !folder.join(name).join("latest").exists() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        child
+    };
+    let child = run("", "run");
+    // The shell says so, and then the system.
+    signal(&child, "-HUP");
+    signal(&child, "-HUP");
+    let output = child.wait_with_output().unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(129), "{told}");
+    assert!(told.contains("stopped by a signal: "), "{told}");
+    let child = run("trap '' HUP;", "other");
+    signal(&child, "-HUP");
+    signal(&child, "-TERM");
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(143));
 }
 
 #[cfg(unix)]

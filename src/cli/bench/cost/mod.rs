@@ -14,7 +14,7 @@ use unrolled_tensor::Device;
 use super::size::{Size, Work};
 use super::steps::Timed;
 use super::train_step::rounded;
-use crate::cli::output::{check, create, stdout};
+use crate::cli::output::{check, stdout, write_whole};
 use crate::cli::threads::use_threads;
 use crate::cli::translate::flags::above_zero;
 use plot::{Curve, Panel};
@@ -108,7 +108,7 @@ impl Cost {
         if let Some(path) = &self.svg {
             let panels: Vec<Panel> =
                 SWEEPS.iter().zip(&answer.series).map(|(sweep, series)| series.panel(sweep.linear)).collect();
-            create(Some(path), [])?.write_all(plot::svg(&panels).as_bytes())?;
+            write_whole(path, plot::svg(&panels).as_bytes())?;
         }
         let text = if self.json { serde_json::to_string(&answer)? } else { answer.table() };
         writeln!(stdout(), "{}", text.trim_end()).context("printing the answer")
