@@ -59,6 +59,25 @@ fn products_of_small_whole_numbers_are_exact() {
     }
 }
 
+/// Kernels take so many rows at once; how many there are changes no bit.
+#[test]
+fn rows_have_the_same_bits_in_any_company() {
+    let (m, k, n) = (35, 600, 70);
+    let (a, b, c) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
+    for ((way, multiply), add) in WAYS.into_iter().flat_map(|way| [(way, false), (way, true)]) {
+        let of = |rows: Range<usize>| {
+            let mut c = c[rows.start * n..rows.end * n].to_vec();
+            let a = Matrix::row_major(&a[rows.start * k..rows.end * k], rows.len(), k);
+            multiply(a, Matrix::row_major(&b, k, n), &mut c, add);
+            bits(&c)
+        };
+        let all = of(0..m);
+        for rows in (1..m).flat_map(|rows| [0..rows, m - rows..m]) {
+            assert_eq!(of(rows.clone()), all[rows.start * n..rows.end * n], "{way}, {rows:?}");
+        }
+    }
+}
+
 #[test]
 fn what_is_infinite_or_not_a_number_stays_in_its_row_and_column() {
     let (m, k, n) = (20, 70, 40);

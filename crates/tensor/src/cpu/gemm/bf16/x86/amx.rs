@@ -106,7 +106,7 @@ impl Kernel for Amx {
 
     unsafe fn block(self, _: &Configured, block: &Block) {
         // SAFETY: the caller's promise.
-        unsafe { if block.lower { two_by_two(block) } else { one_by_two(block) } }
+        unsafe { if block.lower() { two_by_two(block) } else { one_by_two(block) } }
     }
 
     unsafe fn fill(

@@ -11,7 +11,7 @@ use super::pack::{self, Lines, Order};
 use super::{Block, DEPTH, Kernel, LINES, Tile};
 use crate::cpu::matmul::K_BLOCK;
 
-/// Rows of the result that are in registers at once, by two vectors of columns.
+/// Most rows of the result that are in registers at once, by two vectors of columns.
 const ROWS: usize = 8;
 
 /// Proof that the processor has the instructions, those of [`pack`](super::pack) too.
@@ -38,12 +38,15 @@ impl Kernel for Avx512 {
     fn enter(self) {}
 
     unsafe fn block(self, (): &(), block: &Block) {
-        for half in 0..=usize::from(block.lower) {
-            let a = block.a.wrapping_add(half);
-            for first in (0..LINES).step_by(ROWS) {
-                let c = block.c.wrapping_offset((half * LINES + first) as isize * block.c_step);
-                // SAFETY: the caller's promise.
-                unsafe { rows(a, first, block.b, block.steps, c, block.c_step, block.add) };
+        for first in (0..block.down).step_by(ROWS) {
+            // SAFETY: the caller's promise; all of these rows are in one tile.
+            unsafe {
+                match block.down - first {
+                    1 => rows::<1>(block, first),
+                    2 => rows::<2>(block, first),
+                    3 | 4 => rows::<4>(block, first),
+                    _ => rows::<ROWS>(block, first),
+                }
             }
         }
     }
@@ -62,19 +65,23 @@ impl Kernel for Avx512 {
     }
 }
 
+/// `M` rows of a block, from `first` on.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-unsafe fn rows(a: *const Tile, first: usize, b: *const Tile, steps: usize, c: *mut f32, c_step: isize, mut add: bool) {
+unsafe fn rows<const M: usize>(block: &Block, first: usize) {
     const BLOCK: usize = K_BLOCK / DEPTH;
+    let &Block { b, steps, c_step, mut add, .. } = block;
+    let a = block.a.wrapping_add(first / LINES);
+    let c = block.c.wrapping_offset(first as isize * c_step);
     for from in (0..steps).step_by(BLOCK) {
-        let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+        let mut sums = [[_mm512_setzero_ps(); 2]; M];
         for step in from..steps.min(from + BLOCK) {
             // SAFETY: the caller's tiles hold `steps`; a tile is 16 lines of 16 pairs.
             unsafe {
-                let a: *const i32 = a.add(2 * step).cast::<i32>().add(first * LINES);
+                let a: *const i32 = a.add(2 * step).cast::<i32>().add(first % LINES * LINES);
                 let b = [0, 1].map(|column| b.add(2 * step + column).cast::<__m512bh>());
                 for pair in 0..DEPTH / 2 {
                     let b = b.map(|b| b.add(pair).read());
-                    for row in 0..ROWS {
+                    for row in 0..M {
                         let a = std::mem::transmute::<__m512i, __m512bh>(_mm512_set1_epi32(*a.add(row * LINES + pair)));
                         for column in 0..2 {
                             sums[row][column] = _mm512_dpbf16_ps(sums[row][column], a, b[column]);

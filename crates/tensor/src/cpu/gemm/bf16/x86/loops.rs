@@ -128,7 +128,7 @@ unsafe fn multiply_finite<K: Kernel>(kernel: K, a: Strips, b: Strips, steps: usi
                         let (down, across) = ((a.lines - row).min(STRIP), (b.lines - column).min(STRIP));
                         let block = Block {
                             a: a.at::<K>(row, from),
-                            lower: down > LINES,
+                            down,
                             b: b.at::<K>(column, from),
                             steps: K::STEPS.min(steps - from),
                             c: c.c.wrapping_add(column),

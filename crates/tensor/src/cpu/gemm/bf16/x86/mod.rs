@@ -47,8 +47,8 @@ struct Tile([u16; LINES * DEPTH]);
 struct Block {
     /// A strip of the left operand, from some k on.
     a: *const Tile,
-    /// Whether the lower tile is wanted.
-    lower: bool,
+    /// Rows that are wanted, at most [`STRIP`]; a kernel may write to the others of their tile.
+    down: usize,
     /// A strip of the right operand, from the same k on.
     b: *const Tile,
     /// Tiles along k, at most [`Kernel::STEPS`] and at least 1.
@@ -59,6 +59,13 @@ struct Block {
     add: bool,
     /// What comes next of the right operand, which a kernel may fetch meanwhile: a hint alone.
     ahead: *const Tile,
+}
+
+impl Block {
+    /// Whether the lower tile is wanted.
+    fn lower(&self) -> bool {
+        self.down > LINES
+    }
 }
 
 /// An instruction that multiplies tiles.

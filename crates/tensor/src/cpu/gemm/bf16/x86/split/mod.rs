@@ -81,7 +81,7 @@ impl Kernel for Split {
                 return sum(block, block.c, block.c_step, sums);
             }
             sum(block, sums, STRIP as isize, sums);
-            add(sums, if block.lower { STRIP } else { LINES }, block.c, block.c_step);
+            add(sums, if block.lower() { STRIP } else { LINES }, block.c, block.c_step);
         }
     }
 
@@ -121,7 +121,7 @@ unsafe fn add(sums: *const f32, rows: usize, c: *mut f32, c_step: isize) {
 /// be `to`.
 unsafe fn sum(block: &Block, to: *mut f32, step: isize, room: *mut f32) {
     // SAFETY: the caller's promise.
-    unsafe { if block.lower { two_by_two(block, to, step, room) } else { one_by_two(block, to, step, room) } }
+    unsafe { if block.lower() { two_by_two(block, to, step, room) } else { one_by_two(block, to, step, room) } }
 }
 
 /// Tiles 0 to 3 are the result, 4 and 5 of the right operand, 6 and 7 of the left one. From one of the six terms to the next either the left operand's
