@@ -1,9 +1,13 @@
-//! A profile as JSON.
+//! A profile as JSON, and how an answer with one is printed.
 
+use std::io::Write;
+
+use anyhow::Context;
 use serde::Serialize;
 use unrolled_tensor::profile::{Measured, Report};
 
 use super::train_step::rounded;
+use crate::cli::output::stdout;
 
 /// Where the time of the timed steps went.
 #[derive(Debug, Serialize)]
@@ -55,4 +59,16 @@ impl ProfileAnswer {
             operations: report.calls.iter().map(operation).collect(),
         }
     }
+}
+
+/// An answer in a line.
+pub(super) fn print_json(answer: &impl Serialize) -> anyhow::Result<()> {
+    writeln!(stdout(), "{}", serde_json::to_string(answer)?).context("printing the answer")
+}
+
+/// An answer to be read, and the table of its profile.
+pub(super) fn print(sentence: &str, report: Option<&Report>) -> anyhow::Result<()> {
+    let mut output = stdout();
+    writeln!(output, "{sentence}").context("printing the answer")?;
+    report.map_or(Ok(()), |report| writeln!(output, "{report}")).context("printing the profile")
 }

@@ -1,9 +1,7 @@
 //! `unrolled bench train-step`: what a training step of the translator costs.
 
-use std::io::Write;
 use std::sync::Arc;
 
-use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use unrolled_seq2seq::config;
@@ -13,11 +11,10 @@ use unrolled_tensor::{Device, catch_device_error};
 
 use super::accelerator::Accelerator;
 use super::process::peak_mb;
-use super::profile::ProfileAnswer;
+use super::profile::{ProfileAnswer, print, print_json};
 use super::size::{Size, Work};
 use super::steps::Timed;
 use crate::cli::matmul_precision::Precision;
-use crate::cli::output::stdout;
 use crate::cli::threads::use_threads;
 
 /// Time training steps of the translator: forward, backward, clipping at 5, SGD at 0.7.
@@ -134,13 +131,7 @@ impl TrainStep {
             loss: timed.loss,
             profile: report.as_ref().map(ProfileAnswer::of),
         };
-        let mut output = stdout();
-        match report {
-            _ if self.json => writeln!(output, "{}", serde_json::to_string(&answer)?),
-            Some(report) => writeln!(output, "{}\n{report}", answer.sentence()),
-            None => writeln!(output, "{}", answer.sentence()),
-        }
-        .context("printing the answer")
+        if self.json { print_json(&answer) } else { print(&answer.sentence(), report.as_ref()) }
     }
 
     fn device(&self) -> anyhow::Result<(Device, Option<Arc<Profile>>)> {

@@ -1,6 +1,5 @@
 //! `unrolled bench translate`: what a translation costs.
 
-use std::io::Write;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -16,10 +15,9 @@ use unrolled_tensor::random::Key;
 use unrolled_tensor::{Device, Tensor};
 
 use super::process::{cpu_seconds, peak_mb};
-use super::profile::ProfileAnswer;
+use super::profile::{ProfileAnswer, print, print_json};
 use super::size::{Size, Work};
 use crate::cli::matmul_precision::Precision;
-use crate::cli::output::stdout;
 use crate::cli::threads::use_threads;
 use crate::cli::translate::{hypotheses, positive};
 use crate::cli::weights::Weights;
@@ -137,13 +135,7 @@ impl Translate {
             log_probability,
             profile: report.as_ref().map(ProfileAnswer::of),
         };
-        let mut output = stdout();
-        match report {
-            _ if self.json => writeln!(output, "{}", serde_json::to_string(&answer)?),
-            Some(report) => writeln!(output, "{}\n{report}", answer.sentence()),
-            None => writeln!(output, "{}", answer.sentence()),
-        }
-        .context("printing the answer")
+        if self.json { print_json(&answer) } else { print(&answer.sentence(), report.as_ref()) }
     }
 
     fn sentences(&self) -> usize {
