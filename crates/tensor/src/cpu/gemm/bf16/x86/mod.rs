@@ -1,7 +1,7 @@
 //! Products of bf16 pairs on x86: AMX tiles, or AVX-512's dot product; and of f32 in three bf16 parts by AMX ([`split`]).
 //!
 //! Both operands become [`Tile`]s of 16 rows or columns by 32 places of k; a kernel multiplies two by two of them. Only the kernel
-//! differs between processors, so the packing and the loops are written once. Neither is better for few rows: a tile of the right
+//! differs between processors, so the packing and the loops are written once. Where there is AMX, few rows take it too: a tile of the right
 //! operand takes AMX as long for 1 row as for 16, and that is as fast as the tile comes from the cache (220 GB/s, where this was
 //! measured), so a row alone takes AMX too, and its bits are those it has in company.
 
